@@ -74,6 +74,11 @@ test-steady: setup ## List the tests that depend on time or order; ARGS="--run 1
 fuzz: node_modules/.installed ## Fuzz what reads the input of users (TARGET=form, multipart, json, comps, rpm-header, cpio or xz; MINUTES=20 SEED=1)
 	@node tools/fuzz/fuzz.ts $(TARGET) $(MINUTES) $(SEED)
 
+.PHONY: test-builds
+test-builds: setup ## Run the tests of builds in the sandbox: macros, sources, limits, attacks
+	@tools/install-system-packages.sh test
+	@$(NODE_TEST) --test-concurrency=$$(nproc) 'packages/builder/builds/*.test.ts'
+
 .PHONY: test-system
 test-system: setup ## Run the whole-system tests: real builds of real packages, bad input, crashes
 	@tools/install-system-packages.sh test

@@ -30,7 +30,10 @@ const rounds = Number(values.run)
 const busy = Number(values.busy)
 const batch = Number(values.batch)
 const concurrency = Number(values.concurrency)
-const paths = positionals.length > 0 ? positionals : globSync('{packages/*/src/**,tools}/*.test.ts')
+const paths =
+  positionals.length > 0
+    ? positionals
+    : globSync('{packages/*/src/**,packages/builder/builds,tools}/*.test.ts')
 const files = timeDependentFiles(paths.toSorted())
 
 if (values.help || ![rounds, busy, batch, concurrency].every(Number.isInteger)) {

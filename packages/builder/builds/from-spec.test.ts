@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { SourceTask } from '@copr/contract/builder-protocol'
-import { fixture, specOf } from '../testing/engine-suite.ts'
+import { fixture, specOf } from '../src/testing/engine-suite.ts'
 import {
   contentOf,
   runSource,
@@ -13,8 +13,8 @@ import {
   sourceTask,
   urlOf,
   useSources,
-} from '../testing/source-suite.ts'
-import { makeFromSpec, type SpecTask } from './from-spec.ts'
+} from '../src/testing/source-suite.ts'
+import { makeFromSpec, type SpecTask } from '../src/sources/from-spec.ts'
 
 useSources()
 

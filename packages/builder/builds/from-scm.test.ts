@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { ScmSettings } from '@copr/contract/made-sources'
 import { runOrThrow } from '@copr/process/run'
-import { fixture, specOf } from '../testing/engine-suite.ts'
-import { gitServer, type TestRepository, testRepository } from '../testing/git-server.ts'
-import { projectRepository } from '../testing/project-repository.ts'
+import { fixture, specOf } from '../src/testing/engine-suite.ts'
+import { gitServer, type TestRepository, testRepository } from '../src/testing/git-server.ts'
+import { projectRepository } from '../src/testing/project-repository.ts'
 import {
   contentOf,
   runSource,
@@ -17,9 +17,9 @@ import {
   sourceTask,
   urlOf,
   useSources,
-} from '../testing/source-suite.ts'
-import { makeFromScm } from './from-scm.ts'
-import type { MadeTask } from './from-script.ts'
+} from '../src/testing/source-suite.ts'
+import { makeFromScm } from '../src/sources/from-scm.ts'
+import type { MadeTask } from '../src/sources/from-script.ts'
 
 useSources()
 

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { mountsBelow, readMounts } from './disk/mounts.ts'
-import { openScratch } from './scratch.ts'
+import { mountsBelow, readMounts } from '../src/disk/mounts.ts'
+import { openScratch } from '../src/scratch.ts'
 import {
   build,
   fixture,
@@ -19,7 +19,7 @@ import {
   start,
   uniqueSeconds,
   useFixture,
-} from './testing/engine-suite.ts'
+} from '../src/testing/engine-suite.ts'
 
 useFixture()
 
@@ -64,7 +64,7 @@ test(
       specOf({ build: `echo now; setsid sleep ${seconds} & sleep ${seconds}` }),
     )
     const scratch = join(fixture.dir, 'scratch')
-    const program = fileURLToPath(new URL('testing/killable-build.ts', import.meta.url))
+    const program = fileURLToPath(new URL('../src/testing/killable-build.ts', import.meta.url))
     const child = spawn(
       process.execPath,
       [program, JSON.stringify(task), scratch, fixture.cacheDir],

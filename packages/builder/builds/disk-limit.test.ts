@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { MachineFault } from '@copr/agent/machine-fault'
-import { buildDiskBytes } from './disk/build-disk-size.ts'
-import { openBuildDisk } from './disk/build-disk.ts'
-import { mountsBelow, readMounts } from './disk/mounts.ts'
-import { buildNatively } from './native-engine.ts'
-import { recordedContext } from './testing/build-fixture.ts'
+import { buildDiskBytes } from '../src/disk/build-disk-size.ts'
+import { openBuildDisk } from '../src/disk/build-disk.ts'
+import { mountsBelow, readMounts } from '../src/disk/mounts.ts'
+import { buildNatively } from '../src/native-engine.ts'
+import { recordedContext } from '../src/testing/build-fixture.ts'
 import {
   build,
   fixture,
@@ -18,7 +18,7 @@ import {
   specOf,
   start,
   useFixture,
-} from './testing/engine-suite.ts'
+} from '../src/testing/engine-suite.ts'
 
 useFixture({ warm: true })
 const skip = noDisk

@@ -11,10 +11,10 @@ import {
   start,
   uniqueSeconds,
   useFixture,
-} from '../../testing/engine-suite.ts'
-import { projectRepository } from '../../testing/project-repository.ts'
-import { isMapped, takeIdRange } from '../id-range.ts'
-import { runSandboxed } from '../sandbox.ts'
+} from '../src/testing/engine-suite.ts'
+import { projectRepository } from '../src/testing/project-repository.ts'
+import { isMapped, takeIdRange } from '../src/sandbox/id-range.ts'
+import { runSandboxed } from '../src/sandbox/sandbox.ts'
 
 useFixture()
 

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { RpmTask } from '@copr/contract/builder-protocol'
-import { mountsBelow, readMounts } from './disk/mounts.ts'
-import type { SandboxLimits } from './sandbox/limits.ts'
+import { mountsBelow, readMounts } from '../src/disk/mounts.ts'
+import type { SandboxLimits } from '../src/sandbox/limits.ts'
 import {
   build,
   fixture,
@@ -16,9 +16,9 @@ import {
   specOf,
   uniqueSeconds,
   useFixture,
-} from './testing/engine-suite.ts'
-import { projectRepository } from './testing/project-repository.ts'
-import { type SandboxWatch, watchSandboxes } from './testing/sandbox-watch.ts'
+} from '../src/testing/engine-suite.ts'
+import { projectRepository } from '../src/testing/project-repository.ts'
+import { type SandboxWatch, watchSandboxes } from '../src/testing/sandbox-watch.ts'
 
 useFixture({ warm: true })
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { build, fixture, reasonOf, skip, specOf, useFixture } from '../../testing/engine-suite.ts'
-import { projectRepository } from '../../testing/project-repository.ts'
+import { build, fixture, reasonOf, skip, specOf, useFixture } from '../src/testing/engine-suite.ts'
+import { projectRepository } from '../src/testing/project-repository.ts'
 
 useFixture()
 

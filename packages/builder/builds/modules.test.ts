@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { type RpmTask, TaskRepo } from '@copr/contract/builder-protocol'
 import { runOrThrow } from '@copr/process/run'
-import { build, fixture, reasonOf, skip, specOf, useFixture } from './testing/engine-suite.ts'
+import { build, fixture, reasonOf, skip, specOf, useFixture } from '../src/testing/engine-suite.ts'
 
 useFixture()
 

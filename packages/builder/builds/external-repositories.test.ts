@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test'
 import { TaskRepo } from '@copr/contract/builder-protocol'
 import { addressRules } from '@copr/process/guarded/address-rules'
 import { runOrThrow } from '@copr/process/run'
-import { build, fixture, reasonOf, skip, specOf, useFixture } from './testing/engine-suite.ts'
+import { build, fixture, reasonOf, skip, specOf, useFixture } from '../src/testing/engine-suite.ts'
 
 useFixture()
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RpmTask } from '@copr/contract/builder-protocol'
 import { readPackageInfo } from '@copr/rpm/package-info'
-import { build, fixture, reasonOf, skip, useFixture } from './testing/engine-suite.ts'
-import { projectRepository } from './testing/project-repository.ts'
+import { build, fixture, reasonOf, skip, useFixture } from '../src/testing/engine-suite.ts'
+import { projectRepository } from '../src/testing/project-repository.ts'
 
 useFixture()
 

@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { run } from '@copr/process/run'
-import { missingPrograms } from '../../programs.ts'
-import { fixture, skip as noBuilds, specOf, useFixture } from '../../testing/engine-suite.ts'
-import { projectRepository } from '../../testing/project-repository.ts'
-import { pathsUsed, redirectable, STRACE_OPTIONS } from './trace.ts'
+import { missingPrograms } from '../src/programs.ts'
+import { fixture, skip as noBuilds, specOf, useFixture } from '../src/testing/engine-suite.ts'
+import { projectRepository } from '../src/testing/project-repository.ts'
+import { pathsUsed, redirectable, STRACE_OPTIONS } from '../src/sandbox/escape/trace.ts'
 
 useFixture()
 
-const BUILD = fileURLToPath(new URL('../../testing/killable-build.ts', import.meta.url))
+const BUILD = fileURLToPath(new URL('../src/testing/killable-build.ts', import.meta.url))
 const skip =
   noBuilds ||
   (missingPrograms(['strace']).length > 0 && 'strace, which traces the agent, is missing')

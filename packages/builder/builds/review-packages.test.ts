@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { FEDORA_REVIEW_PREFIX, type RpmTask } from '@copr/contract/builder-protocol'
 import { RepoConfig } from '@copr/contract/chroot-config'
 import { runOrThrow } from '@copr/process/run'
-import { build, fixture, skip, specOf, start, useFixture } from '../testing/engine-suite.ts'
+import { build, fixture, skip, specOf, start, useFixture } from '../src/testing/engine-suite.ts'
 
 /** Stands in for fedora-review, which Debian lacks. The name of the package decides how it behaves. */
 const STAND_IN = `#!/bin/sh

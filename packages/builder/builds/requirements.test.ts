@@ -15,8 +15,8 @@ import {
   start,
   uniqueSeconds,
   useFixture,
-} from './testing/engine-suite.ts'
-import { projectRepository } from './testing/project-repository.ts'
+} from '../src/testing/engine-suite.ts'
+import { projectRepository } from '../src/testing/project-repository.ts'
 
 useFixture()
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { fixture, specOf } from '../testing/engine-suite.ts'
+import { fixture, specOf } from '../src/testing/engine-suite.ts'
 import {
   contentOf,
   runSource,
@@ -11,8 +11,8 @@ import {
   sourceTask,
   urlOf,
   useSources,
-} from '../testing/source-suite.ts'
-import { type MadeTask, makeFromScript } from './from-script.ts'
+} from '../src/testing/source-suite.ts'
+import { type MadeTask, makeFromScript } from '../src/sources/from-script.ts'
 
 useSources()
 
