@@ -79,6 +79,11 @@ test-builds: setup ## Run the tests of builds in the sandbox: macros, sources, l
 	@tools/install-system-packages.sh test
 	@$(NODE_TEST) --test-concurrency=$$(nproc) 'packages/builder/builds/*.test.ts'
 
+.PHONY: test-malformed
+test-malformed: setup ## Send malformed values to every field of every route, page, form and webhook
+	@tools/install-system-packages.sh test
+	@$(NODE_TEST) --test-concurrency=$$(nproc) 'packages/frontend/malformed/*.test.ts'
+
 .PHONY: test-system
 test-system: setup ## Run the whole-system tests: real builds of real packages, bad input, crashes
 	@tools/install-system-packages.sh test

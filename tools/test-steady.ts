@@ -33,7 +33,9 @@ const concurrency = Number(values.concurrency)
 const paths =
   positionals.length > 0
     ? positionals
-    : globSync('{packages/*/src/**,packages/builder/builds,tools}/*.test.ts')
+    : globSync(
+        '{packages/*/src/**,packages/builder/builds,packages/frontend/malformed,tools}/*.test.ts',
+      )
 const files = timeDependentFiles(paths.toSorted())
 
 if (values.help || ![rounds, busy, batch, concurrency].every(Number.isInteger)) {

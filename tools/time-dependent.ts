@@ -23,11 +23,8 @@ const RULES: readonly (readonly [reason: string, pattern: RegExp])[] = [
 
 /** Test files whose timers cannot affect an outcome. Both send thousands of requests, and would take most of the time. */
 const EXEMPT = new Map([
-  ['packages/frontend/src/api/malformed.test.ts', 'its timer only ends a request that hangs'],
-  [
-    'packages/frontend/src/pages/malformed-forms.test.ts',
-    'its timer only ends a request that hangs',
-  ],
+  ['packages/frontend/malformed/api-values.test.ts', 'its timer only ends a request that hangs'],
+  ['packages/frontend/malformed/forms.test.ts', 'its timer only ends a request that hangs'],
 ])
 
 interface TimeDependentTest {

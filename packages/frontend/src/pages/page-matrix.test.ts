@@ -137,7 +137,7 @@ const WHO = new Map(
   MAY.flatMap(([who, pages]) => pages.split('\n').map((name) => [name, who] as const)),
 )
 
-/** Routes that the secret in the URL authenticates; sessions do not count (webhook-routes.test.ts, malformed-webhooks.test.ts). */
+/** Routes that the secret in the URL authenticates; sessions do not count (webhook-routes.test.ts, malformed/webhooks.test.ts). */
 const BY_SECRET = /^POST \/webhooks\//
 
 /** Pages that refuse with a status other than 403. */

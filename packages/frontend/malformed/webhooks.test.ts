@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { NASTY_STRINGS, NASTY_VALUES } from '../testing/nasty-values.ts'
-import { pageRoutesOf, partsOf, pathOfPage } from '../testing/page-routes.ts'
-import { openFixture, type Fixture } from '../testing/fixture.ts'
+import { NASTY_STRINGS, NASTY_VALUES } from '../src/testing/nasty-values.ts'
+import { pageRoutesOf, partsOf, pathOfPage } from '../src/testing/page-routes.ts'
+import { openFixture, type Fixture } from '../src/testing/fixture.ts'
 
 const CLONE = 'https://git.example.org/lenscap.git'
 const AT = { href: CLONE }

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BEYOND_FORM_LIMIT, MARKER, NASTY_TEXTS } from '../testing/nasty-values.ts'
-import { findForms, type PageForm } from '../testing/page-forms.ts'
-import { pageName, pageRoutesOf } from '../testing/page-routes.ts'
-import { openFixture, type Role, ROLES, type Fixture } from '../testing/fixture.ts'
+import { BEYOND_FORM_LIMIT, MARKER, NASTY_TEXTS } from '../src/testing/nasty-values.ts'
+import { findForms, type PageForm } from '../src/testing/page-forms.ts'
+import { pageName, pageRoutesOf } from '../src/testing/page-routes.ts'
+import { openFixture, type Role, ROLES, type Fixture } from '../src/testing/fixture.ts'
 
 const LIMIT_MS = 120_000
 /** Number of random combinations per form; set FAST_CHECK_RUNS=1000 for a thorough run. */

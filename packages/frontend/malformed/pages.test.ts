@@ -1,16 +1,16 @@
 import { openSession } from '@copr/domain/users/sessions'
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { MARKER, NASTY_STRINGS } from '../testing/nasty-values.ts'
+import { MARKER, NASTY_STRINGS } from '../src/testing/nasty-values.ts'
 import {
   pageName,
   type PageRoute,
   pageRoutesOf,
   partsOf,
   pathOfPage,
-} from '../testing/page-routes.ts'
-import { NOW } from '../testing/test-frontend.ts'
-import { openFixture, type Fixture } from '../testing/fixture.ts'
+} from '../src/testing/page-routes.ts'
+import { NOW } from '../src/testing/test-frontend.ts'
+import { openFixture, type Fixture } from '../src/testing/fixture.ts'
 
 const fixture = await openFixture()
 after(() => fixture[Symbol.asyncDispose]())

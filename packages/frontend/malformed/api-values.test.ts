@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formSchema } from '../api-description/openapi.ts'
-import { pathParameters, urlPath } from '../api-description/route-names.ts'
-import type { ApiRoute } from '../http/answer.ts'
-import { BEYOND_FORM_LIMIT, NASTY_STRINGS, NASTY_VALUES } from '../testing/nasty-values.ts'
-import type { SampleRequest } from '../testing/sample-requests.ts'
-import { sampleOf, sendSample } from '../testing/send-sample.ts'
-import { openFixture, type Fixture } from '../testing/fixture.ts'
-import { buildApi } from './api.ts'
+import { formSchema } from '../src/api-description/openapi.ts'
+import { pathParameters, urlPath } from '../src/api-description/route-names.ts'
+import type { ApiRoute } from '../src/http/answer.ts'
+import { BEYOND_FORM_LIMIT, NASTY_STRINGS, NASTY_VALUES } from '../src/testing/nasty-values.ts'
+import type { SampleRequest } from '../src/testing/sample-requests.ts'
+import { sampleOf, sendSample } from '../src/testing/send-sample.ts'
+import { openFixture, type Fixture } from '../src/testing/fixture.ts'
+import { buildApi } from '../src/api/api.ts'
 
 const LIMIT_MS = 120_000
 /** Number of random combinations per route; set FAST_CHECK_RUNS=1000 for a thorough run. */

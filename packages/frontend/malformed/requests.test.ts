@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { urlPath } from '../api-description/route-names.ts'
-import { usualPath } from '../testing/sample-requests.ts'
-import { openFixture } from '../testing/fixture.ts'
-import { buildApi } from './api.ts'
+import { urlPath } from '../src/api-description/route-names.ts'
+import { usualPath } from '../src/testing/sample-requests.ts'
+import { openFixture } from '../src/testing/fixture.ts'
+import { buildApi } from '../src/api/api.ts'
 
 const JSON_TYPE = 'application/json'
 const FORM_TYPE = 'application/x-www-form-urlencoded'
