@@ -118,7 +118,7 @@ async function phasesOf(
 async function backendNotes(
   url: string,
 ): Promise<Record<'built' | 'verified' | 'signed' | 'published', number>> {
-  const log = await gunzippedAt(url)
+  const log = await textAt(url)
   const when = (step: string): number =>
     Date.parse(new RegExp(`^(\\S+) ${step}`, 'm').exec(log)?.[1] ?? '')
   return {
@@ -127,12 +127,6 @@ async function backendNotes(
     signed: when('signed'),
     published: when('published'),
   }
-}
-
-async function gunzippedAt(url: string): Promise<string> {
-  const response = await fetch(`${url}.gz`)
-  if (!response.ok || !response.body) return await textAt(url)
-  return await new Response(response.body.pipeThrough(new DecompressionStream('gzip'))).text()
 }
 
 function overheadOf({ total, phases }: Measured): number {

@@ -45,6 +45,13 @@ interface ByteRange {
   end: number
 }
 
+/** The headers with which a client is to receive an object. */
+export interface ContentHeaders {
+  type: string
+  /** Content-Encoding: how the stored bytes are compressed. */
+  encoding?: 'gzip'
+}
+
 interface Content {
   metadata?: Record<string, string>
 }
@@ -77,7 +84,7 @@ export interface Bucket {
   /** Aborts multipart uploads that a killed process left behind; returns their number. */
   abortUploads(before: Date): Promise<number>
   /** Returns a presigned URL of an object; undefined unless clients can reach the store. */
-  addressOf?: (key: string, type: string) => Promise<string>
+  addressOf?: (key: string, content: ContentHeaders) => Promise<string>
   close(): void
 }
 
@@ -199,10 +206,14 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
     },
     ...(signer
       ? {
-          addressOf: async (key: string, type: string) =>
+          addressOf: async (key: string, { type, encoding }: ContentHeaders) =>
             await getSignedUrl(
               signer,
-              new GetObjectCommand({ ...at(key), ResponseContentType: type }),
+              new GetObjectCommand({
+                ...at(key),
+                ResponseContentType: type,
+                ...(encoding ? { ResponseContentEncoding: encoding } : {}),
+              }),
               { expiresIn: ADDRESS_SECONDS },
             ),
         }

@@ -1,4 +1,5 @@
 import { sandboxAnswers } from '@copr/process/untrusted-content'
+import type { ContentHeaders } from '@copr/object-store/bucket'
 import { isMissing } from '@copr/object-store/is-missing'
 import { type Context, Hono } from 'hono'
 import type { ResultsTree, StoredFile } from '../store/results-store.ts'
@@ -6,9 +7,11 @@ import { isUnchanged, rangeOf } from './conditional.ts'
 import { directoryIndex, INDEX_POLICY } from './directory-index.ts'
 import { namesIn } from './url-names.ts'
 
+const TEXT = 'text/plain; charset=utf-8'
+
 const TYPES: [ending: string, type: string][] = [
   ['.rpm', 'application/x-rpm'],
-  // Sent as stored, without Content-Encoding: clients want the .gz file itself.
+  // Sent without Content-Encoding, unlike compressed logs: dnf wants the .gz file itself.
   ['.gz', 'application/gzip'],
   ['.zst', 'application/zstd'],
   ['.xz', 'application/x-xz'],
@@ -16,13 +19,16 @@ const TYPES: [ending: string, type: string][] = [
   ['.xml', 'text/xml; charset=utf-8'],
   ['.asc', 'application/pgp-signature'],
   ['.gpg', 'application/pgp-keys'],
-  ['.repo', 'text/plain; charset=utf-8'],
-  ['.log', 'text/plain; charset=utf-8'],
-  ['.txt', 'text/plain; charset=utf-8'],
-  ['.spec', 'text/plain; charset=utf-8'],
-  ['.info', 'text/plain; charset=utf-8'],
-  ['.cfg', 'text/plain; charset=utf-8'],
+  ['.repo', TEXT],
+  ['.log', TEXT],
+  ['.txt', TEXT],
+  ['.spec', TEXT],
+  ['.info', TEXT],
+  ['.cfg', TEXT],
 ]
+
+/** Compressed logs, which browsers and log readers show as text; the name without `.gz` redirects to them. */
+const PACKED_LOG = /\.log\.gz$/
 
 /** Files that never change under their name, so caches may keep them for an hour, and may serve a deleted file for that long. */
 const LASTING = /\.rpm$|^[0-9a-f]{64}-[^/]+$/
@@ -86,8 +92,10 @@ async function sendFile(c: Context, file: StoredFile): Promise<Response> {
     return new Response(null, { status, headers })
   }
   if (isUnchanged(request, etag, mtime)) return await answer(304)
-  const type = typeOf(name)
-  headers.set('content-type', type)
+  const content = contentOf(name)
+  headers.set('content-type', content.type)
+  // Sizes and ranges are those of the encoded bytes, so a download can be resumed. Source: RFC 9110 section 14.1.2.
+  if (content.encoding) headers.set('content-encoding', content.encoding)
   const range = rangeOf(request, { size, etag, mtime })
   if (range === 'none') {
     headers.set('content-range', `bytes */${size}`)
@@ -99,7 +107,7 @@ async function sendFile(c: Context, file: StoredFile): Promise<Response> {
   headers.set('content-length', String(end - start + 1))
   if (range) headers.set('content-range', `bytes ${start}-${end}/${size}`)
   if (c.req.method === 'HEAD' || size === 0) return await answer(status)
-  if (file.elsewhere) return await sendElsewhere(file, await file.elsewhere(inertType(type)))
+  if (file.elsewhere) return await sendElsewhere(file, await file.elsewhere(inert(content)))
   return new Response(await file.read({ start, end }), { status, headers })
 }
 
@@ -109,11 +117,14 @@ async function sendElsewhere(file: StoredFile, location: string): Promise<Respon
   return new Response(null, { status: 302, headers: { location, 'cache-control': 'no-store' } })
 }
 
-/** Returns the type that S3 is to send. S3 does not send our policy, so XML becomes plain text, of which browsers run nothing. */
-function inertType(type: string): string {
-  return type.startsWith('text/') ? 'text/plain; charset=utf-8' : type
+/** Returns the headers that S3 is to send. S3 does not send our policy, so XML becomes plain text, of which browsers run nothing. */
+function inert(content: ContentHeaders): ContentHeaders {
+  return content.type.startsWith('text/') ? { ...content, type: TEXT } : content
 }
 
-function typeOf(name: string): string {
-  return TYPES.find(([ending]) => name.endsWith(ending))?.[1] ?? 'application/octet-stream'
+function contentOf(name: string): ContentHeaders {
+  if (PACKED_LOG.test(name)) return { type: TEXT, encoding: 'gzip' }
+  return {
+    type: TYPES.find(([ending]) => name.endsWith(ending))?.[1] ?? 'application/octet-stream',
+  }
 }

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { appendFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { serveHttp } from '@copr/process/http-server'
+import type { ContentHeaders } from '@copr/object-store/bucket'
 import { run } from '@copr/process/run'
 import { Hono } from 'hono'
 import { missingTools } from '@copr/rpm/testing/real-rpm'
 import { directoryTree } from '../store/directory-tree.ts'
 import type { StoredFile } from '../store/results-store.ts'
 import { treeRoutes } from './tree-routes.ts'
+
+const LOG = 'Wrote: /builddir/build/RPMS/hello-1-1.noarch.rpm\n'
+const PACKED = gzipSync(LOG)
 
 async function serveTree() {
   const top = await mkdtemp(join(tmpdir(), 'copr-tree-'))
@@ -21,7 +26,8 @@ async function serveTree() {
   await mkdir(join(root, 'dana/telescope:pr:1'))
   await writeFile(join(top, 'secret'), 'secret')
   await writeFile(join(dir, 'hello-1-1.noarch.rpm'), '0123456789')
-  await writeFile(join(dir, 'builder-live.log.gz'), 'packed')
+  await writeFile(join(dir, 'builder-live.log.gz'), PACKED)
+  await writeFile(join(dir, 'primary.xml.gz'), PACKED)
   await writeFile(join(dir, 'backend.log'), 'one\n')
   await writeFile(join(dir, 'a+b~1^2.spec'), 'Name: a\n')
   await writeFile(join(dir, '.new-secret'), 'hidden')
@@ -39,6 +45,15 @@ async function serveTree() {
       await rm(top, { recursive: true })
     },
   }
+}
+
+/** Requests a file with a client that, unlike fetch(), does not decode it. */
+async function storedBytes(url: string, headers: Record<string, string>) {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  request(url, { headers }, resolve).on('error', reject).end()
+  const response = await promise
+  const { statusCode: status, headers: sent } = response
+  return { status, range: sent['content-range'], bytes: Buffer.concat(await response.toArray()) }
 }
 
 /** Sends a path exactly as given; returns the status. */
@@ -65,10 +80,41 @@ test('files are served with their type, size and date', async () => {
   assert.equal(head.headers.get('content-length'), '10')
   assert.equal(await (await fetch(`${tree.url}empty`)).text(), '')
   assert.equal(await (await fetch(`${tree.url}a%2Bb~1%5E2.spec`)).text(), 'Name: a\n')
-  const packed = await fetch(`${tree.url}builder-live.log.gz`)
-  assert.equal(packed.headers.get('content-type'), 'application/gzip')
-  assert.equal(packed.headers.get('content-encoding'), null)
-  assert.equal(await packed.text(), 'packed')
+})
+
+test('a compressed log is sent as text that is gzip-encoded, under its own name and without .gz', async () => {
+  await using tree = await serveTree()
+  for (const name of ['builder-live.log.gz', 'builder-live.log']) {
+    const log = await fetch(tree.url + name)
+    assert.equal(log.headers.get('content-type'), 'text/plain; charset=utf-8')
+    assert.equal(log.headers.get('content-encoding'), 'gzip')
+    assert.equal(await log.text(), LOG, 'the client decodes it by its headers alone')
+  }
+})
+
+test('the size and the ranges of a compressed log are those of the stored bytes', async () => {
+  await using tree = await serveTree()
+  const log = `${tree.url}builder-live.log.gz`
+  const head = await fetch(log, { method: 'HEAD' })
+  assert.equal(head.headers.get('content-length'), String(PACKED.length))
+  assert.equal(head.headers.get('content-encoding'), 'gzip')
+  const [first, rest] = await Promise.all(
+    ['bytes=0-9', 'bytes=10-'].map((range) => storedBytes(log, { range })),
+  )
+  assert.deepEqual([first?.status, rest?.status], [206, 206])
+  assert.equal(rest?.range, `bytes 10-${PACKED.length - 1}/${PACKED.length}`)
+  const joined = Buffer.concat(
+    [first?.bytes ?? '', rest?.bytes ?? ''].map((each) => Buffer.from(each)),
+  )
+  assert.equal(gunzipSync(joined).toString(), LOG)
+})
+
+test('the metadata of a repository is sent as a .gz file, without an encoding', async () => {
+  await using tree = await serveTree()
+  const primary = await fetch(`${tree.url}primary.xml.gz`)
+  assert.equal(primary.headers.get('content-type'), 'application/gzip')
+  assert.equal(primary.headers.get('content-encoding'), null)
+  assert.deepEqual(Buffer.from(await primary.arrayBuffer()), PACKED)
 })
 
 for (const [range, status, body] of [
@@ -224,23 +270,28 @@ test('a directory index has relative links that no file name can break', async (
   assert.ok(own.includes('./in'))
 })
 
-for (const [name, type] of [
-  ['comps.xml', 'text/plain; charset=utf-8'],
-  ['backend.log', 'text/plain; charset=utf-8'],
-  ['hello.rpm', 'application/x-rpm'],
+const TEXT = 'text/plain; charset=utf-8'
+const headersOf = (content: ContentHeaders): string => String(new URLSearchParams({ ...content }))
+
+for (const [name, content] of [
+  ['comps.xml', { type: TEXT }],
+  ['backend.log', { type: TEXT }],
+  ['builder-live.log.gz', { type: TEXT, encoding: 'gzip' }],
+  ['primary.xml.gz', { type: 'application/gzip' }],
+  ['hello.rpm', { type: 'application/x-rpm' }],
 ] as const)
-  test(`S3 serves ${name} as ${type}, because it cannot send our security policy`, async () => {
+  test(`S3 serves ${name} as ${content.type}, because it cannot send our security policy`, async () => {
     const file: StoredFile = {
       name,
       size: 10,
       mtime: new Date(0),
       etag: '"1"',
       read: () => assert.fail('the client reads it at S3'),
-      elsewhere: async (given) => `https://s3.example/${encodeURIComponent(given)}`,
+      elsewhere: async (given) => `https://s3.example/?${headersOf(given)}`,
       close: async () => undefined,
     }
     const tree = { find: async () => ({ kind: 'file' as const, file }), list: async () => [] }
     const answer = await treeRoutes(tree).request(`/results/${name}`)
-    assert.equal(answer.headers.get('location'), `https://s3.example/${encodeURIComponent(type)}`)
+    assert.equal(answer.headers.get('location'), `https://s3.example/?${headersOf(content)}`)
     assert.equal(answer.headers.get('content-security-policy'), "sandbox; default-src 'none'")
   })

@@ -1,4 +1,5 @@
 import type { ResultFile } from '@copr/contract/builder-protocol'
+import type { ContentHeaders } from '@copr/object-store/bucket'
 import type { Appended, Body } from './append.ts'
 import type { ResultsPath } from './paths.ts'
 
@@ -27,7 +28,7 @@ export interface StoredFile {
   /** Returns the content, which the caller must read to its end or cancel. */
   read(range?: Range): Promise<ReadableStream<Uint8Array>>
   /** Returns an address where the client can fetch the file directly, if that is better than through the backend. */
-  elsewhere?(type: string): Promise<string>
+  elsewhere?(content: ContentHeaders): Promise<string>
   /** Must be called if the file is not read. */
   close(): Promise<void>
 }

@@ -120,13 +120,13 @@ async function readLog(url, offset) {
   return { bytes: bytes.subarray(offset), end: bytes.length }
 }
 
-/** Decompresses a log as a stream and keeps only its end. */
+/** Reads a compressed log, which the browser decompresses, as a stream and keeps only its end. */
 async function readCompressedLog(url, offset) {
   const response = await fetch(url).catch(() => undefined)
   if (!response?.ok) return undefined
   let bytes = new Uint8Array(0)
   let end = 0
-  const reader = response.body.pipeThrough(new DecompressionStream('gzip')).getReader()
+  const reader = response.body.getReader()
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
     const fresh = piece.value.subarray(Math.max(0, offset - end))
     end += piece.value.length

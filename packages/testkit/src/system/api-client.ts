@@ -1,6 +1,5 @@
 import { openAsBlob } from 'node:fs'
 import { basename } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import type { BuildAnswer, BuildChrootAnswer } from '@copr/contract/api/builds'
 import type { ProjectAnswer } from '@copr/contract/api/projects'
 import type { BuildState } from '@copr/contract/states'
@@ -48,7 +47,6 @@ export interface ApiClient {
   log(id: number): Promise<string>
 }
 
-const GZIP_MAGIC = '1f8b'
 const ENDED: BuildState[] = ['succeeded', 'failed', 'canceled', 'skipped', 'forked']
 
 export function apiClient(url: string, username: string, credentials?: Credentials): ApiClient {
@@ -160,13 +158,9 @@ export function apiClient(url: string, username: string, credentials?: Credentia
     log: async (id) => {
       const results = await resultsOf(id)
       if (results === null) return ''
-      // After a redirect, the server sends a finished build's log as the stored .gz file.
+      // After a redirect, the server sends a finished build's log as the stored .gz file, which fetch() decodes.
       const response = await fetch(`${results}builder-live.log`)
-      if (!response.ok) return ''
-      const bytes = Buffer.from(await response.arrayBuffer())
-      return (
-        bytes.subarray(0, 2).toString('hex') === GZIP_MAGIC ? gunzipSync(bytes) : bytes
-      ).toString()
+      return response.ok ? await response.text() : ''
     },
   }
 }

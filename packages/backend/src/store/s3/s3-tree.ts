@@ -1,6 +1,6 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import type { Bucket, ObjectAttributes } from '@copr/object-store/bucket'
+import type { Bucket, ContentHeaders, ObjectAttributes } from '@copr/object-store/bucket'
 import type { Entry, Found, Range, ResultsTree, StoredFile } from '../results-store.ts'
 import type { GrowingLogs } from './growing-logs.ts'
 import { TREE } from './keys.ts'
@@ -72,7 +72,7 @@ export function objectFile(
     // The ETag keeps a read of a repomd.xml that was just replaced from mixing two versions.
     read: async (range) => webStream(await bucket.get(key, { etag, ...(range ? { range } : {}) })),
     ...(addressOf && size >= MIN_ELSEWHERE_BYTES
-      ? { elsewhere: async (type: string) => await addressOf(key, type) }
+      ? { elsewhere: async (content: ContentHeaders) => await addressOf(key, content) }
       : {}),
     close: async () => undefined,
   }
