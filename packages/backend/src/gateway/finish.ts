@@ -7,7 +7,12 @@ import {
   requeueTask,
   type TaskOutcome,
 } from '@copr/domain/builds/task-outcomes'
-import { sourceOfBuild, locationOfTask, projectOfTask } from '@copr/domain/queue/task-context'
+import {
+  sourceOfBuild,
+  locationOfTask,
+  projectOfTask,
+  type SourceReport,
+} from '@copr/domain/queue/task-context'
 import { requireStorage } from '@copr/domain/quotas/quota-check'
 import { srpmLimits } from '@copr/domain/quotas/quota-limits'
 import { importedCommits } from '@copr/domain/queue/imported-commits'
@@ -19,6 +24,7 @@ import type { Backend } from '../context.ts'
 import { folderSize } from '../maintenance/measure-results.ts'
 import type { ResultsPath } from '../store/paths.ts'
 import { keptSrpm } from './send-srpm.ts'
+import { addSourceFiles } from './source-files.ts'
 import { readSourceMetadata } from './source-metadata.ts'
 
 /** Delay before a task that a machine gave up is retried, so that a temporary fault can pass. */
@@ -40,6 +46,10 @@ export async function finishTask(
   const key = { task: task.id, lease }
   await backend.store.verifyStaged(key, request.files)
   const ending = await prepareEnding(backend, { task, lease, request, results })
+  if (kind !== 'rpm') {
+    const known = knownOf(ending.outcome)
+    await addSourceFiles(backend, { build_id, path: results, known })
+  }
   const finished = await endTask(backend.db, lease, ending.outcome, backend.now())
   if (finished === undefined) return false
   await ending.afterwards()
@@ -99,6 +109,14 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
     case 'publish':
       throw new CoprError('invalid', 'Cannot finish: agents do not run publish tasks')
   }
+}
+
+/** Returns what the outcome will store in the build's row. */
+function knownOf(outcome: TaskOutcome): Partial<SourceReport> {
+  if (outcome.kind === 'failed') return { fail_reason: outcome.reason }
+  if (outcome.kind !== 'source') return {}
+  const { name, version, srpm_name } = outcome.facts
+  return { package_name: name, package_version: version, srpm_name }
 }
 
 async function endSource(

@@ -293,7 +293,71 @@ test('an uploaded SRPM is imported from the uploads, published, and removed from
   )
   assert.deepEqual(Buffer.from(await published.arrayBuffer()), data)
   assert.ok(!existsSync(folder))
+  const { log, summary } = await sourceFiles(system, id)
+  assert.equal(log, `No builder was needed: ${name} was uploaded as a source package.\n`)
+  assert.deepEqual(summary, {
+    name: 'hello',
+    epoch: null,
+    version: '1.0',
+    release: '1',
+    architecture_specific_tags: {},
+  })
 })
+
+const UNKNOWN = {
+  name: null,
+  epoch: null,
+  version: null,
+  release: null,
+  architecture_specific_tags: {},
+}
+
+test('a failed source build has a log and results.json, also if its builder has written neither', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const failed: FinishRequest = {
+    outcome: 'failed',
+    reason: 'Cannot download it: 404',
+    files: [],
+  }
+  const silent = await system.submitLink()
+  await agent.claim()
+  await accepted(await agent.finish(failed))
+  assert.deepEqual(await sourceFiles(system, silent), {
+    log: 'No builder has written a log.\nThe source build failed: Cannot download it: 404\n',
+    summary: UNKNOWN,
+  })
+  const logged = await system.submitLink()
+  await agent.claim()
+  await agent.log('downloading\n', 0)
+  await accepted(await agent.finish(failed))
+  assert.deepEqual(await sourceFiles(system, logged), { log: 'downloading\n', summary: UNKNOWN })
+})
+
+test('the summary of a source build names its package before the import, and still after a failed import', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const id = await system.submitLink()
+  await agent.claim()
+  await agent.log('downloading\n', 0)
+  await accepted(await agent.succeed([srpmOf(hello)]))
+  const before = await sourceFiles(system, id)
+  assert.partialDeepStrictEqual(before, { log: 'downloading\n', summary: { name: 'hello' } })
+  await agent.claim()
+  await accepted(await agent.finish({ outcome: 'failed', reason: 'It rains', files: [] }))
+  assert.deepEqual(await sourceFiles(system, id), before)
+})
+
+/** Downloads the log and the summary of a source build, as clients do. */
+async function sourceFiles(
+  system: TestBackend,
+  id: number,
+): Promise<{ log: string; summary: unknown }> {
+  const folder = `${system.url}/results/dana/telescope/srpm-builds/${String(id).padStart(8, '0')}`
+  const log = await fetch(`${folder}/builder-live.log.gz`)
+  assert.equal(log.status, 200)
+  return { log: await log.text(), summary: await (await fetch(`${folder}/results.json`)).json() }
+}
 
 test('a builder gets an uploaded spec file with the root in which to make the SRPM, which is then imported', async () => {
   await using system = await TestBackend.start()

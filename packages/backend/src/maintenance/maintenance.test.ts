@@ -3,6 +3,9 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { cancelBuild } from '@copr/domain/builds/cancel'
+import { requeueTask } from '@copr/domain/builds/task-outcomes'
 import { deleteProject } from '@copr/domain/projects/delete-project'
 import { COMMAND } from '@copr/domain/audit/actor'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
@@ -94,6 +97,30 @@ test('the log of a build that ended without a report from its agent is compresse
   await writeFile(join(dir, 'builder-live.log'), 'the last words\n')
   await sealEndedLogs(system.backend, new Date(ended.getTime() - 1000))
   assert.deepEqual(await readdir(dir), ['builder-live.log.gz'])
+})
+
+test('a source build whose builder was lost gets its log and results.json later', async () => {
+  await using system = await TestBackend.start({ limits: { max_attempts: 1 } })
+  const agent = await system.agent()
+  const id = await system.submitLink()
+  await agent.claim()
+  const since = new Date()
+  const lost = { lease: agent.lease, reason: 'The machine burned', max_attempts: 1, now: since }
+  assert.equal(await requeueTask(system.db, lost.lease, lost), 'ended')
+  await sealEndedLogs(system.backend, since)
+  const dir = join(system.results, 'dana/telescope/srpm-builds', String(id).padStart(8, '0'))
+  const log = gunzipSync(await readFile(join(dir, 'builder-live.log.gz'))).toString()
+  assert.match(log, /^The source build failed: .*The machine burned$/m)
+  assert.match(await readFile(join(dir, 'results.json'), 'utf8'), /"name": null/)
+})
+
+test('no files are made for the source builds of a deleted project', async () => {
+  await using system = await TestBackend.start()
+  const id = await system.submitLink()
+  await cancelBuild(system.db, COMMAND, id, new Date())
+  await deleteProject(system.db, COMMAND, system.project.id, new Date())
+  await sealEndedLogs(system.backend, new Date(0))
+  assert.ok(!existsSync(join(system.results, 'dana/telescope')))
 })
 
 test('the loops publish a new project, and end when stopped', async () => {

@@ -1,27 +1,33 @@
-import { endedSince } from '@copr/domain/repositories/removals'
+import { endedSince, sourcesEndedSince } from '@copr/domain/repositories/removals'
 import type { Backend } from '../context.ts'
-import { resultPath } from '../store/paths.ts'
+import { addSourceFiles } from '../gateway/source-files.ts'
+import { type ResultsPath, resultPath, srpmPath } from '../store/paths.ts'
 
 /**
- * Compresses the logs of builds that ended without a report from their agent: builds that were canceled or abandoned, or that ended while
- * the backend was down. `looks` counts how often each log has been checked: the longer ago its build ended, the less likely are new lines,
- * and the more rarely it is checked.
+ * Compresses the logs of builds, and completes the files of source builds, that ended without a report from their agent: those that were
+ * canceled or abandoned, or that ended while the backend was down. `looks` counts how often each log has been checked: the longer ago its
+ * build ended, the less likely are new lines, and the more rarely it is checked.
  */
 export async function sealEndedLogs(
-  { db, store }: Backend,
+  backend: Backend,
   since: Date,
   looks = new Map<string, number>(),
 ): Promise<void> {
-  const ended = await endedSince(db, since)
-  const paths = ended.map(({ ownername, dirname, chroot, result_dir }) =>
-    resultPath({ ownername, dirname, chroot, result_dir }),
-  )
-  for (const path of paths) {
+  const { db, store } = backend
+  const chroots = await endedSince(db, since)
+  const sources = await sourcesEndedSince(db, since)
+  const folders: { path: ResultsPath; build_id?: number }[] = [
+    ...chroots.map((each) => ({ path: resultPath(each) })),
+    ...sources.map((each) => ({ path: srpmPath(each), build_id: each.build_id })),
+  ]
+  for (const { path, build_id } of folders) {
     const count = looks.get(path) ?? 0
     looks.set(path, count + 1)
     // Seals the logs at the first, second, fourth, eighth call, and so on.
-    if (Number.isInteger(Math.log2(count + 1))) await store.sealLogs(path)
+    if (!Number.isInteger(Math.log2(count + 1))) continue
+    if (build_id !== undefined) await addSourceFiles(backend, { build_id, path })
+    await store.sealLogs(path)
   }
-  const isRecent = new Set<string>(paths)
+  const isRecent = new Set<string>(folders.map(({ path }) => path))
   for (const path of looks.keys()) if (!isRecent.has(path)) looks.delete(path)
 }

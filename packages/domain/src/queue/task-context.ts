@@ -129,6 +129,31 @@ export async function sourceOfBuild(db: Db, build_id: number): Promise<BuildSour
     .executeTakeFirstOrThrow()
 }
 
+/** The outcome of a source build, as far as it is known. */
+export interface SourceReport {
+  source_type: string
+  srpm_name: string | null
+  package_name: string | null
+  /** `[epoch:]version-release` */
+  package_version: string | null
+  fail_reason: string | null
+}
+
+export async function sourceReport(db: Db, build_id: number): Promise<SourceReport> {
+  return await db
+    .selectFrom('build')
+    .leftJoin('package', 'package.id', 'build.package_id')
+    .select([
+      'build.source_type',
+      'build.srpm_name',
+      'package.name as package_name',
+      'build.package_version',
+      'build.fail_reason',
+    ])
+    .where('build.id', '=', build_id)
+    .executeTakeFirstOrThrow()
+}
+
 /** Lists the dist-git branches from which a build's waiting chroots will be built. */
 export async function branchesToImport(db: Db, build_id: number): Promise<string[]> {
   const rows = await db

@@ -104,6 +104,37 @@ export interface EndedBuildChroot {
   result_dir: string
 }
 
+export interface EndedSource {
+  build_id: number
+  ownername: string
+  dirname: string
+}
+
+/** Lists the builds that ended since `since` and whose source build's files may be incomplete. */
+export async function sourcesEndedSince(db: Db, since: Date): Promise<EndedSource[]> {
+  return await db
+    .selectFrom('build')
+    .innerJoin('project', 'project.id', 'build.project_id')
+    .innerJoin('project_dir', 'project_dir.id', 'build.project_dir_id')
+    .select(['build.id as build_id', 'project.ownername', 'project_dir.name as dirname'])
+    .where('build.finished_at', '>=', since)
+    .where('build.source_state', 'in', ['succeeded', 'failed', 'canceled'])
+    .where('project.deleted_at', 'is', null)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('task')
+            .select('task.id')
+            .whereRef('task.build_id', '=', 'build.id')
+            .where('task.build_chroot_id', 'is', null)
+            .where('task.state', '=', 'leased'),
+        ),
+      ),
+    )
+    .execute()
+}
+
 /** Lists the build chroots that ended since `since` and whose logs may still be open. */
 export async function endedSince(db: Db, since: Date): Promise<EndedBuildChroot[]> {
   const rows = await db
