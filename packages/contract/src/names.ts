@@ -14,25 +14,54 @@ export const ProjectName = z
   .max(100)
   .regex(
     WORD,
-    'project names have letters, digits, "_", "." and "-", and do not begin with "." or "-"',
+    'Name must contain only letters, digits, underscores, dashes and dots. It does not begin with a dash or a dot',
   )
-  .refine((name) => !/^\d+$/.test(name), 'a project name cannot be all digits')
+  .refine((name) => !/^\d+$/.test(name), "Project's name can not be just number.")
 
-/** `project`, `project:pr:12` or `project:custom:suffix`. */
+/** File systems allow names of 255 bytes. */
+const MAX_DIRNAME_BYTES = 200
+
+/**
+ * `project`, `project:pr:12` or `project:custom:suffix`; the suffix may have letters of any script. It becomes part of paths. New directories have
+ * stricter rules: see dirnameFault().
+ */
 export const ProjectDirname = z
   .string()
-  .max(200)
   .regex(
-    /^[A-Za-z0-9_][A-Za-z0-9_.-]*(:(custom|pr)(:[A-Za-z0-9]+(-[A-Za-z0-9]+)*)+)?$/,
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]*(:(custom|pr)(:[\p{L}\p{N}]+(-[\p{L}\p{N}]+)*)+)?$/u,
     'a project directory is PROJECT, PROJECT:pr:ID or PROJECT:custom:SUFFIX',
   )
+  .refine(
+    (name) => new TextEncoder().encode(name).length <= MAX_DIRNAME_BYTES,
+    `has more than ${MAX_DIRNAME_BYTES} bytes`,
+  )
+
+/** Returns why a name cannot be that of a new directory of the project, in Copr's words; undefined if it can. */
+export function dirnameFault(project: string, dirname: string): string | undefined {
+  const prefix = `${project}:`
+  if (!dirname.startsWith(prefix)) return `Copr dirname must start with '${prefix}' prefix`
+  const [kind, ...suffix] = dirname.slice(prefix.length).split(':')
+  const [id = ''] = suffix
+  // The number tells when the directory can expire; for instance telescope:pr:owner-repository-12.
+  const isPullRequest = kind === 'pr' && suffix.length === 1 && /(^|-)\p{N}+$/u.test(id)
+  if (!isPullRequest && (kind !== 'custom' || suffix.length === 0))
+    return `Please use directory format ${prefix}custom:<SUFFIX_OF_CHOICE> or ${prefix}pr:<ID> (for automatically removed directories)`
+  if (!ProjectDirname.safeParse(dirname).success)
+    return `Wrong directory '${dirname.slice(0, MAX_DIRNAME_BYTES)}' specified. Directory name can consist of alpha-numeric strings separated by colons. It has at most ${MAX_DIRNAME_BYTES} bytes`
+  return undefined
+}
+
+const MAX_PACKAGE_NAME = 100
 
 export const PackageName = z
   .string()
-  .max(100)
+  .max(
+    MAX_PACKAGE_NAME,
+    `Too long package name: it has more than ${MAX_PACKAGE_NAME} characters. Please enter a valid package name`,
+  )
   .regex(
     /^[A-Za-z0-9_+][A-Za-z0-9._+-]*$/,
-    'package names have letters, digits, ".", "_", "+" and "-"',
+    'Please enter a valid package name: package names have letters, digits, ".", "_", "+" and "-"',
   )
 
 export const ChrootName = z

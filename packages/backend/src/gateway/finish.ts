@@ -94,7 +94,7 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
   }
   switch (task.kind) {
     case 'source':
-      return await endSource(backend, report, drop)
+      return await endSource(backend, report, { drop, note })
     case 'import':
       return await endImport(backend, report, drop)
     case 'rpm': {
@@ -122,23 +122,31 @@ function knownOf(outcome: TaskOutcome): Partial<SourceReport> {
 async function endSource(
   { db, store, config }: Backend,
   { task, lease, request, results }: Report,
-  drop: () => Promise<void>,
+  { drop, note }: { drop: () => Promise<void>; note: (line: string) => Promise<void> },
 ): Promise<Ending> {
   const key = { task: task.id, lease }
   const { files } = request
-  const fail = (reason: string, category: FailureCategory = 'verification'): Ending => ({
-    outcome: { kind: 'failed', reason, failure: failureOutsideLogs(category) },
-    afterwards: drop,
-  })
+  const fail = async (
+    reason: string,
+    category: FailureCategory = 'verification',
+  ): Promise<Ending> => {
+    await note(`failed: ${reason}`)
+    return {
+      outcome: { kind: 'failed', reason, failure: failureOutsideLogs(category) },
+      afterwards: drop,
+    }
+  }
   const packages = files.filter(({ name }) => name.endsWith('.rpm'))
   const [srpm] = packages
   if (!srpm || packages.length > 1)
-    return fail(`The builder uploaded ${packages.length} packages, expected one source package`)
+    return await fail(
+      `The builder uploaded ${packages.length} packages, expected one source package`,
+    )
   const { limits } = config
   const project = await projectOfTask(db, task)
   const { upload_bytes } = await srpmLimits(db, project, limits)
   if (srpm.size > upload_bytes)
-    return fail(
+    return await fail(
       `The source package has ${formatBytes(srpm.size)}, the limit is ${formatBytes(upload_bytes)}`,
       'resources',
     )
@@ -153,9 +161,9 @@ async function endSource(
     await store.keepSrpm(key, srpm.name, kept)
     return { outcome: { kind: 'source', facts }, afterwards: drop }
   } catch (error) {
-    if (error instanceof RpmFormatError) return fail(error.message)
+    if (error instanceof RpmFormatError) return await fail(error.message)
     if (error instanceof CoprError)
-      return fail(error.message, error.kind === 'over_quota' ? 'resources' : 'verification')
+      return await fail(error.message, error.kind === 'over_quota' ? 'resources' : 'verification')
     throw error
   }
 }

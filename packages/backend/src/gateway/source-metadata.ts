@@ -17,7 +17,7 @@ export async function readSourceMetadata(path: string, file_name: string): Promi
   if (!name.success)
     throw new CoprError(
       'invalid',
-      `Cannot accept the package name ${info.name}: ${name.error.issues.map(({ message }) => message).join('; ')}`,
+      `Cannot accept the package name ${info.name.slice(0, 200)}: ${name.error.issues.map(({ message }) => message).join('; ')}`,
     )
   return {
     name: info.name,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { OwnerName, ProjectDirname, ProjectName } from '../names.ts'
+import { OwnerName, ProjectName } from '../names.ts'
 import { isSpecName } from '../made-sources.ts'
 import { SOURCE_TYPE_NUMBER, STATE_NUMBER, type BuildState, type SourceType } from '../states.ts'
 import { FailureDetails } from '../failure.ts'
@@ -12,9 +12,10 @@ export const BuildTarget = z.object({
   projectname: Line.pipe(ProjectName),
 })
 
+/** The rules for its name depend on the project; an existing directory may break them. */
 const Dirname = z.preprocess(
   (value) => (value === '' ? undefined : value),
-  Line.pipe(ProjectDirname).optional(),
+  Line.pipe(z.string().max(1000, 'has more than 1000 characters')).optional(),
 )
 
 export const BuildOptions = z.object({
@@ -36,7 +37,7 @@ export type BuildOptions = z.output<typeof BuildOptions>
 export const UrlBuild = BuildOptions.extend({
   pkgs: wordsWithout(faultOfSourceUrl).refine(
     (urls) => urls.length > 0,
-    'at least one URL is required',
+    'URLs to packages are required: at least one URL',
   ),
 })
 export type UrlBuild = z.output<typeof UrlBuild>
@@ -136,8 +137,8 @@ export const BuildChrootConfigAnswer = z.strictObject({
 function faultOfSourceUrl(text: string): string | undefined {
   const url = URL.parse(text)
   if (!url || !['http:', 'https:'].includes(url.protocol) || url.hostname === '')
-    return `${text} is not an http(s) URL`
+    return `A list of http[s] URLs separated by whitespace characters is needed ('${text}' doesn't seem to be a valid URL)`
   if (!/\.(no)?src\.rpm$/.test(url.pathname) && !isSpecName(url.pathname))
-    return `${text} does not end in .src.rpm, .nosrc.rpm or .spec`
+    return `URLs must end with .src.rpm, .nosrc.rpm, or .spec ('${text}' doesn't seem to be a valid URL)`
   return undefined
 }

@@ -21,6 +21,9 @@ const Conditions = wordsLike(
 )
 const BuildTags = wordsLike(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'is not a tag')
 
+const NOT_A_MODULE =
+  'must consist of two parts separated with colon, e.g. module:stream, or !module:stream to disable it'
+
 /** Modules in dnf's notation, `name:stream`, with a leading `!` to disable one; a list, or a comma-separated string. */
 const Modules = z
   .unknown()
@@ -34,9 +37,12 @@ const Modules = z
     const seen = new Set<string>()
     for (const module of modules) {
       const name = /^!?([\w.+-]+):[\w.+-]+$/.exec(module)?.[1]
-      const fault = name === undefined ? 'is not name:stream or !name:stream' : 'is listed twice'
+      const fault = name === undefined ? NOT_A_MODULE : 'specified multiple times'
       if (name === undefined || seen.has(name))
-        ctx.addIssue({ code: 'custom', message: `${module.slice(0, 200)} ${fault}` })
+        ctx.addIssue({
+          code: 'custom',
+          message: `Module name '${(name ?? module).slice(0, 200)}' ${fault}`,
+        })
       else seen.add(name)
     }
   })
@@ -44,11 +50,11 @@ const Modules = z
 
 const BootstrapImage = Line.refine(
   (image) => image === '' || (image.length <= 500 && /^[\w./-]+(:[\w.-]+)?$/.test(image)),
-  'must be a container image: NAME or NAME:TAG',
+  'Enter valid bootstrap image id (<name>[:<tag>], e.g. fedora:33)',
 )
 
 /** Allowed values of `reset_fields`. */
-const RESETTABLE = [
+export const RESETTABLE = [
   'additional_repos',
   'additional_packages',
   'additional_modules',
@@ -59,6 +65,10 @@ const RESETTABLE = [
   'isolation',
   'build_tags',
 ] as const
+
+export function isResettable(field: string): field is (typeof RESETTABLE)[number] {
+  return (RESETTABLE as readonly string[]).includes(field)
+}
 
 export const CHROOT_BOOTSTRAPS = [
   'unchanged',
@@ -82,14 +92,7 @@ export const EditProjectChroot = z.object({
   /** Not in Copr: tags that a builder must offer to build in this chroot, in addition to the tags of the chroot itself. */
   build_tags: BuildTags.optional(),
   delete_comps: Flag.optional(),
-  reset_fields: Words.pipe(
-    z.array(
-      z.enum(RESETTABLE, {
-        error: ({ input }) =>
-          `${String(input)} cannot be reset; possible: ${RESETTABLE.join(', ')}`,
-      }),
-    ),
-  ).optional(),
+  reset_fields: Words.pipe(z.array(z.enum(RESETTABLE))).optional(),
 })
 export type EditProjectChroot = z.output<typeof EditProjectChroot>
 

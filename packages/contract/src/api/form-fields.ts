@@ -4,6 +4,9 @@
  */
 import { z } from 'zod'
 
+/** The message for a field that is missing, in the words of Copr's forms. */
+export const REQUIRED = 'This field is required.'
+
 /** One line; surrounding white space is ignored. */
 export const Line = z
   .unknown()
@@ -85,13 +88,22 @@ export function wordsWithout(faultOf: (word: string) => string | undefined) {
 
 /** Formats validation errors, one per line, as `FIELD: MESSAGE`, without duplicates. */
 export function formFaults(error: z.ZodError): string {
-  const lines = error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${String(path[0])}: ${message}`,
-  )
+  const lines = error.issues.map((issue) => {
+    const { path } = issue
+    const message = messageOf(issue)
+    return path.length === 0 ? message : `${String(path[0])}: ${message}`
+  })
   return [...new Set(lines)].join('\n')
 }
 
+/** Formats an error in the words of Copr's forms where the schema has none of its own. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'invalid_value' || !issue.message.startsWith('Invalid option'))
+    return issue.message
+  return `Not a valid choice. Must be one of ${issue.values.map(String).join(', ')}`
+}
+
 function fault(ctx: z.RefinementCtx, value: unknown, message: string): never {
-  ctx.addIssue({ code: 'custom', message: value === undefined ? 'is required' : message })
+  ctx.addIssue({ code: 'custom', message: value === undefined ? REQUIRED : message })
   return z.NEVER
 }

@@ -1,25 +1,52 @@
 import { z } from 'zod'
 import { PERMISSION_NUMBER, type PermissionState } from '../states.ts'
 
-const State = z.enum(
-  Object.keys(PERMISSION_NUMBER) as [PermissionState, ...PermissionState[]],
-  'must be "nothing", "request" or "approved"',
-)
+const STATES = Object.keys(PERMISSION_NUMBER) as [PermissionState, ...PermissionState[]]
+const State = z.enum(STATES)
+const stateOf = (role: string) =>
+  z
+    .enum(STATES, {
+      error: ({ input }) =>
+        `invalid '${role}' permission state '${String(input)}', use ${STATES.join('|')}`,
+    })
+    .optional()
+
+const requestOf = (role: string) =>
+  z
+    .boolean({
+      error: ({ input }) =>
+        `invalid '${role}' permission request '${String(input)}', expected True or False`,
+    })
+    .optional()
+
+/** The error for a body that names an unknown role. */
+const onlyRoles = {
+  error: (issue: z.core.$ZodRawIssue) =>
+    issue.code === 'unrecognized_keys'
+      ? `invalid permission '${issue.keys.join("', '")}', allowed admin|builder`
+      : undefined,
+}
 
 /** Maps users to the roles that change. In this body a null is not treated as "not sent". */
 export const SetPermissions = z
   .record(
     z.string(),
-    z.strictObject({ admin: State.optional(), builder: State.optional() }, 'unknown role'),
+    z.strictObject({ admin: stateOf('admin'), builder: stateOf('builder') }, onlyRoles),
   )
-  .refine((users) => Object.keys(users).length > 0, 'name at least one user')
+  .refine(
+    (users) => Object.keys(users).length > 0,
+    'no permission change requested: name at least one user',
+  )
   // All users are changed in one transaction, with several statements for each user.
   .refine((users) => Object.keys(users).length <= 1000, 'names more than 1000 users')
 
 /** True requests the role, false gives it up. */
 export const RequestPermissions = z
-  .strictObject({ admin: z.boolean().optional(), builder: z.boolean().optional() }, 'unknown role')
-  .refine((roles) => Object.keys(roles).length > 0, 'name at least one role')
+  .strictObject({ admin: requestOf('admin'), builder: requestOf('builder') }, onlyRoles)
+  .refine(
+    (roles) => Object.keys(roles).length > 0,
+    'no permission requested: name at least one role',
+  )
 
 export const PermissionsAnswer = z.strictObject({
   permissions: z.record(z.string(), z.strictObject({ admin: State, builder: State })),

@@ -5,11 +5,13 @@ import { Flag, Line, Text, WholeOrEmpty, Words, wordsWithout } from './form-fiel
 const Homepage = Line.refine((text) => text === '' || isPublicUrl(text), 'must be a URL')
 const Contact = Line.refine(
   (text) => text === '' || isPublicUrl(text) || z.email().safeParse(text).success,
-  'must be an e-mail address or a URL',
+  'Contact must be email address or URL',
 )
 /** http(s) URLs, or `copr://OWNER/PROJECT`. */
 export const Repositories = wordsWithout((url) =>
-  isRepositoryUrl(url) ? undefined : `${url} is neither an http(s) URL nor copr://OWNER/PROJECT`,
+  isRepositoryUrl(url)
+    ? undefined
+    : `A list of http[s] URLs separated by whitespace characters is needed ('${url}' doesn't seem to be a valid URL): it is not copr://OWNER/PROJECT either`,
 )
 const Priority = WholeOrEmpty.pipe(z.number().min(1, 'must be 1 or more').max(1_000_000).optional())
 /** Every list of projects contains these texts in full. */

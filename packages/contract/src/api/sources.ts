@@ -1,7 +1,7 @@
 /** The sources of source packages: the fields of requests, and the fields that are stored. */
 import { z } from 'zod'
 import { ChrootName, PackageName } from '../names.ts'
-import { Line, Text, Words } from './form-fields.ts'
+import { Line, REQUIRED, Text, Words } from './form-fields.ts'
 
 /** Source types that a package can have; `link` and `upload` are sources of builds only. */
 export const SOURCE_TYPES = ['scm', 'distgit', 'pypi', 'rubygems', 'custom'] as const
@@ -25,7 +25,10 @@ const plain = (pattern: RegExp, message: string) =>
 
 const Committish = plain(/^[^\s~^:?*[\\-][^\s~^:?*[\\]*$/, 'is not a branch, tag or commit')
 const Path = plain(/^[^-].*$/, 'must be a path inside the sources')
-const SpecPath = plain(/^[^-].*\.spec$|^\.spec$/, 'must be a path that ends in .spec')
+const SpecPath = plain(
+  /^[^-].*\.spec$|^\.spec$/,
+  'RPM spec file must end with .spec, and be a path inside the sources',
+)
 const Method = choice(SCM_METHODS)
 
 const Scm = z.object({
@@ -72,8 +75,8 @@ const MAX_SCRIPT = 4096
 const Script = Text.pipe(
   z
     .string()
-    .max(MAX_SCRIPT, `has more than ${MAX_SCRIPT} characters`)
-    .refine((text) => text.trim() !== '', 'is required'),
+    .max(MAX_SCRIPT, `Maximum script size is 4kB: it has more than ${MAX_SCRIPT} characters`)
+    .refine((text) => text.trim() !== '', REQUIRED),
 )
 const Chroot = z
   .preprocess((value) => (value === '' ? undefined : value), Line.pipe(ChrootName).optional())

@@ -12,6 +12,10 @@ export interface BatchWish {
 
 type Field = keyof BatchWish
 
+/** The message for a wish that names both builds, in the words of Copr's API and of its forms. */
+export const BOTH_BATCHES =
+  'You may either build after build ID, or with build id, not both. Only one batch option can be specified'
+
 /**
  * Throws unless the actor may put a build into that batch. Anyone may wait for an existing batch. Starting a batch with a
  * build, or joining one, affects when other builds start: it requires the right to build in one of the batch's projects.
@@ -21,13 +25,19 @@ export async function checkBatch(db: Db, actor: Actor, wish: BatchWish): Promise
   if (!named) return
   const [field, id] = named
   const build = await buildOf(db, id)
-  if (!build) throw new CoprError('invalid', `${field}: build ${id} does not exist`)
+  if (!build) throw new CoprError('invalid', `${field}: Build ${id} not found: it doesn't exist`)
   checkOpen(field, id, build)
   if (build.batch_id !== null && field === 'after_build_id') return
   const members = build.batch_id === null ? [build] : await membersOf(db, build.batch_id)
   for (const project of new Map(members.map((each) => [each.project_id, each])).values())
     if ((await rightsIn(db, actor, { ...project, id: project.project_id })).build) return
-  throw new CoprError('invalid', `${field}: you cannot build in the project of build ${id}`)
+  const [member] = members
+  const project = `${member?.ownername}/${member?.name}`
+  const fact =
+    build.batch_id === null
+      ? `Build ${id} is not yet in any batch, and user '${actor.username}' doesn't have the build permissions in project '${project}' to create a new one`
+      : `The batch ${build.batch_id} belongs to project ${project}. You are not allowed to build there, so you neither can edit the batch`
+  throw new CoprError('invalid', `${field}: ${fact}`)
 }
 
 /** Returns the batch of a new build, created if necessary; null if the build needs none. */
@@ -75,7 +85,7 @@ export async function batchIdOf(db: Db, build_id: number): Promise<number | unde
 
 function namedBuild({ after_build_id, with_build_id }: BatchWish): [Field, number] | undefined {
   if (after_build_id !== undefined && with_build_id !== undefined)
-    throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
+    throw new CoprError('invalid', `after_build_id: ${BOTH_BATCHES}`)
   if (after_build_id !== undefined) return ['after_build_id', after_build_id]
   return with_build_id === undefined ? undefined : ['with_build_id', with_build_id]
 }
@@ -84,7 +94,8 @@ async function batchOfBuild(tx: Tx, field: Field, build_id: number): Promise<num
   // Build ids stay below 2^53, and PostgreSQL rejects a number that does not fit the column.
   const exists = Number.isSafeInteger(build_id) && (await lockBuild(tx, build_id))
   const build = exists ? await buildOf(tx, build_id) : undefined
-  if (!build) throw new CoprError('invalid', `${field}: build ${build_id} does not exist`)
+  if (!build)
+    throw new CoprError('invalid', `${field}: Build ${build_id} not found: it doesn't exist`)
   checkOpen(field, build_id, build)
   if (build.batch_id !== null) {
     if (field === 'with_build_id') await checkUnfinished(tx, build.batch_id, build_id)
@@ -102,7 +113,10 @@ function checkOpen(
   build: { batch_id: number | null; finished_at: Date | null },
 ): void {
   if (build.batch_id === null && build.finished_at !== null)
-    throw new CoprError('invalid', `${field}: build ${build_id} is finished already`)
+    throw new CoprError(
+      'invalid',
+      `${field}: Build ${build_id} is not yet in any batch, and new batch can not be created because the build has already finished`,
+    )
 }
 
 async function checkUnfinished(tx: Tx, batch_id: number, build_id: number): Promise<void> {
@@ -116,7 +130,7 @@ async function checkUnfinished(tx: Tx, batch_id: number, build_id: number): Prom
   if (!open)
     throw new CoprError(
       'invalid',
-      `with_build_id: the batch of build ${build_id} is finished already`,
+      `with_build_id: Batch ${batch_id} is already finished: the batch of build ${build_id} accepts no more builds`,
     )
 }
 

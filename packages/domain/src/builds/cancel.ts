@@ -89,7 +89,7 @@ async function deleteBuild(tx: Tx, buildId: number, now: Date): Promise<void> {
   if (build.finished_at === null)
     throw new CoprError(
       'conflict',
-      `Cannot delete build ${buildId}: it is not finished; cancel it first`,
+      `You can not delete build ${buildId}: it is not finished; cancel it first`,
     )
   const chroots = await tx
     .selectFrom('build_chroot')

@@ -3,6 +3,8 @@ import { CoprError } from '@copr/process/errors'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { alignDevelRepositories } from '../projects/devel-repositories.ts'
+import { requireDirname } from '../projects/project-dirname.ts'
+import { findProjectDir } from '../projects/project-queries.ts'
 import { insertTask } from '../queue/insert-task.ts'
 import { lockQuota, requireBuildQuota } from '../quotas/quota-check.ts'
 import type { SourceType } from '@copr/contract/states'
@@ -145,18 +147,9 @@ async function dirOf(
   name: string,
   now: Date,
 ): Promise<number> {
-  if (name !== project.name && !name.startsWith(`${project.name}:`))
-    throw new CoprError(
-      'invalid',
-      `project_dirname: "${name}" is not a directory of the project ${project.name}`,
-    )
-  const found = await tx
-    .selectFrom('project_dir')
-    .select('id')
-    .where('project_id', '=', project.id)
-    .where('name', '=', name)
-    .executeTakeFirst()
+  const found = await findProjectDir(tx, project.id, name)
   if (found) return found.id
+  await requireDirname(tx, project, name)
   const { id } = await tx
     .insertInto('project_dir')
     .values({ project_id: project.id, name, created_at: now })

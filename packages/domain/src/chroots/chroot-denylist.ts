@@ -2,6 +2,7 @@ import { CoprError } from '@copr/process/errors'
 import { chrootPattern } from './chroot-pattern.ts'
 
 const MAX_PATTERNS = 50
+const PATTERN = /^[a-z0-9_*.+-]+$/
 
 /** Splits a denylist at commas and white space into its patterns. */
 function denylistPatterns(denylist: string): string[] {
@@ -13,14 +14,27 @@ export function checkedDenylist(denylist: string, active_chroots: readonly strin
   const patterns = denylistPatterns(denylist)
   if (patterns.length > MAX_PATTERNS)
     throw new CoprError('invalid', `chroot_denylist: has more than ${MAX_PATTERNS} patterns`)
+  let left = active_chroots
   for (const pattern of patterns) {
     const shown = pattern.slice(0, 100)
-    if (!/^[a-z0-9_*.+-]+$/.test(pattern))
-      throw new CoprError('invalid', `chroot_denylist: ${shown} is not a pattern of chroots`)
+    if (!PATTERN.test(pattern))
+      throw new CoprError(
+        'invalid',
+        `chroot_denylist: Pattern "${shown}" does not match "${PATTERN.source}"`,
+      )
     const expression = chrootPattern(pattern, 'chroot_denylist')
     if (!active_chroots.some((name) => expression.test(name)))
-      throw new CoprError('invalid', `chroot_denylist: ${shown} matches no active chroot`)
+      throw new CoprError(
+        'invalid',
+        `chroot_denylist: no chroot matched by pattern "${shown}": it matches no active chroot`,
+      )
+    left = left.filter((name) => !expression.test(name))
   }
+  if (active_chroots.length > 0 && left.length === 0)
+    throw new CoprError(
+      'invalid',
+      'chroot_denylist: patterns are deny-listing all chroots: leave at least one',
+    )
   return patterns.join(', ')
 }
 

@@ -48,14 +48,18 @@ export async function listActiveChroots(db: Db): Promise<Chroot[]> {
     .execute()
 }
 
+/** Returns the message for names that are no active chroots, in the words of Copr's forms and API; undefined if there are none. */
+export async function unknownChroots(db: Db, names: string[]): Promise<string | undefined> {
+  const active = new Set((await listActiveChroots(db)).map(({ name }) => name))
+  const unknown = names.filter((name) => !active.has(name))
+  if (unknown.length === 0) return undefined
+  return `chroots: '${unknown[0]}' is not a valid choice for this field. Unexpected chroot: ${unknown.join(', ')}; available: ${[...active].join(', ')}`
+}
+
 /** Returns the active chroots with these names; throws an error that lists the unknown and inactive names. */
 export async function requireActiveChroots(db: Db, names: string[]): Promise<Chroot[]> {
   const active = new Map((await listActiveChroots(db)).map((chroot) => [chroot.name, chroot]))
-  const unknown = names.filter((name) => !active.has(name))
-  if (unknown.length > 0)
-    throw new CoprError(
-      'invalid',
-      `chroots: unknown or inactive: ${unknown.join(', ')}; available: ${[...active.keys()].join(', ')}`,
-    )
+  const unknown = await unknownChroots(db, names)
+  if (unknown !== undefined) throw new CoprError('invalid', unknown)
   return [...new Set(names)].flatMap((name) => active.get(name) ?? [])
 }

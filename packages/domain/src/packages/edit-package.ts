@@ -45,7 +45,7 @@ export async function addPackage(
     if (isUniqueViolation(error))
       throw new CoprError(
         'conflict',
-        `Package ${name} already exists in ${project.ownername}/${project.name}`,
+        `Package ${name} already exists in copr ${project.ownername}/${project.name}`,
       )
     throw error
   }
@@ -92,7 +92,10 @@ export async function lockPackage(
     .forUpdate()
     .executeTakeFirst()
   if (!found)
-    throw new CoprError('not_found', `No package ${name} in ${project.ownername}/${project.name}`)
+    throw new CoprError(
+      'not_found',
+      `No package with name ${name} in copr ${project.name} of ${project.ownername}`,
+    )
   return found
 }
 

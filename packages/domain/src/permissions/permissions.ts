@@ -50,12 +50,12 @@ export async function setPermissions(
       if (user_id === undefined)
         throw new CoprError(
           'invalid',
-          `Cannot set permissions of ${username}: there is no such user`,
+          `user '${username}' doesn't exist in database: cannot set permissions`,
         )
       if (user_id === project.user_id)
         throw new CoprError(
           'invalid',
-          `Cannot set permissions of ${username}: the owner of the project needs none`,
+          `user '${username}' is owner of the '${project.ownername}/${project.name}' project, who needs no permissions`,
         )
       if (await change(tx, project.id, user_id, roles)) updated.push(username)
     }
@@ -76,7 +76,10 @@ export async function requestPermissions(
   }: { project: Project; roles: Partial<Record<PermissionRole, boolean | undefined>>; now: Date },
 ): Promise<boolean> {
   if (user.id === project.user_id || user.username === project.ownername)
-    throw new CoprError('invalid', 'Cannot request permissions: the project is yours')
+    throw new CoprError(
+      'invalid',
+      `user '${user.username}' is owner of the '${project.ownername}/${project.name}' project, who needs no permissions`,
+    )
   return await db.transaction().execute(async (tx) => {
     const before = await tx
       .selectFrom('project_permission')
@@ -88,7 +91,10 @@ export async function requestPermissions(
     for (const role of ROLES) {
       if (roles[role] === undefined) continue
       if (roles[role] && before?.[role] === 'approved')
-        throw new CoprError('invalid', `Cannot request the role ${role}: you have it already`)
+        throw new CoprError(
+          'invalid',
+          `You already are '${role}' in '${project.ownername}/${project.name}'`,
+        )
       wanted[role] = roles[role] ? 'request' : 'nothing'
     }
     const changed = await change(tx, project.id, user.id, wanted)

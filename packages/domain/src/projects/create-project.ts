@@ -45,9 +45,17 @@ export async function createProject(db: Db, actor: Actor, wanted: NewProject): P
     })
   } catch (error) {
     if (isUniqueViolation(error))
-      throw new CoprError('invalid', `name: ${ownername} already has a project named ${name}`)
+      throw new CoprError('invalid', `name: ${nameTaken(ownername, name)}`)
     throw error
   }
+}
+
+/** The message for a name that the owner already uses, in Copr's words. */
+export function nameTaken(ownername: string, name: string): string {
+  const fact = ownername.startsWith('@')
+    ? `Group ${ownername.slice(1)} already has a project named '${name}'.`
+    : `You already have a project named '${name}'.`
+  return `${fact} ${ownername}/${name} already exists`
 }
 
 /** Enables chroots, and requests a repository for each of them in each directory of the project. */

@@ -32,7 +32,7 @@ export async function deleteProject(
       .execute()
     if (running.length > 0) {
       const ids = running.map(({ id }) => id).join(', ')
-      throw new CoprError('invalid', `Cannot delete the project: builds are still running: ${ids}`)
+      throw new CoprError('invalid', `Cannot delete the project: Build(s) ${ids} are still running`)
     }
     await tx.updateTable('project').set({ deleted_at: now }).where('id', '=', project_id).execute()
     // The project no longer counts toward its owner's storage; its builds are kept as history.

@@ -90,7 +90,10 @@ async function disableChroots(
     .execute()
   if (busy.length > 0) {
     const list = busy.map(({ id, name }) => `${name} (build ${id})`).join(', ')
-    throw new CoprError('conflict', `Cannot drop chroots with unfinished builds: ${list}`)
+    throw new CoprError(
+      'conflict',
+      `Can't drop chroot from project, related builds are still in progress: ${list}; wait for them or cancel them`,
+    )
   }
   await tx
     .updateTable('project_chroot')

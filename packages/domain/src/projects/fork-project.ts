@@ -46,7 +46,10 @@ const NOT_COPIED = new Set([
 export async function forkProject(db: Db, actor: UserActor, fork: WantedFork): Promise<Project> {
   const { source, ownername, name, limits, now } = fork
   if (source.ownername === ownername && source.name === name)
-    throw new CoprError('invalid', 'Cannot fork a project into itself')
+    throw new CoprError(
+      'invalid',
+      'Source project should not be same as destination: choose another name or owner',
+    )
   return await db.transaction().execute(async (tx) => {
     await checkSize(tx, actor, source)
     const target = await targetOf(tx, actor, fork)
@@ -84,7 +87,7 @@ async function checkSize(tx: Tx, actor: UserActor, source: Project): Promise<voi
   if (count > MAX_PACKAGES)
     throw new CoprError(
       'invalid',
-      `Cannot fork ${source.ownername}/${source.name}: it has more than ${MAX_PACKAGES} packages; ask an administrator`,
+      `This project is too large to be forked, it has more than ${MAX_PACKAGES} packages: ask an administrator to fork ${source.ownername}/${source.name}`,
     )
 }
 
@@ -102,7 +105,7 @@ async function targetOf(tx: Tx, actor: UserActor, fork: WantedFork): Promise<Pro
   if (existing && !confirm)
     throw new CoprError(
       'invalid',
-      `name: ${ownername} already has a project named ${name}; confirm that you want to fork into it`,
+      `You are about to fork into existing project: ${ownername}/${name}\nPlease use --confirm if you really want to do this, or confirm it on the page: ${ownername} already has a project named ${name}`,
     )
   const keys = [source.public_key ?? [], ...source.inherited_keys].flat()
   if (existing) {

@@ -21,7 +21,23 @@ export interface Rights {
 
 const NONE: Rights = { build: false, edit: false, delete: false }
 
-const VERBS = { build: 'build in', edit: 'change', delete: 'delete' } as const
+/** Builds the sentence by which clients recognize that a right is missing. */
+export type Refusal = (user: string, project: string) => string
+
+/** The sentences of most operations, in Copr's words, which Packit and scripts search for in errors. */
+const REFUSALS: Record<keyof Rights, Refusal> = {
+  build: (user, project) => `User ${user} is not allowed to build in the copr: ${project}.`,
+  edit: () => 'Only owners and admins may update their projects.',
+  delete: () => 'Only owners may delete their projects.',
+}
+
+const REMEDIES: Record<keyof Rights, (project: string) => string> = {
+  build: (project) =>
+    `You cannot build in ${project}: ask for the role builder on its page of permissions`,
+  edit: (project) =>
+    `You cannot change ${project}: ask for the role admin on its page of permissions`,
+  delete: (project) => `You cannot delete ${project}: ask its owner`,
+}
 
 /** Site administrators, the owner and members of the owning group have all rights; others have those they were granted. */
 export async function rightsIn(db: Db, actor: Actor | undefined, project: Owned): Promise<Rights> {
@@ -42,20 +58,27 @@ export async function rightsIn(db: Db, actor: Actor | undefined, project: Owned)
   return { build: edit || given?.builder === 'approved', edit, delete: false }
 }
 
-/** Throws `forbidden` unless the actor has the right; the message names the refused operation. */
+/** Throws `forbidden` unless the actor has the right; the message begins with Copr's words, and says how to get the right. */
 export async function requireRight(
   db: Db,
   actor: Actor | undefined,
   project: Owned,
   right: keyof Rights,
+  refusal = REFUSALS[right],
 ): Promise<void> {
   if ((await rightsIn(db, actor, project))[right]) return
   const name = `${project.ownername}/${project.name}`
   if (right === 'delete' && project.persistent)
-    throw new CoprError('forbidden', `${name} is persistent: it cannot be deleted`)
+    throw new CoprError(
+      'forbidden',
+      `This project is protected against deletion. ${name} is persistent: it cannot be deleted`,
+    )
   if (actor && refusalOfToken(actor, { access: right, project_id: project.id }))
     throw new CoprError('forbidden', `Your token is restricted to a project other than ${name}`)
-  throw new CoprError('forbidden', `You cannot ${VERBS[right]} ${name}`)
+  throw new CoprError(
+    'forbidden',
+    `${refusal(actor?.username ?? 'anonymous', name)} ${REMEDIES[right](name)}`,
+  )
 }
 
 /** Reports whether the actor may create projects for this owner. Only site administrators may do so for other users. */

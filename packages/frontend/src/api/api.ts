@@ -38,7 +38,7 @@ const PARTS = [
 export function apiRoutes(frontend: Frontend): Hono {
   const { app } = buildApi(frontend)
   app.all('*', (c) =>
-    c.json({ error: `This site's API has no ${c.req.method} ${c.req.path}` }, 404),
+    c.json({ error: `Such API endpoint doesn't exist: ${c.req.method} ${c.req.path}` }, 404),
   )
   return app
 }

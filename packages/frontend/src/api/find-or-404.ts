@@ -10,11 +10,14 @@ import { CoprError } from '@copr/process/errors'
 export async function requireOwner(db: Db, ownername: string): Promise<void> {
   if (ownername.startsWith('@')) {
     if (!(await findGroup(db, ownername.slice(1))))
-      throw new CoprError('not_found', `Group ${ownername} does not exist`)
+      throw new CoprError('not_found', `Group ${ownername.slice(1)} does not exist`)
     return
   }
   if (!(await findUser(db, ownername)))
-    throw new CoprError('not_found', `User ${ownername} does not exist`)
+    throw new CoprError(
+      'not_found',
+      `No such user '${ownername}': User ${ownername} does not exist`,
+    )
 }
 
 export async function requireProject(db: Db, ownername: string, name: string): Promise<Project> {
@@ -32,7 +35,7 @@ export async function requireProjectChroot(
   if (!chroot)
     throw new CoprError(
       'not_found',
-      `No chroot ${name} in project ${project.ownername}/${project.name}`,
+      `Chroot name ${name} does not exist in Copr ${project.ownername}/${project.name}`,
     )
   return chroot
 }
@@ -56,6 +59,10 @@ export async function requirePackage(
   package_name: string,
 ): Promise<Package> {
   const found = await findPackage(db, id, package_name)
-  if (!found) throw new CoprError('not_found', `No package ${package_name} in ${ownername}/${name}`)
+  if (!found)
+    throw new CoprError(
+      'not_found',
+      `No package with name ${package_name} in copr ${name} of ${ownername}`,
+    )
   return found
 }

@@ -49,6 +49,13 @@ const PHASE_REASON: Record<Phase, string> = {
   finished: 'it is finished already',
 }
 
+/** Beginning of that message, in Copr's words. */
+const WRONG_PHASE: Record<BuildAction, string> = {
+  cancel: 'Cannot cancel build',
+  resubmit: 'Cannot resubmit build',
+  delete: 'You can not delete build',
+}
+
 interface Subject {
   build: Pick<Build, 'finished_at'>
   project: Pick<Project, 'persistent'>
@@ -86,16 +93,34 @@ export async function requireBuildAction(
   { build, project }: { build: Build; project: Project },
 ): Promise<void> {
   // The message names the build if a deletion is refused, otherwise the project.
-  if (action !== 'delete') await requireRight(db, user, project, BUILD_ACTIONS[action].right)
+  if (action !== 'delete')
+    await requireRight(
+      db,
+      user,
+      project,
+      BUILD_ACTIONS[action].right,
+      action === 'cancel' ? () => 'You are not allowed to cancel this build.' : undefined,
+    )
   const rights = await rightsIn(db, user, project)
   const [refusal] = whyRefused(action, { build, project, rights })
   if (refusal === 'right')
-    throw new CoprError('forbidden', `You cannot ${action} build ${build.id}`)
+    throw new CoprError('forbidden', refusalOfDeletion(user, { build, project, rights }))
   if (refusal === 'phase')
     throw new CoprError(
       'conflict',
-      `Cannot ${action} build ${build.id}: ${PHASE_REASON[phaseOf(build)]}`,
+      `${WRONG_PHASE[action]} ${build.id}: ${PHASE_REASON[phaseOf(build)]}`,
     )
+}
+
+/** The message for a user who may not delete a build. */
+function refusalOfDeletion(
+  user: Actor | undefined,
+  { build, project, rights }: { build: Build; project: Project; rights: Rights },
+): string {
+  const who = `User '${user?.username ?? 'anonymous'}'`
+  return rights.edit && project.persistent
+    ? `${who} can not delete a persistent build ${build.id}: builds of a persistent project are never deleted`
+    : `${who} doesn't have permissions to delete build ${build.id}: you cannot delete builds in ${project.ownername}/${project.name}`
 }
 
 function phaseOf({ finished_at }: Pick<Build, 'finished_at'>): Phase {

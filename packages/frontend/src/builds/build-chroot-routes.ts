@@ -68,7 +68,10 @@ export function buildChrootRoutes(api: Api): void {
           const project = await projectOfBuild(db, build)
           const own = await requireProjectChroot(db, project, chroot.name)
           if (!isOffered(own))
-            throw new CoprError('not_found', `Chroot ${own.name} is disabled in the project`)
+            throw new CoprError(
+              'not_found',
+              `Chroot not found: ${own.name} is disabled in the project`,
+            )
           const { dirname } = build
           const repos = await loadBuildRepos(db, { project, dirname, chroot: own, results_url })
           return c.json({
@@ -117,7 +120,8 @@ export function buildChrootRoutes(api: Api): void {
     const build = await requireBuild(db, buildIdOf(c))
     const name = c.req.param('chrootname') ?? requiredQuery(c, 'chrootname')
     const chroot = build.chroots.find((each) => each.name === name)
-    if (!chroot) throw new CoprError('not_found', `Build ${build.id} was not submitted to ${name}`)
+    if (!chroot)
+      throw new CoprError('not_found', `Build ${build.id} was not submitted to ${name} chroot`)
     return { build, chroot }
   }
 }

@@ -75,14 +75,14 @@ for (const [what, made, fields, status, message] of [
     () => file('hello.tar.gz', Buffer.from('x')),
     {},
     400,
-    /must end in \.src\.rpm/,
+    /only \.src\.rpm, \.nosrc\.rpm, and \.spec files/,
   ],
   [
     'a binary RPM by its name',
     () => file('foo.rpm', srpm.bytes),
     {},
     400,
-    /^Cannot build foo\.rpm: it is a binary RPM; upload the source package \(\.src\.rpm\)/,
+    /^Cannot build foo\.rpm: You can upload only .*; it is a binary RPM/,
   ],
   [
     'half an SRPM',
@@ -108,13 +108,13 @@ for (const [what, made, fields, status, message] of [
     /larger than 1 MiB, which is the limit/,
   ],
   ['an unknown project', () => srpm, { projectname: 'nope' }, 404, /does not exist/],
-  ['no project', () => srpm, { projectname: null }, 400, /^projectname: is required/],
+  ['no project', () => srpm, { projectname: null }, 400, /^projectname: This field is required/],
   [
     'an unknown chroot',
     () => srpm,
     { chroots: ['nope-1-x86_64'] },
     400,
-    /^chroots: nope-1-x86_64 matches no chroot/,
+    /^chroots: .*nope-1-x86_64 matches no chroot/,
   ],
   [
     'exclude_chroots with all chroots',
@@ -234,7 +234,15 @@ test('check-before-build gets the same status as the submission', async () => {
   const status = async (fields: Record<string, unknown>, as: 'dana' | 'kim' = 'dana') =>
     (await t.ask('/api_3/build/check-before-build', { as, json: { ...TARGET, ...fields } })).status
   assert.equal(await status({ project_dirname: 'telescope:pr:12', chroots: null }), 200)
+  assert.equal(await status({ project_dirname: 'telescope:custom:телескоп' }), 200)
   assert.equal(await status({ project_dirname: 'telescope:xy' }), 400)
+  assert.equal(await status({ project_dirname: 'telescope:pr:12a' }), 400)
+  const project = await t.db.selectFrom('project').select('id').executeTakeFirstOrThrow()
+  await t.db
+    .insertInto('project_dir')
+    .values({ project_id: project.id, name: 'telescope:pr:12a', created_at: new Date() })
+    .execute()
+  assert.equal(await status({ project_dirname: 'telescope:pr:12a' }), 200, 'it exists already')
   assert.equal(await status({ chroots: ['nope-1-x86_64'] }), 400)
   assert.equal(await status({ projectname: 'nope' }), 404)
   assert.equal(await status({}, 'kim'), 403)

@@ -24,6 +24,7 @@ export function buildCreateRoutes(api: Api): void {
       {
         summary: 'Check whether a build with these options would be accepted',
         access: 'build',
+        refusal: (user, project) => `User '${user}' is not allowed to build in '${project}'.`,
         scope: 'build',
         body: BuildTarget.extend(BuildOptions.shape),
         answer: z.strictObject({ message: z.string() }),
@@ -77,5 +78,5 @@ async function targetOfUpload({ c, frontend, cleanup }: UserRequest) {
   const upload = cleanup.use(await receiveSrpm(c, frontend))
   const { form } = upload
   const project = await projectOfForm(frontend, form)
-  return { upload, project, ...readOptions(frontend, { project, form }) }
+  return { upload, project, ...(await readOptions(frontend, { project, form })) }
 }

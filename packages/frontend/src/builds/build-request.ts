@@ -1,9 +1,10 @@
 import { BuildOptions, BuildTarget } from '@copr/contract/api/builds'
-import { checkBatch } from '@copr/domain/builds/batches'
+import { BOTH_BATCHES, checkBatch } from '@copr/domain/builds/batches'
 import type { Submission } from '@copr/domain/builds/submit'
 import { chrootPattern } from '@copr/domain/chroots/chroot-pattern'
 import { notDenied } from '@copr/domain/chroots/chroot-denylist'
 import type { Package } from '@copr/domain/packages/package-queries'
+import { requireDirname } from '@copr/domain/projects/project-dirname'
 import { listEnabledChroots } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import type { UserActor } from '@copr/domain/audit/actor'
@@ -42,12 +43,12 @@ export function targetOfForm<Read extends object>(
 }
 
 /** Parses the build options of a form; throws if they contradict each other or the project. */
-export function readOptions(
+export async function readOptions(
   frontend: Frontend,
   { project, form }: SentForm,
-): { options: BuildOptions } {
+): Promise<{ options: BuildOptions }> {
   const options = parseForm(BuildOptions, form)
-  checkOptions(frontend, { project, options })
+  await checkOptions(frontend, { project, options })
   return { options }
 }
 
@@ -82,13 +83,16 @@ export async function prepareSubmission(
   { user, project, options, pack, builds = 1 }: Wanted,
 ): Promise<Prepared> {
   const { db, config } = frontend
-  const timeout_seconds = checkOptions(frontend, { project, options, pack })
+  const timeout_seconds = await checkOptions(frontend, { project, options, pack })
   const { after_build_id, with_build_id } = options
   const batch = { after_build_id, with_build_id }
   checkForge(project, options.packit_forge_project)
   const enabled = await listEnabledChroots(db, project.id)
   if (enabled.length === 0)
-    throw new CoprError('invalid', `The project ${project.name} has no active chroots`)
+    throw new CoprError(
+      'invalid',
+      `Can't create build - project ${project.ownername}/${project.name} has no active chroots: enable one first`,
+    )
   const selected = selectChroots(
     enabled.map(({ name }) => name),
     options,
@@ -116,24 +120,15 @@ export async function prepareSubmission(
 }
 
 /** Runs the checks that need only the options and the project; returns the timeout of the build in seconds. */
-export function checkOptions(
-  { config }: Pick<Frontend, 'config'>,
+export async function checkOptions(
+  { db, config }: Pick<Frontend, 'db' | 'config'>,
   { project, options, pack }: Omit<Wanted, 'user' | 'builds'>,
-): number {
-  checkDirname(project, options.project_dirname)
+): Promise<number> {
+  await requireDirname(db, project, options.project_dirname ?? project.name)
   const seconds = timeoutOf(options.timeout || pack?.timeout_seconds || 0, config.limits)
   if (options.after_build_id !== undefined && options.with_build_id !== undefined)
-    throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
+    throw new CoprError('invalid', `after_build_id: ${BOTH_BATCHES}`)
   return seconds
-}
-
-function checkDirname(project: Project, dirname: string | undefined): void {
-  if (dirname === undefined || dirname === project.name || dirname.startsWith(`${project.name}:`))
-    return
-  throw new CoprError(
-    'invalid',
-    `project_dirname: ${dirname} is not a directory of the project ${project.name}`,
-  )
 }
 
 /** The timeout of a build in seconds; if 0 was requested, the site's default. */
@@ -156,6 +151,6 @@ function checkForge(project: Project, forge: string | undefined): void {
   if (!allowed)
     throw new CoprError(
       'forbidden',
-      `Forge project ${plain.slice(0, 200)} is not allowed to build in ${project.ownername}/${project.name}`,
+      `Forge project ${plain.slice(0, 200)} can't build in this Copr via Packit. Add it to packit_forge_projects_allowed of ${project.ownername}/${project.name}`,
     )
 }

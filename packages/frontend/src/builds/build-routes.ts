@@ -151,7 +151,10 @@ export function buildRoutes(api: Api): void {
   async function checkDeletable(user: UserActor, ids: number[]): Promise<void> {
     const builds = await loadBuilds(db, [...new Set(ids)])
     if (new Set(builds.map((build) => build.project_id)).size > 1)
-      throw new CoprError('invalid', 'Cannot delete builds of several projects at once')
+      throw new CoprError(
+        'invalid',
+        'Can not delete builds from more projects: delete the builds of each project with a request of its own',
+      )
     const [first] = builds
     const project = first && (await projectOfBuild(db, first))
     const rights = project && (await rightsIn(db, user, project))
@@ -160,16 +163,15 @@ export function buildRoutes(api: Api): void {
       project && rights && whyRefused('delete', { build, project, rights }).includes(reason)
     const refused = (reason: Refusal) =>
       builds.filter((build) => isRefused(build, reason)).map(({ id }) => id)
-    const groups = {
-      'not existing': ids.filter((id) => !found.has(id)),
-      'no permission': refused('right'),
-      'still running': refused('phase'),
-    }
-    const lines = Object.entries(groups).flatMap(([reason, list]) =>
-      list.length > 0 ? [`${reason}: ${list.join(', ')}`] : [],
+    const groups: [list: number[], message: (builds: string) => string][] = [
+      [refused('right'), (list) => `You don't have permissions to delete build(s) ${list}`],
+      [refused('phase'), (list) => `Build(s) ${list} are still running: cancel them first`],
+      [ids.filter((id) => !found.has(id)), (list) => `Build(s) ${list} don't exist`],
+    ]
+    const lines = groups.flatMap(([list, message]) =>
+      list.length > 0 ? [message(list.join(', '))] : [],
     )
-    if (lines.length > 0)
-      throw new CoprError('invalid', `Cannot delete builds\n${lines.join('\n')}`)
+    if (lines.length > 0) throw new CoprError('invalid', lines.join('\n'))
   }
 
   answer(

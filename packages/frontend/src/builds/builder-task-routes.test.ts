@@ -81,7 +81,7 @@ test('get-build-task returns 404 with the reason if the build or its chroot does
   for (const [task, msg] of [
     [`99999-${CHROOT}`, 'Build 99999 does not exist'],
     [`${'9'.repeat(30)}-${CHROOT}`, /^Build .* does not exist$/],
-    [`${id}-fedora-1-x86_64`, `Build ${id} was not submitted to fedora-1-x86_64`],
+    [`${id}-fedora-1-x86_64`, `Build ${id} was not submitted to fedora-1-x86_64 chroot`],
   ] as const) {
     const response = await t.ask(`/backend/get-build-task/${task}`)
     assert.equal(response.status, 404)

@@ -35,7 +35,8 @@ export function builderTaskRoutes(frontend: Frontend): Hono {
     const [, build_id, name = ''] = /^(\d+)-(.+)$/.exec(pathPart(c, 'task_id')) ?? []
     return respond(c, Number(build_id), async (build, project) => {
       const built = build.chroots.find((each) => each.name === name)
-      if (!built) throw new CoprError('not_found', `Build ${build.id} was not submitted to ${name}`)
+      if (!built)
+        throw new CoprError('not_found', `Build ${build.id} was not submitted to ${name} chroot`)
       const chroot = await findProjectChroot(db, project.id, name)
       if (!chroot || !isOffered(chroot)) return null
       const { dirname } = build

@@ -29,7 +29,7 @@ function matching(enabled: string[], field: string, patterns: string[]): string[
   if (unmatched.length > 0)
     throw new CoprError(
       'invalid',
-      `${field}: ${unmatched.join(', ')} matches no chroot of the project; it has ${enabled.join(', ')}`,
+      `${field}: '${unmatched[0]}' is not a valid choice for this field: ${unmatched.join(', ')} matches no chroot of the project, which has ${enabled.join(', ')}`,
     )
   const wanted = new Set(matches.flat())
   return enabled.filter((name) => wanted.has(name))

@@ -32,7 +32,10 @@ const DEFAULT_CHROOT = 'fedora-latest-x86_64'
 
 export function sourceType(text: string): SettableSource {
   if (isSettableSource(text)) return text
-  throw new CoprError('invalid', `source_type: must be one of ${SOURCE_TYPES.join(', ')}`)
+  throw new CoprError(
+    'invalid',
+    `Unsupported package source type ${text.slice(0, 100)}: source_type must be one of ${SOURCE_TYPES.join(', ')}`,
+  )
 }
 
 /** Validates the form fields of a source, for the types that packages can have. */
@@ -116,11 +119,14 @@ function distgitSource(
   if (!instance)
     throw new CoprError(
       'invalid',
-      `distgit: must be one of ${instances.map((each) => each.name).join(', ')}`,
+      `distgit: DistGit ID must be one of: ${instances.map((each) => each.name).join(', ')}`,
     )
   const namespace = fields.namespace || instance.default_namespace
   if (namespace === undefined && instance.clone_url.includes('{namespace}'))
-    throw new CoprError('invalid', `namespace: is required for ${instance.name}`)
+    throw new CoprError(
+      'invalid',
+      `distgit: Can not validate DistGit input: namespace is not specified, and ${instance.name} requires one`,
+    )
   return {
     clone_url: instance.clone_url
       .replace('{namespace}', () => namespace ?? '')

@@ -77,11 +77,11 @@ for (const [type, json, source_dict] of [
   })
 
 for (const [type, json, want] of [
-  ['scm', {}, /^400 clone_url: is required/],
-  ['distgit', {}, /^400 package_name: is required/],
-  ['pypi', {}, /^400 pypi_package_name: is required/],
-  ['rubygems', {}, /^400 gem_name: is required/],
-  ['custom', {}, /^400 script: is required/],
+  ['scm', {}, /^400 clone_url: This field is required/],
+  ['distgit', {}, /^400 package_name: This field is required/],
+  ['pypi', {}, /^400 pypi_package_name: This field is required/],
+  ['rubygems', {}, /^400 gem_name: This field is required/],
+  ['custom', {}, /^400 script: This field is required/],
   ['custom', { script: 'x', chroot: 'fedora-latest-s390x' }, /^400 chroot: .*no Fedora chroot/],
   [
     'rubygems',
@@ -136,7 +136,8 @@ test('creating a batch requires the right to build, and a batch can be joined wh
   await t.get('/api_3/project/add/kim', { as: 'kim', json })
   const kims = { ownername: 'kim', projectname: 'own', gem_name: 'x' }
   const first = await link(t)
-  const none = /^400 (after|with)_build_id: you cannot build in the project of build 1/
+  const none =
+    /^400 (after|with)_build_id: .*(doesn't have the build permissions in|not allowed to build there)/
   assert.match(await refusal(t, 'rubygems', { ...kims, after_build_id: first.id }, 'kim'), none)
   assert.match(await refusal(t, 'rubygems', { ...kims, with_build_id: first.id }, 'kim'), none)
   await link(t, { with_build_id: first.id })
@@ -146,12 +147,12 @@ test('creating a batch requires the right to build, and a batch can be joined wh
   const alone = await link(t)
   for (const { id } of [first, alone, { id: 2 }]) await finish(t, id)
   const gem_name = 'x'
-  const over = /^400 (after|with)_build_id: .*finished already/
+  const over = /^400 (after|with)_build_id: .*already finished/
   assert.match(await refusal(t, 'rubygems', { gem_name, with_build_id: first.id }), over)
   assert.match(await refusal(t, 'rubygems', { gem_name, with_build_id: alone.id }), over)
   assert.match(await refusal(t, 'rubygems', { gem_name, after_build_id: alone.id }), over)
   await create(t, 'rubygems', { gem_name, after_build_id: first.id })
-  const missing = /^400 after_build_id: build 999999999999999 does not exist/
+  const missing = /^400 after_build_id: Build 999999999999999 not found/
   assert.match(
     await refusal(t, 'rubygems', { gem_name, after_build_id: '999999999999999' }),
     missing,

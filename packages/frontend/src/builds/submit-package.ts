@@ -26,7 +26,10 @@ export async function submitPackage(
   const prepared = await prepareSubmission(frontend, { user: by, project, options, pack })
   const { source_type: type, source_json, name } = pack
   if (!isSettableSource(type))
-    throw new CoprError('invalid', `Package ${name} has no default source: set one first`)
+    throw new CoprError(
+      'invalid',
+      `Package '${name}' doesn't have the default source method set, but it is required for the rebuild request. Please configure some source method first`,
+    )
   const json = { ...source_json, ...source }
   const resolved = await sourceOfBuild(frontend, { type, json })
   return await submitBuild(frontend.db, { ...prepared, source: resolved }, frontend.now())

@@ -40,7 +40,7 @@ export function submitPages(frontend: Frontend): Hono {
           page.values = upload.form
           checkCsrf(c, upload.form)
           const form = withoutOpenOptions(upload.form)
-          const { options } = readOptions(frontend, { project, form })
+          const { options } = await readOptions(frontend, { project, form })
           return await submitUpload(frontend, { user: view.user, project, options, upload })
         })
       })
@@ -61,7 +61,9 @@ export function submitPages(frontend: Frontend): Hono {
   ): Promise<number | undefined> {
     const { project } = sent
     if (kind === 'url')
-      return (await submitUrls(frontend, { user, project, ...readUrls(frontend, sent) })).at(-1)
+      return (
+        await submitUrls(frontend, { user, project, ...(await readUrls(frontend, sent)) })
+      ).at(-1)
     const read = await readSourceForm(frontend, { ...sent, type: kind })
     return await submitSource(frontend, { user, project, ...read })
   }

@@ -19,7 +19,7 @@ export async function readSourceForm(
   const options = parseForm(BuildOptions, form)
   const package_name = type === 'distgit' ? parseForm(DistgitBuild, form).package_name : ''
   const source = await readSource(frontend, { type, form, package_name })
-  checkOptions(frontend, { project, options })
+  await checkOptions(frontend, { project, options })
   return { source, options }
 }
 

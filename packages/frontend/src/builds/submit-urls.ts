@@ -10,12 +10,12 @@ import {
 } from './build-request.ts'
 
 /** Parses a form with URLs and the options of their builds. */
-export function readUrls(
+export async function readUrls(
   frontend: Frontend,
   { project, form }: SentForm,
-): { urls: string[]; options: BuildOptions } {
+): Promise<{ urls: string[]; options: BuildOptions }> {
   const { pkgs: urls, ...options } = parseForm(UrlBuild, form)
-  checkOptions(frontend, { project, options })
+  await checkOptions(frontend, { project, options })
   return { urls, options }
 }
 

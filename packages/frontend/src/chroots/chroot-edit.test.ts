@@ -117,15 +117,21 @@ test('project-chroot/edit keeps bootstrap and its image together', async () => {
 })
 
 const WRONG: [Record<string, unknown>, RegExp][] = [
-  [{ additional_modules: 'nodejs' }, /^additional_modules: nodejs is not/],
+  [
+    { additional_modules: 'nodejs' },
+    /^additional_modules: Module name 'nodejs' must consist of two parts/,
+  ],
   [
     { additional_modules: 'nodejs:22, nodejs:20' },
-    /^additional_modules: nodejs:20 is listed twice/,
+    /^additional_modules: Module name 'nodejs' specified multiple times/,
   ],
-  [{ additional_modules: ['!perl:5', 'perl:5'] }, /^additional_modules: perl:5 is listed twice/],
+  [
+    { additional_modules: ['!perl:5', 'perl:5'] },
+    /^additional_modules: Module name 'perl' specified multiple times/,
+  ],
   [{ additional_modules: 'a:b:c' }, /^additional_modules/],
   [{ additional_repos: 'ftp://a.example.org' }, /^additional_repos/],
-  [{ additional_repos: 'copr://dana/nothing' }, /^additional_repos: no such project/],
+  [{ additional_repos: 'copr://dana/nothing' }, /^additional_repos: .*There is no such project/],
   [{ additional_packages: '--installroot=/' }, /^additional_packages/],
   [{ with_opts: '-x' }, /^with_opts/],
   [{ with_opts: '---x' }, /^with_opts/],

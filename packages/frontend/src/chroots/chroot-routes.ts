@@ -60,7 +60,10 @@ export function chrootRoutes(api: Api): void {
       async (c) => {
         const { project, chroot } = await find(c)
         if (!isOffered(chroot))
-          throw new CoprError('not_found', `Chroot ${chroot.name} is disabled in ${project.name}`)
+          throw new CoprError(
+            'not_found',
+            `Chroot not found: ${chroot.name} is disabled in ${project.name}`,
+          )
         const results_url = resultsUrl(frontend.config)
         const dirname = project.name
         const { isolation, ...root } = mockRootSettings({ chroot, project })

@@ -1,5 +1,6 @@
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { UserActor } from '@copr/domain/audit/actor'
+import type { Refusal } from '@copr/domain/projects/project-access'
 import type { Access } from '@copr/domain/users/token-limits'
 import { CoprError } from '@copr/process/errors'
 import type { Context, Hono } from 'hono'
@@ -33,6 +34,8 @@ export interface Operation {
    * Additional scopes that a named token needs for this operation, because its response or side effect grants the powers of those scopes.
    */
   gives?: readonly TokenScope[]
+  /** The sentence by which clients recognize that the right is missing, if it is not the usual one of this right. */
+  refusal?: Refusal
   query?: z.ZodType
   body?: z.ZodType
   /** The part of a multipart body that holds a file. */
@@ -156,7 +159,7 @@ export function pathPart(c: Context, name: string): string {
 export function requiredQuery(c: Context, name: string): string {
   const value = c.req.query(name)
   if (value === undefined || value === '')
-    throw new CoprError('invalid', `Missing argument ${name} in the query`)
+    throw new CoprError('invalid', `Missing argument ${name}`)
   return value
 }
 

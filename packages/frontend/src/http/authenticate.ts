@@ -21,7 +21,7 @@ export async function requireUser(c: Context, frontend: Frontend, need: Need): P
   if (user) return user
   throw new CoprError(
     'unauthenticated',
-    `Login invalid or expired. Please visit ${frontend.config.public_url}/api to get or renew your API token`,
+    `Login invalid/expired. Please visit ${frontend.config.public_url}/api to get or renew your API token`,
   )
 }
 

@@ -22,11 +22,11 @@ export function inProjectOf<Found extends { project: Project }>(
   operation: Protected,
   handler: Handler<Found>,
 ): Handled {
-  const { access } = operation
+  const { access, refusal } = operation
   const authorize = async (request: UserRequest): Promise<Found> => {
     const found = await locate(request)
     if (isRight(access))
-      await requireRight(request.frontend.db, request.user, found.project, access)
+      await requireRight(request.frontend.db, request.user, found.project, access, refusal)
     return found
   }
   return authorizedBy(operation, authorize, handler)

@@ -14,7 +14,7 @@ export function readPage<Column extends string>(
   if (!order)
     throw new CoprError(
       'invalid',
-      `order: cannot order by ${asked}; possible: ${orders.join(', ')}`,
+      `Cannot order by ${asked}: the list doesn't have such property; possible: ${orders.join(', ')}`,
     )
   return {
     ...(limit > 0 ? { limit } : {}),

@@ -29,7 +29,10 @@ export function monitorRoutes(api: Api): void {
         const dirname = c.req.query('project_dirname') || project.name
         const dir = await findProjectDir(db, project.id, dirname)
         if (!dir)
-          throw new CoprError('not_found', `Project directory ${owner}/${dirname} does not exist`)
+          throw new CoprError(
+            'not_found',
+            `Dirname '${dirname}' doesn't exist in '${owner}/${project.name}' copr`,
+          )
         const fields = fieldsOf(c.req.queries('additional_fields[]') ?? [])
         const base = `${resultsUrl(frontend.config)}/${project.ownername}/${dir.name}`
         const places = { project_id: project.id, project_dir_id: dir.id }
@@ -79,7 +82,7 @@ function fieldsOf(asked: string[]): Set<Field> {
   if (unknown.length > 0)
     throw new CoprError(
       'invalid',
-      `additional_fields: unknown: ${unknown.join(', ')}; possible: ${MONITOR_FIELDS.join(', ')}`,
+      `Wrong additional_fields argument(s): ${unknown.join(', ')}; possible: ${MONITOR_FIELDS.join(', ')}`,
     )
   return new Set(asked as Field[])
 }

@@ -18,7 +18,7 @@ import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, open, queryFlag, requiredQuery } from '../http/answer.ts'
 import { metaOf, readPage } from '../http/paging.ts'
 import { mapParts, streamList } from '../http/stream-list.ts'
-import { requireProject } from '../api/find-or-404.ts'
+import { requirePackage, requireProject } from '../api/find-or-404.ts'
 import { presentBuild } from '../builds/present-build.ts'
 import { presentPackage } from './present-package.ts'
 
@@ -43,12 +43,7 @@ export function packageRoutes(api: Api): void {
       async (c) => {
         const project = await projectOf(c)
         const name = requiredQuery(c, 'packagename')
-        const found = await findPackage(db, project.id, name)
-        if (!found)
-          throw new CoprError(
-            'not_found',
-            `No package ${name} in ${project.ownername}/${project.name}`,
-          )
+        const found = await requirePackage(db, project, name)
         const [item] = await present(c, project, [found], false)
         return c.json(item)
       },
@@ -68,7 +63,7 @@ export function packageRoutes(api: Api): void {
         if (page.limit === undefined && (await countPackages(db, project.id)) > MAX_UNPAGED)
           throw new CoprError(
             'too_large',
-            `The project has more than ${MAX_UNPAGED} packages: request them in pages, with limit and offset`,
+            `Too many packages, please use pagination. Requests are limited to only ${MAX_UNPAGED} packages at once: send limit and offset`,
           )
         const parts = mapParts(allPackages(db, project.id, page), (packages) =>
           present(c, project, packages, true),

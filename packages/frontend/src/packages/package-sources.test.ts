@@ -7,8 +7,13 @@ const CLONE = 'https://git.example.org/lens.git'
 const SCRIPT = '#!/bin/sh -x\necho\n'
 
 for (const [what, type, json, want] of [
-  ['another source type', 'link', { url: CLONE }, /^400 source_type: must be one of scm, /],
-  ['a missing URL', 'scm', {}, /^400 clone_url: is required/],
+  [
+    'another source type',
+    'link',
+    { url: CLONE },
+    /^400 Unsupported package source type link: .* scm, /,
+  ],
+  ['a missing URL', 'scm', {}, /^400 clone_url: This field is required/],
   [
     'a host name without a domain',
     'scm',
@@ -41,15 +46,15 @@ for (const [what, type, json, want] of [
     'an unknown instance',
     'distgit',
     { distgit: 'nope' },
-    /^400 distgit: must be one of garden, strict/,
+    /^400 distgit: DistGit ID must be one of: garden, strict/,
   ],
   [
     'a missing namespace',
     'distgit',
     { distgit: 'strict' },
-    /^400 namespace: is required for strict/,
+    /^400 distgit: Can not validate DistGit input: .* strict requires one/,
   ],
-  ['a missing name', 'pypi', {}, /^400 pypi_package_name: is required/],
+  ['a missing name', 'pypi', {}, /^400 pypi_package_name: This field is required/],
   ['a name of 94 characters', 'pypi', { pypi_package_name: 'x'.repeat(94) }, /^400 .*more than 93/],
   [
     'an unknown Python version',
@@ -63,7 +68,7 @@ for (const [what, type, json, want] of [
     { gem_name: 'x'.repeat(93) },
     /^400 gem_name: .*more than 92/,
   ],
-  ['an empty script', 'custom', { script: ' ' }, /^400 script: is required/],
+  ['an empty script', 'custom', { script: ' ' }, /^400 script: This field is required/],
   [
     'a script of 4,097 characters',
     'custom',

@@ -30,7 +30,12 @@ const PACKAGE_PATH = ':ownername/:projectname/:package_name'
 export function packageWriteRoutes(api: Api): void {
   const { frontend } = api
   const { db, now } = frontend
-  const edit = { access: 'edit', scope: 'edit', answer: PackageAnswer } as const
+  const edit = {
+    access: 'edit',
+    scope: 'edit',
+    refusal: () => 'You are not allowed to add or edit packages in this copr.',
+    answer: PackageAnswer,
+  } as const
 
   answer(api, `/package/add/${PACKAGE_PATH}/:source_type`, {
     POST: inProject(
@@ -73,7 +78,12 @@ export function packageWriteRoutes(api: Api): void {
     {
       PUT: inProjectOf(
         targetOfForm,
-        { ...edit, summary: 'Remove the source of a package', body: PackageTarget },
+        {
+          ...edit,
+          summary: 'Remove the source of a package',
+          refusal: () => 'You are not allowed to reset package.',
+          body: PackageTarget,
+        },
         async (c, { user, project, name }) => {
           return show(c, project, await resetPackage(db, { actor: user, project, name }, now()))
         },
@@ -88,7 +98,12 @@ export function packageWriteRoutes(api: Api): void {
     {
       DELETE: inProjectOf(
         targetOfForm,
-        { ...edit, summary: 'Delete a package with all its builds', body: PackageTarget },
+        {
+          ...edit,
+          summary: 'Delete a package with all its builds',
+          refusal: () => 'You are not allowed to delete package.',
+          body: PackageTarget,
+        },
         async (c, { user, project, name }) => {
           const found = await requirePackage(db, project, name)
           await deletePackage(db, { actor: user, project, name }, now())
@@ -105,6 +120,7 @@ export function packageWriteRoutes(api: Api): void {
       {
         summary: 'Build a package from its stored source',
         access: 'build',
+        refusal: () => "You don't have permissions to build in this copr.",
         scope: 'build',
         body: PackageTarget.extend(BuildOptions.shape),
         answer: BuildAnswer,
@@ -138,6 +154,6 @@ async function buildOfForm(request: UserRequest) {
   const { project, name, form } = await targetOfForm(request)
   const pack = await requirePackage(frontend.db, project, name)
   const options = parseForm(BuildOptions, form)
-  checkOptions(frontend, { project, options, pack })
+  await checkOptions(frontend, { project, options, pack })
   return { project, pack, options }
 }

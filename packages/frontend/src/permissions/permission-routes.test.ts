@@ -48,10 +48,10 @@ test('a role is requested, granted, used and revoked', async () => {
 for (const [json, message] of [
   [[], /not a JSON object/],
   [{}, /name at least one user/],
-  [{ nobody: { admin: 'approved' } }, /nobody: there is no such user/],
-  [{ dana: { admin: 'approved' } }, /needs none/],
+  [{ nobody: { admin: 'approved' } }, /user 'nobody' doesn't exist/],
+  [{ dana: { admin: 'approved' } }, /who needs no permissions/],
   [{ kim: { boss: 'approved' } }, /kim: /],
-  [{ kim: { admin: 'yes' } }, /must be "nothing", "request" or "approved"/],
+  [{ kim: { admin: 'yes' } }, /invalid 'admin' permission state 'yes', use /],
 ] as const)
   test(`permissions/set refuses ${JSON.stringify(json)}`, async () => {
     await using t = await openTestFrontend()

@@ -47,6 +47,8 @@ export function permissionRoutes(api: Api): void {
       {
         summary: 'The roles that users have or request in the project',
         access: 'edit',
+        refusal: (user, project) =>
+          `User '${user}' can not see permissions for project '${project}' (missing admin rights).`,
         scope: 'read',
         answer: PermissionsAnswer,
       },
@@ -55,7 +57,7 @@ export function permissionRoutes(api: Api): void {
         if (found.length === 0)
           throw new CoprError(
             'not_found',
-            `No permissions are set in ${project.ownername}/${project.name}`,
+            `No permissions set on ${project.ownername}/${project.name} project`,
           )
         const permissions = Object.fromEntries(
           found.map(({ username, admin, builder }) => [username, { admin, builder }]),
@@ -73,6 +75,7 @@ export function permissionRoutes(api: Api): void {
         {
           summary: 'Grant or revoke roles of users',
           access: 'edit',
+          refusal: () => 'Only owners and admins may update their projects permissions.',
           scope: 'admin',
           gives: ['build', 'edit'],
           body: SetPermissions,

@@ -1,5 +1,8 @@
 import { AddProject } from '@copr/contract/api/projects'
-import { createProject } from '@copr/domain/projects/create-project'
+import { formFaults } from '@copr/contract/api/form-fields'
+import { unknownChroots } from '@copr/domain/chroots/chroot-queries'
+import type { Db } from '@copr/domain/database/open'
+import { createProject, nameTaken } from '@copr/domain/projects/create-project'
 import { canCreateFor } from '@copr/domain/projects/project-access'
 import { findProject, type Project } from '@copr/domain/projects/project-queries'
 import type { UserActor } from '@copr/domain/audit/actor'
@@ -7,7 +10,7 @@ import { CoprError } from '@copr/process/errors'
 import { requireOwner } from '../api/find-or-404.ts'
 import { checkSettings, requireAdminSettings, settingsOf } from './project-form.ts'
 import type { Frontend } from '../frontend.ts'
-import { type Form, parseForm } from '../http/read-form.ts'
+import type { Form } from '../http/read-form.ts'
 import { makeProjectKey } from './project-keys.ts'
 
 interface WantedProject {
@@ -25,17 +28,62 @@ export async function addProject(
 ): Promise<Project> {
   const { db, now } = frontend
   await requireOwner(db, ownername)
-  const { name, chroots, ...form } = parseForm(AddProject, await readForm())
+  const sent = await readForm()
+  const find = () => findSent(db, ownername, sent)
+  // Before all other checks: Packit sends this for projects of other owners, in which it has a role.
+  const existing = exist_ok ? await find() : undefined
+  if (existing) return existing
+  const { name, chroots, ...form } = await parseWithChroots(db, { ownername, form: sent })
   const settings = settingsOf(form, now())
   await checkSettings(db, settings)
   if (!(await canCreateFor(db, user, ownername)))
-    throw new CoprError('forbidden', `You cannot create projects for ${ownername}`)
+    throw new CoprError('forbidden', refusalToCreate(user, ownername))
   requireAdminSettings(user, settings)
-  const existing = exist_ok ? await findProject(db, ownername, name) : undefined
-  if (existing) return existing
   const wanted = { ownername, name, user_id: user.id, chroots, settings, now: now() }
-  const project = await createProject(db, user, wanted)
+  let project: Project
+  try {
+    project = await createProject(db, user, wanted)
+  } catch (error) {
+    // A concurrent request may just have created it.
+    const made = exist_ok ? await find() : undefined
+    if (made) return made
+    throw error
+  }
   void makeProjectKey(frontend, project)
   await frontend.untilPublished(project.id)
   return project
+}
+
+/** The message for a user who may not create projects for this owner, in Copr's words. */
+export function refusalToCreate({ username }: UserActor, ownername: string): string {
+  const fact = ownername.startsWith('@')
+    ? `User '${username}' doesn't have access to the copr group '${ownername.slice(1)}'.`
+    : `You were authorized as '${username}' user without permissions to access projects of user '${ownername}'.`
+  return `${fact} You cannot create projects for ${ownername}`
+}
+
+/** Finds the project whose name a form has; undefined if there is none, or if the form has no valid name. */
+async function findSent(db: Db, ownername: string, form: Form): Promise<Project | undefined> {
+  const name = AddProject.shape.name.safeParse(form['name'])
+  return name.success ? await findProject(db, ownername, name.data) : undefined
+}
+
+/** Validates the form of a new project. The error also names a name that is taken and unknown chroots, as clients expect all faults at once. */
+async function parseWithChroots(
+  db: Db,
+  { ownername, form }: { ownername: string; form: Form },
+): Promise<AddProject> {
+  const parsed = AddProject.safeParse(form)
+  const { name: Name, chroots: Chroots } = AddProject.shape
+  const name = Name.safeParse(form['name'])
+  const chroots = Chroots.safeParse(form['chroots'])
+  const unknown = chroots.success ? await unknownChroots(db, chroots.data) : undefined
+  const taken = name.success && (await findProject(db, ownername, name.data))
+  const faults = [
+    ...(parsed.success ? [] : [formFaults(parsed.error)]),
+    ...(taken ? [`name: ${nameTaken(ownername, taken.name)}`] : []),
+    ...(unknown === undefined ? [] : [unknown]),
+  ]
+  if (!parsed.success || faults.length > 0) throw new CoprError('invalid', faults.join('\n'))
+  return parsed.data
 }

@@ -1,4 +1,5 @@
-import { EditProjectChroot } from '@copr/contract/api/chroots'
+import { EditProjectChroot, isResettable, RESETTABLE } from '@copr/contract/api/chroots'
+import { Words } from '@copr/contract/api/form-fields'
 import {
   CHROOT_DEFAULTS,
   type ChrootSettings,
@@ -26,12 +27,24 @@ export async function changeChroot(
   { db, now }: Frontend,
   { user, project, chroot, form, file }: ChrootChange,
 ): Promise<void> {
+  requireResettable(form, `${project.ownername}/${project.name}/${chroot.name}`)
   const wanted = parseForm(EditProjectChroot, form)
   if (wanted.additional_repos)
     await requireRepositories(db, 'additional_repos', wanted.additional_repos)
   const settings = settingsOf(wanted, chroot)
   const comps = compsOf(file, wanted.delete_comps)
   await editProjectChroot(db, user, { project, chroot, settings, comps, now: now() })
+}
+
+/** Throws if the form resets fields that a chroot does not have; `path` is the chroot's in the notation of copr-cli. */
+function requireResettable(form: Form, path: string): void {
+  const fields = Words.safeParse(form['reset_fields'] ?? [])
+  const unknown = (fields.data ?? []).find((field) => !isResettable(field))
+  if (unknown === undefined) return
+  throw new CoprError(
+    'invalid',
+    `reset_fields: Trying to reset an invalid attribute: ${unknown.slice(0, 200)}\nSee \`copr-cli get-chroot ${path}' for all the possible attributes: ${RESETTABLE.join(', ')}`,
+  )
 }
 
 /** Applies resets first: a field that is both reset and sent gets the sent value. */

@@ -8,6 +8,14 @@ import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 import { makeProjectKey } from './project-keys.ts'
 
+/** The message for a user who may not create projects for this owner, in Copr's words. */
+function refusalToFork(ownername: string): string {
+  const fact = ownername.startsWith('@')
+    ? 'Only members may create projects in the particular groups.'
+    : `There is no such group: ${ownername}.`
+  return `${fact} You cannot create projects for ${ownername}`
+}
+
 /** Forks a project according to a form; its results are copied in the background. */
 export async function copyProject(
   frontend: Frontend,
@@ -16,7 +24,7 @@ export async function copyProject(
   const { db, config, now } = frontend
   const { name, ownername, confirm = false } = parseForm(ForkProject, form)
   if (!(await canCreateFor(db, user, ownername)))
-    throw new CoprError('invalid', `ownername: you cannot create projects for ${ownername}`)
+    throw new CoprError('invalid', `ownername: ${refusalToFork(ownername)}`)
   const wanted = { source, ownername, name, confirm, limits: config.limits, now: now() }
   const project = await forkProject(db, user, wanted)
   if (project.public_key === null) void makeProjectKey(frontend, project)

@@ -7,7 +7,7 @@ import { requireOwner } from '../api/find-or-404.ts'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { type Form, readForm } from '../http/read-form.ts'
-import { addProject } from './add-project.ts'
+import { addProject, refusalToCreate } from './add-project.ts'
 import {
   areaField,
   checkBoxes,
@@ -32,7 +32,7 @@ export function newProjectPages(frontend: Frontend): Hono {
       const ownername = `${prefix}${pathPart(c, 'owner')}`
       await requireOwner(frontend.db, ownername)
       if (!(await canCreateFor(frontend.db, view.user, ownername)))
-        throw new CoprError('forbidden', `You cannot create projects for ${ownername}`)
+        throw new CoprError('forbidden', refusalToCreate(view.user, ownername))
       return await show(c, view, ownername)
     })
 

@@ -54,16 +54,25 @@ export async function requireRepositories(db: Db, field: string, urls: string[])
     return copr !== undefined && !known.has(projectOf(copr))
   })
   if (missing.length > 0)
-    throw new CoprError('invalid', `${field}: no such project: ${missing.join(', ')}`)
+    throw new CoprError(
+      'invalid',
+      `${field}: ${missing.map((url) => `${url} does not exist.`).join(' ')} There is no such project`,
+    )
 }
 
 /** Throws if a user who is not an administrator chooses settings that are costly for the site. */
 export function requireAdminSettings(user: UserActor, settings: Partial<ProjectSettings>): void {
   if (user.is_admin) return
   if (settings.persistent)
-    throw new CoprError('forbidden', 'Only administrators can make a project persistent')
+    throw new CoprError(
+      'forbidden',
+      'Non-admin cannot create persistent project. Ask an administrator of the site',
+    )
   if (settings.auto_prune === false)
-    throw new CoprError('forbidden', 'Only administrators can turn off auto_prune')
+    throw new CoprError(
+      'forbidden',
+      'Non-admin cannot disable auto-prunning. Ask an administrator of the site',
+    )
 }
 
 function orNull(text: string | undefined): string | null | undefined {

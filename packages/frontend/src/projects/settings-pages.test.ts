@@ -46,5 +46,5 @@ test('the page of a chroot changes its settings', async () => {
   assert.match((await dana.get(page)).text, /gcc\nccache<\/textarea>/)
   const wrong = await send({ additional_modules: 'nodejs' })
   assert.equal(wrong.status, 400)
-  assert.match(wrong.text, /nodejs is not name:stream/)
+  assert.match(wrong.text, /nodejs(&#39;|') must consist of two parts/)
 })

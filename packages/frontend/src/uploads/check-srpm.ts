@@ -61,12 +61,14 @@ export async function checkSpec(file: ReceivedFile): Promise<{ bytes: number }> 
   return { bytes }
 }
 
+/** In the words of Copr's form. */
+const ONLY_SOURCES = 'You can upload only .src.rpm, .nosrc.rpm, and .spec files'
+
 /** Throws if the file name is not that of an SRPM, before the contents are read. */
 function checkFileName(name: string): void {
   if (/\.(no)?src\.rpm$/i.test(name)) return
-  if (/\.rpm$/i.test(name))
-    refuse({ name }, 'it is a binary RPM; upload the source package (.src.rpm)')
-  refuse({ name }, 'the file name must end in .src.rpm, .nosrc.rpm or .spec')
+  if (/\.rpm$/i.test(name)) refuse({ name }, `${ONLY_SOURCES}; it is a binary RPM`)
+  refuse({ name }, `${ONLY_SOURCES}; the file name has another ending`)
 }
 
 function checkContents(file: ReceivedFile, rpm: RpmHeader, info: PackageInfo): void {

@@ -2,6 +2,7 @@ import { BuildOptions } from '@copr/contract/api/builds'
 import { findPackage, type Package } from '@copr/domain/packages/package-queries'
 import { listEnabledChroots } from '@copr/domain/projects/project-chroots'
 import { findProject, findProjectById, type Project } from '@copr/domain/projects/project-queries'
+import { refusalOfDirname } from '@copr/domain/projects/project-dirname'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { randomUUID } from 'node:crypto'
@@ -62,7 +63,10 @@ export function customWebhooks(frontend: Frontend): Hono {
     if ((await listEnabledChroots(db, project.id)).length === 0)
       return fail(c, 'NO_ACTIVE_CHROOTS_IN_PROJECT')
     const options = BuildOptions.safeParse({ background: true, project_dirname: dirname })
-    if (!options.success) return fail(c, 'CANT_CREATE_DIRECTORY')
+    const isRefused =
+      !options.success ||
+      (await refusalOfDirname(db, project, dirname ?? project.name)) !== undefined
+    if (isRefused) return fail(c, 'CANT_CREATE_DIRECTORY')
     try {
       return c.text(`${await submit(c, project, pack, options.data)}\n`)
     } catch (error) {
