@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { requireProject } from '../api/find-or-404.ts'
 import { addTelescope, NOW, openTestFrontend } from '../testing/test-frontend.ts'
 
 const REPO = '/coprs/dana/telescope/repo'
@@ -36,6 +37,23 @@ module_hotfixes=1
 priority=7
 `,
   )
+})
+
+test('a .repo file of a directory with letters of another script has an ID that dnf accepts', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id: project_id } = await requireProject(t.db, 'dana', 'telescope')
+  const name = 'telescope:custom:линза-1'
+  await t.db.insertInto('project_dir').values({ project_id, name, created_at: NOW }).execute()
+  const response = await t.ask(`/coprs/dana/${encodeURIComponent(name)}/repo/fedora-43/x.repo`)
+  assert.equal(response.status, 200)
+  assert.equal(
+    response.headers.get('content-disposition'),
+    `attachment; filename*=UTF-8''${encodeURIComponent(`dana-${name}.repo`)}`,
+  )
+  const text = await response.text()
+  assert.match(text, /^\[copr:copr\.example\.org:dana:telescope:custom:_{5}-1\]$/m)
+  assert.match(text, /^baseurl=.*\/dana\/telescope:custom:линза-1\//m)
 })
 
 test('a .repo file has multilib and dependencies as further sections', async () => {

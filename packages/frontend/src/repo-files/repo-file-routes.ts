@@ -42,7 +42,7 @@ export function repoFileRoutes(frontend: Frontend): Hono {
       aliases: new Map((await listAliases(db)).map((each) => [each.name_release, each.target])),
     })
     if (!chroot) return noChroot(c, chroots)
-    c.header('Content-Disposition', `filename=${ownerInIds(ownername)}-${dirname}.repo`)
+    c.header('Content-Disposition', fileNamed(`${ownerInIds(ownername)}-${dirname}.repo`))
     c.header('Cache-Control', 'max-age=60')
     return c.text(await render(project, { dirname, chroot, chroots, arch }))
   }
@@ -69,6 +69,13 @@ export function repoFileRoutes(frontend: Frontend): Hono {
     })
   }
   return app
+}
+
+/** Returns the header that names a downloaded file. Headers have Latin letters only. Source: RFC 6266 section 4.3. */
+function fileNamed(name: string): string {
+  return /[^\x20-\x7e]/.test(name)
+    ? `attachment; filename*=UTF-8''${encodeURIComponent(name)}`
+    : `filename=${name}`
 }
 
 /** Responds with 404; DNF 4 reads the available chroots from the header. */

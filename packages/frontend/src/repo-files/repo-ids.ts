@@ -16,7 +16,9 @@ export function projectRepoId(
   host: string,
   { ownername, dirname }: { ownername: string; dirname: string },
 ): string {
-  return `${prefix}:${host}:${ownerInIds(ownername)}:${dirname}`
+  // dnf refuses other characters in an ID, such as letters of other scripts in the suffix of a directory.
+  const name = dirname.replaceAll(/[^A-Za-z0-9_.:-]/gu, '_')
+  return `${prefix}:${host}:${ownerInIds(ownername)}:${name}`
 }
 
 export function externalRepoId(url: string): string {
