@@ -23,6 +23,8 @@ GET /static/:version/:file
 GET /tmp/:dir/:file
 GET /coprs
 GET /recent
+GET /recent/all
+GET /explore
 GET /rss
 GET /rss/:count
 GET /rss/all
@@ -36,10 +38,18 @@ GET /backend/get-build-task/:task_id
 GET /backend/get-srpm-build-task/:build_id
 GET /status
 GET /status/builders
+GET /status/pending/all
+GET /status/batches
+GET /status/stats
+GET /groups/g/:group/coprs
+GET /groups/g/:group/coprs/:page
+GET /oidc_login
 GET /status/:state
 GET /batches/detail/:id
 GET /status/batches/detail/:id
 GET /coprs/fulltext
+GET /coprs/fulltext/:page
+GET /coprs/:owner/:page
 GET /coprs/build/:id
 GET /coprs/build/:id/status_image.png
 GET /coprs/build/:id/status_image.svg
@@ -60,7 +70,8 @@ GET /coprs/:owner/:project/package/:package/status_image/last_build.svg`,
   ],
   [
     USERS,
-    `POST /logout
+    `GET /recent/my
+POST /logout
 POST /api/new
 GET /user/info
 GET /user/info/download
@@ -158,8 +169,8 @@ const OTHERWISE: Record<string, number> = {
   'POST /login': 400,
 }
 
-/** A form that ends the current session, so that it redirects to the login. */
-const LEADS_TO_LOGIN = 'POST /user/sessions/close'
+/** A form that ends the current session, and Copr's address of the login: both redirect to the login. */
+const LEAD_TO_LOGIN = ['POST /user/sessions/close', 'GET /oidc_login']
 
 const shared = await openFixture()
 after(() => shared[Symbol.asyncDispose]())
@@ -207,7 +218,7 @@ for (const route of pageRoutesOf(shared)) {
       const context = `${role}: ${response.status} ${location} ${(await response.text()).slice(-600)}`
       if (OTHERWISE[name] !== undefined) assert.equal(response.status, OTHERWISE[name], context)
       else assert.ok([200, 302, 303].includes(response.status), context)
-      assert.equal(location.startsWith('/login/'), name === LEADS_TO_LOGIN, context)
+      assert.equal(location.startsWith('/login/'), LEAD_TO_LOGIN.includes(name), context)
     }
   })
 }

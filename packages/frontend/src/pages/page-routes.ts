@@ -28,10 +28,12 @@ import { statusPages } from '../status/status-pages.ts'
 import { submitPages } from '../builds/submit-pages.ts'
 import { tokenPages } from '../users/token-pages.ts'
 import { isFromAnotherSite } from '../http/same-origin.ts'
+import { movedPages } from './moved-pages.ts'
 import { loginUrl, LoginNeeded } from './view.ts'
 
 /** The order matters for paths that also match a user's or a project's name. */
 const PARTS = [
+  movedPages,
   apiTokenPages,
   accountPages,
   tokenPages,

@@ -164,7 +164,7 @@ test('the new project form makes a project, or shows the error and keeps the inp
   }
   const bad = await dana.post('/coprs/dana/new/', fields)
   assert.equal(bad.status, 400)
-  assert.match(bad.text, /name: project names have letters/)
+  assert.match(bad.text, /name: Name must contain only letters/)
   assert.match(bad.text, /Kept &quot;text&quot;/)
   const { location } = await dana.post('/coprs/dana/new/', { ...fields, name: 'good' })
   assert.equal(location, '/coprs/dana/good/')

@@ -37,6 +37,7 @@ export function pathOfPage(
   const build = path.includes('cancel_build') ? builds.running_build : builds.finished_build
   const usual: Record<string, string> = {
     owner: isGroup ? 'orbit' : path.startsWith('/coprs/:owner{@') ? '@orbit' : 'dana',
+    page: '2',
     rest: 'telescope',
     group: 'orbit',
     project: 'telescope',
