@@ -10,6 +10,8 @@
  * | `POST /sign` | {@link SignRequest} → {@link SignAnswer} |
  * | `GET /signatures?owner=&project=` | → {@link SignatureLog}: latest first |
  * | `POST /signatures/check` | → {@link LogVerdict}: whether the hash chain of the log is intact |
+ * | `POST /secrets/seal` | {@link SealRequest} → {@link SealAnswer} |
+ * | `POST /secrets/open` | {@link OpenRequest} → {@link OpenAnswer}; 400 if it was sealed for another purpose or context |
  * | `GET /health` | → `{"ok": true}`, without a secret; 503 while the key table is unreachable |
  *
  * Every request except `/health` carries `Authorization: Bearer …`: the secret, or a service account's token with keygen's
@@ -107,3 +109,24 @@ export const LogVerdict = z.object({
   broken_at: z.number().int().nullable(),
 })
 export type LogVerdict = z.infer<typeof LogVerdict>
+
+/** Uses of a sealed secret. Callers that may open one kind must not open the others. */
+export const SecretPurpose = z.enum(['webhook', 'git', 'forge'])
+export type SecretPurpose = z.infer<typeof SecretPurpose>
+
+const SecretContext = {
+  purpose: SecretPurpose,
+  /** The row that stores the secret: a sealed secret that is moved to another row cannot be opened. */
+  context: z.string().min(1).max(4000),
+}
+
+export const SealRequest = z.object({ ...SecretContext, secret: z.string().min(1).max(100_000) })
+export type SealRequest = z.infer<typeof SealRequest>
+
+/** The sealed secret in base64. */
+export const SealAnswer = z.object({ sealed: z.base64() })
+
+export const OpenRequest = z.object({ ...SecretContext, sealed: z.base64().max(200_000) })
+export type OpenRequest = z.infer<typeof OpenRequest>
+
+export const OpenAnswer = z.object({ secret: z.string() })

@@ -2,7 +2,11 @@ import {
   ChangedKeys,
   LogVerdict,
   type MakeKeyRequest,
+  OpenAnswer,
+  type OpenRequest,
   PublicKeyAnswer,
+  SealAnswer,
+  type SealRequest,
   SignAnswer,
   SignatureLog,
   type SignRequest,
@@ -32,6 +36,10 @@ export interface KeygenClient {
   /** Lists the most recent signatures, latest first, of one project or of all projects. */
   signatures(of?: { owner: string; project: string }): Promise<SignatureLog['entries']>
   checkLog(): Promise<LogVerdict>
+  /** Seals a secret of a project, which only keygen can open. */
+  seal(request: SealRequest): Promise<Buffer>
+  /** Opens a secret that was sealed for the same purpose and context. */
+  open(request: Omit<OpenRequest, 'sealed'> & { sealed: Buffer }): Promise<string>
 }
 
 export interface KeygenAddress {
@@ -122,6 +130,14 @@ export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress
       return (await ask(SignatureLog, `/signatures${query}`)).entries
     },
     checkLog: () => ask(LogVerdict, '/signatures/check', { body: {} }),
+    async seal(body) {
+      const { sealed } = await ask(SealAnswer, '/secrets/seal', { body })
+      return Buffer.from(sealed, 'base64')
+    },
+    async open(request) {
+      const body = { ...request, sealed: request.sealed.toString('base64') }
+      return (await ask(OpenAnswer, '/secrets/open', { body })).secret
+    },
   }
 }
 

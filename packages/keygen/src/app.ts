@@ -1,4 +1,10 @@
-import { MakeKeyRequest, RotateRequest, SignRequest } from '@copr/contract/keygen-protocol'
+import {
+  MakeKeyRequest,
+  OpenRequest,
+  RotateRequest,
+  SealRequest,
+  SignRequest,
+} from '@copr/contract/keygen-protocol'
 import { OwnerName, ProjectName } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
 import { answerError } from '@copr/process/http-server'
@@ -9,6 +15,7 @@ import { z } from 'zod'
 import { type Identify, type KeygenEnv, requireCaller, requireRight } from './callers/caller.ts'
 import { isDatabaseAway, keysChangedSince } from './key-table.ts'
 import { makeKey, publicKeyAnswer, requireKey, rotateKey } from './project-keys.ts'
+import { openSecret, sealSecret } from './project-secrets.ts'
 import { type Signing, signDigests } from './signatures/sign-digests.ts'
 import { checkSignatureLog, listSignatures } from './signatures/signature-log.ts'
 
@@ -53,6 +60,17 @@ export function makeKeygenApp(signing: Signing, authenticators: Identify[]): Hon
   app.post('/sign', async (c) => {
     const caller = requireRight(c, 'sign')
     return c.json(await signDigests(signing, caller, accept(SignRequest, await readJson(c))))
+  })
+  app.post('/secrets/seal', async (c) => {
+    requireRight(c, 'seal')
+    return c.json({ sealed: sealSecret(keygen, accept(SealRequest, await readJson(c))) })
+  })
+  app.post('/secrets/open', async (c) => {
+    const { rights } = c.get('caller')
+    if (!rights.includes('open')) requireRight(c, 'seal')
+    const request = accept(OpenRequest, await readJson(c))
+    requireRight(c, request.purpose === 'webhook' ? 'seal' : 'open')
+    return c.json({ secret: openSecret(keygen, request) })
   })
   app.get('/signatures', async (c) => {
     requireRight(c, 'administer')

@@ -312,3 +312,19 @@ test('two keygens that start concurrently on an empty database return the same p
   assert.deepEqual(one, two)
   await Promise.all(both.map((each) => each[Symbol.asyncDispose]()))
 })
+
+test('a sealed secret of a project opens only for its purpose and context, and only unaltered', async () => {
+  const at = { purpose: 'git', context: 'project 7 https://git.example.org/' } as const
+  const sealed = await keygen.client.seal({ ...at, secret: 'canary' })
+  assert.ok(!sealed.includes('canary'))
+  assert.equal(await keygen.client.open({ ...at, sealed }), 'canary')
+  const altered = Buffer.from(sealed)
+  altered.writeUInt8((altered.at(-1) ?? 0) ^ 1, altered.length - 1)
+  for (const wrong of [
+    { ...at, sealed, purpose: 'forge' as const },
+    { ...at, sealed, context: 'project 8 https://git.example.org/' },
+    { ...at, sealed: altered },
+    { ...at, sealed: Buffer.from('x') },
+  ])
+    await assert.rejects(keygen.client.open(wrong), /^CoprError: Cannot open the .* secret/)
+})

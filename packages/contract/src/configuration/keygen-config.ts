@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { Port, TlsFiles, Url } from './values.ts'
 
-/** Rights of a caller of keygen: `make` creates keys, `sign` signs, `administer` rotates keys and reads the signature log. */
-export const KeygenRight = z.enum(['make', 'sign', 'administer'])
+/**
+ * Rights of a caller of keygen: `make` creates keys, `sign` signs, `administer` rotates keys and reads the signature log; `seal` seals
+ * secrets of projects and opens those that verify webhooks, `open` opens git credentials and forge tokens.
+ */
+export const KeygenRight = z.enum(['make', 'sign', 'administer', 'seal', 'open'])
 export type KeygenRight = z.infer<typeof KeygenRight>
 
 /** Callers of keygen that authenticate with a service account's token. */
@@ -16,12 +19,12 @@ export const KeygenServiceAccounts = z.strictObject({
   accounts: z
     .record(z.string(), z.array(KeygenRight))
     .default({
-      'copr-frontend': ['make'],
-      'copr-backend': ['make', 'sign'],
-      'copr-admin': ['make', 'administer'],
+      'copr-frontend': ['make', 'seal'],
+      'copr-backend': ['make', 'sign', 'open'],
+      'copr-admin': ['make', 'administer', 'seal'],
     })
     .describe(
-      'service accounts and their rights: `make` creates keys, `sign` signs, `administer` rotates keys and reads the signature log',
+      'service accounts and their rights: `make` creates keys, `sign` signs, `administer` rotates keys and reads the signature log, `seal` seals secrets of projects, `open` opens their git credentials and forge tokens',
     ),
   check: z
     .enum(['auto', 'jwks', 'review'])

@@ -87,10 +87,10 @@ test('serviceAccounts() identifies the backend by a token that was issued to its
   const { key, identify } = start()
   assert.deepEqual(await identify(await tokenOf(key)), {
     name: 'copr/copr-backend (pod backend-1)',
-    rights: ['make', 'sign'],
+    rights: ['make', 'sign', 'open'],
   })
   const frontend = await identify(await tokenOf(key, { account: 'copr-frontend' }))
-  assert.deepEqual(frontend?.rights, ['make'])
+  assert.deepEqual(frontend?.rights, ['make', 'seal'])
 })
 
 for (const [what, facts] of [

@@ -1,3 +1,4 @@
+import { KeygenRight } from '@copr/contract/configuration/keygen-config'
 import { sameSecret } from '@copr/process/http-server'
 import type { Identify } from './caller.ts'
 
@@ -5,6 +6,6 @@ import type { Identify } from './caller.ts'
 export function sharedSecret(secret: string): Identify {
   return async (token) =>
     sameSecret(token, secret)
-      ? { name: 'secret', rights: ['make', 'sign', 'administer'] }
+      ? { name: 'secret', rights: KeygenRight.options }
       : undefined
 }

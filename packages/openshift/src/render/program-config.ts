@@ -86,8 +86,8 @@ function callersOf(context: RenderContext): object {
     namespace: context.namespace,
     // Frontend and backend share one pod, and so one account.
     accounts: context.is_shared
-      ? { frontend: ['make'], backend: ['make', 'sign'] }
-      : { servers: ['make', 'sign'] },
+      ? { frontend: ['make', 'seal'], backend: ['make', 'sign', 'open'] }
+      : { servers: ['make', 'sign', 'seal', 'open'] },
     api_ca_file: API_CA,
     api_token_file: `${CONFIG_DIR}/api/token`,
   }
