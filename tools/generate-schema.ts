@@ -29,12 +29,16 @@ const NARROWER: Record<string, string> = {
   'machine.launch_order': 'Json<LaunchOrder>',
   'machine.provider_data': 'Json<Record<string, unknown>>',
   'machine.state': "State<MachineState, 'planned' | 'booting'>",
+  'outbox.data': 'Json<Record<string, unknown>>',
+  'outbox.outcome': "'delivered' | 'failed'",
+  'outbox_queue.channel': "'amqp' | 'mail' | 'webhook'",
   'package.source_json': 'Json<Record<string, unknown>>',
   'package.source_type': 'SourceType',
   'pool.config': 'Json<PoolConfig>',
   'project.key_algorithm': 'KeyAlgorithm',
   'project_permission.admin': 'PermissionState',
   'project_permission.builder': 'PermissionState',
+  'project_webhook.events': 'BuildEvent[]',
   'quota.kind': 'QuotaKind',
   'removal.place': "'results' | 'distgit'",
   'task.kind': "'source' | 'import' | 'rpm' | 'publish'",
@@ -59,6 +63,7 @@ const TYPES: Record<string, string> = {
 const HEAD = `// Written by \`make schema\` from the migrations: change those, not this file.
 import type { ResultFile, Review } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
+import type { BuildEvent } from '@copr/contract/events'
 import type { FailureDetails } from '@copr/contract/failure'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import type { PoolConfig } from '@copr/contract/pools/provider-options'

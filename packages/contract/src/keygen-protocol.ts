@@ -111,7 +111,7 @@ export const LogVerdict = z.object({
 export type LogVerdict = z.infer<typeof LogVerdict>
 
 /** Uses of a sealed secret. Callers that may open one kind must not open the others. */
-export const SecretPurpose = z.enum(['webhook', 'git', 'forge'])
+export const SecretPurpose = z.enum(['webhook', 'git', 'forge', 'outgoing'])
 export type SecretPurpose = z.infer<typeof SecretPurpose>
 
 const SecretContext = {

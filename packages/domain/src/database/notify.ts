@@ -14,6 +14,7 @@ const CHANNELS = [
   'copr_build',
   'copr_removal',
   'copr_action',
+  'copr_outbox',
 ] as const
 export type Channel = (typeof CHANNELS)[number]
 

@@ -1,6 +1,7 @@
 // Written by `make schema` from the migrations: change those, not this file.
 import type { ResultFile, Review } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
+import type { BuildEvent } from '@copr/contract/events'
 import type { FailureDetails } from '@copr/contract/failure'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
@@ -273,6 +274,35 @@ export interface OfferingTable {
   memory_mb: number | null
 }
 
+export interface OutboxTable {
+  id: GeneratedAlways<number>
+  queue_id: number
+  ordering: string
+  message_id: Generated<string>
+  event: string
+  data: Json<Record<string, unknown>>
+  created_at: Date
+  not_before: Date | null
+  attempts: Generated<number>
+  outcome: 'delivered' | 'failed' | null
+  ended_at: Date | null
+  status: number | null
+  answer: string | null
+}
+
+export interface OutboxQueueTable {
+  id: GeneratedAlways<number>
+  channel: 'amqp' | 'mail' | 'webhook'
+  webhook_id: number | null
+  is_enabled: Generated<boolean>
+  lease: string | null
+  lease_until: Date | null
+  retry_at: Date | null
+  failures: Generated<number>
+  failing_since: Date | null
+  last_error: string | null
+}
+
 export interface PackageTable {
   id: GeneratedAlways<number>
   project_id: number
@@ -400,6 +430,19 @@ export interface ProjectSearchTable {
   text: string
 }
 
+export interface ProjectWebhookTable {
+  id: GeneratedAlways<number>
+  project_id: number
+  url: string
+  events: BuildEvent[]
+  sealed_secret: Buffer
+  previous_secret: Buffer | null
+  previous_until: Date | null
+  created_at: Date
+  disabled_reason: string | null
+  disabled_at: Date | null
+}
+
 export interface QuotaTable {
   id: GeneratedAlways<number>
   ownername: string | null
@@ -525,6 +568,7 @@ export interface UserAccountTable {
   oidc_subject: string | null
   provider_groups: Generated<string[]>
   blocked_at: Date | null
+  wants_mail: Generated<boolean>
 }
 
 export interface UserGroupTable {
@@ -566,6 +610,8 @@ export interface DB {
   machine_event: MachineEventTable
   manager_lease: ManagerLeaseTable
   offering: OfferingTable
+  outbox: OutboxTable
+  outbox_queue: OutboxQueueTable
   package: PackageTable
   pool: PoolTable
   pool_cost: PoolCostTable
@@ -575,6 +621,7 @@ export interface DB {
   project_dir: ProjectDirTable
   project_permission: ProjectPermissionTable
   project_search: ProjectSearchTable
+  project_webhook: ProjectWebhookTable
   quota: QuotaTable
   removal: RemovalTable
   repository: RepositoryTable

@@ -1,6 +1,9 @@
+import type { PermissionEventData } from '@copr/contract/events'
 import type { PermissionState } from '@copr/contract/states'
 import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
+import { announceMail } from '../outbox/announce.ts'
+import { projectAdmins } from '../outbox/mail-recipient.ts'
 import type { Db, Tx } from '../database/open.ts'
 import type { Project } from '../projects/project-queries.ts'
 import type { Actor, UserActor } from '../audit/actor.ts'
@@ -57,7 +60,13 @@ export async function setPermissions(
           'invalid',
           `user '${username}' is owner of the '${project.ownername}/${project.name}' project, who needs no permissions`,
         )
-      if (await change(tx, project.id, user_id, roles)) updated.push(username)
+      if (!(await change(tx, project.id, user_id, roles))) continue
+      updated.push(username)
+      await announceMail(tx, 'permission.changed', {
+        recipients: user_id === actor.id ? [] : [user_id],
+        data: mailData(actor, { project, username, roles }),
+        now,
+      })
     }
     if (updated.length > 0)
       await note(tx, actor, { project, action: 'permissions.set', details: wanted, now })
@@ -98,10 +107,23 @@ export async function requestPermissions(
       wanted[role] = roles[role] ? 'request' : 'nothing'
     }
     const changed = await change(tx, project.id, user.id, wanted)
-    if (changed)
-      await note(tx, user, { project, action: 'permissions.request', details: wanted, now })
-    return changed
+    if (!changed) return false
+    await note(tx, user, { project, action: 'permissions.request', details: wanted, now })
+    await announceMail(tx, 'permission.requested', {
+      recipients: (await projectAdmins(tx, project.id)).filter((id) => id !== user.id),
+      data: mailData(user, { project, username: user.username, roles: wanted }),
+      now,
+    })
+    return true
   })
+}
+
+function mailData(
+  actor: Actor,
+  { project, username, roles }: { project: Project; username: string; roles: object },
+): Omit<PermissionEventData, 'recipient_id'> {
+  const { ownername, name: projectname } = project
+  return { actor: actor.username, username, ownername, projectname, roles: { ...roles } }
 }
 
 /** Stores the roles of a user; returns whether anything changed. */

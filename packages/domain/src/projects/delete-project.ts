@@ -37,6 +37,7 @@ export async function deleteProject(
     await tx.updateTable('project').set({ deleted_at: now }).where('id', '=', project_id).execute()
     // The project no longer counts toward its owner's storage; its builds are kept as history.
     await dropStorage(tx, { id: project_id, ...project })
+    await tx.deleteFrom('project_webhook').where('project_id', '=', project_id).execute()
     await tx.deleteFrom('quota').where('project_id', '=', project_id).execute()
     const paths = (await listProjectDirs(tx, project_id)).map(
       (dir) => `${project.ownername}/${dir.name}`,

@@ -4,6 +4,7 @@ import { notify } from '../database/notify.ts'
 import type { Tx } from '../database/open.ts'
 import type { BuildTable } from '../database/schema.ts'
 import type { ChrootState, SourceState } from '../database/state-columns.ts'
+import { announceBuild } from '../outbox/announce.ts'
 import { CHROOT_TRANSITIONS } from './chroot-state.ts'
 import { SOURCE_TRANSITIONS } from './source-state.ts'
 import { isFinal } from './transitions.ts'
@@ -78,6 +79,8 @@ export async function refreshBuild(tx: Tx, buildId: number, now: Date): Promise<
     .where('id', '=', buildId)
     .execute()
   await notify(tx, 'copr_build', String(buildId))
+  if (!finished || build.finished_at !== null) return
   // A batch may wait for this build.
-  if (finished && build.finished_at === null) await notify(tx, 'copr_queue')
+  await notify(tx, 'copr_queue')
+  await announceBuild(tx, buildId)
 }

@@ -1,6 +1,7 @@
 import type { Updateable } from 'kysely'
 import type { Tx } from '../database/open.ts'
 import type { BuildChrootTable } from '../database/schema.ts'
+import { announceChroots } from '../outbox/announce.ts'
 import { expectedBefore, isFinal, statesOf, type Transitions } from './transitions.ts'
 import type { ChrootState } from '../database/state-columns.ts'
 
@@ -33,7 +34,7 @@ export interface ChrootMove {
 
 /**
  * Moves the build chroots that are in one of the states `from` to the state `to`; returns their ids. Their builds must be
- * locked. Throws if a transition is not allowed.
+ * locked. Throws if a transition is not allowed. Start and end are announced to the listeners of events.
  */
 export async function moveChroots(
   tx: Tx,
@@ -49,5 +50,9 @@ export async function moveChroots(
     .where('state', 'in', before)
     .returning('id')
     .execute()
-  return moved.map(({ id }) => id)
+  const movedIds = moved.map(({ id }) => id)
+  if (to === 'starting') await announceChroots(tx, movedIds, 'chroot.started')
+  else if (to !== 'forked' && isFinal(CHROOT_TRANSITIONS, to))
+    await announceChroots(tx, movedIds, 'chroot.finished')
+  return movedIds
 }

@@ -1,6 +1,7 @@
 import type { Updateable } from 'kysely'
 import type { Tx } from '../database/open.ts'
 import type { BuildTable } from '../database/schema.ts'
+import { announceSource } from '../outbox/announce.ts'
 import { expectedBefore, type Transitions } from './transitions.ts'
 import type { SourceState } from '../database/state-columns.ts'
 
@@ -25,18 +26,36 @@ export interface SourceMove {
   set?: Updateable<BuildTable>
 }
 
-/** Moves the source of a locked build; returns false if it is in none of the states `from`. Throws for a forbidden transition. */
+/**
+ * Moves the source of a locked build; returns false if it is in none of the states `from`. Throws for a forbidden transition. Start and
+ * end of the work on the source package are announced to the listeners of events; the import that follows is not.
+ */
 export async function moveSource(
   tx: Tx,
   build_id: number,
   { to, from, set = {} }: SourceMove,
 ): Promise<boolean> {
+  const before = expectedBefore(SOURCE_TRANSITIONS, to, from)
+  const build = await tx
+    .selectFrom('build')
+    .select('source_state')
+    .where('id', '=', build_id)
+    .executeTakeFirst()
   const moved = await tx
     .updateTable('build')
     .set({ ...set, source_state: to } as Updateable<BuildTable>)
     .where('id', '=', build_id)
-    .where('source_state', 'in', expectedBefore(SOURCE_TRANSITIONS, to, from))
+    .where('source_state', 'in', before)
     .returning('id')
     .executeTakeFirst()
-  return moved !== undefined
+  if (!moved) return false
+  if (to === 'starting') await announceSource(tx, build_id, 'source.started', to)
+  else if (build?.source_state !== 'importing') await announceEnd(tx, build_id, to)
+  return true
+}
+
+async function announceEnd(tx: Tx, build_id: number, to: SourceState): Promise<void> {
+  if (to === 'pending' || to === 'running' || to === 'starting') return
+  const state = to === 'importing' ? 'succeeded' : to
+  await announceSource(tx, build_id, 'source.finished', state)
 }

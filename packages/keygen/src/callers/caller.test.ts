@@ -32,6 +32,7 @@ for (const [purpose, right] of [
   ['webhook', 'seal'],
   ['git', 'open'],
   ['forge', 'open'],
+  ['outgoing', 'open'],
 ] as const)
   test(`POST /secrets/open opens a secret of the kind ${purpose} only with the right ${right}`, async () => {
     const sealed = Buffer.from('sealed').toString('base64')
