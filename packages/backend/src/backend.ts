@@ -2,6 +2,7 @@ import { expireChroots } from '@copr/domain/retention/expire-chroots'
 import { expireDirs } from '@copr/domain/retention/expire-dirs'
 import { expireProjects } from '@copr/domain/retention/expire-projects'
 import { pruneBuilds } from '@copr/domain/retention/prune-builds'
+import { dropOldDeliveries } from '@copr/domain/outbox/queues'
 import { noteGatewayBeat } from '@copr/domain/pools/gateway-heartbeat'
 import { requeueExpired } from '@copr/domain/builds/task-outcomes'
 import { dropOldTickets } from '@copr/domain/signing/tickets'
@@ -37,6 +38,8 @@ const MEASURE_SECONDS = 20
 const GRACE_HEARTBEATS = 3
 /** How far back the first search for unsealed logs goes, and the age at which signing tickets are deleted. */
 const DAY_MS = 86_400_000
+/** Number of days for which deliveries to webhooks are listed and can be resent. */
+const DELIVERY_LOG_DAYS = 30
 
 /** Runs the backend's loops until `stop` aborts. Every loop is idempotent, may run in several processes and may be killed at any time. */
 export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal }): Promise<void> {
@@ -51,6 +54,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     await dropStaleSrpms(backend, new Date(started.getTime() - UNUSED_SRPM_AGE_MS))
     await sealEndedLogs(backend, since, looks)
     await dropOldTickets(db, new Date(started.getTime() - DAY_MS))
+    await dropOldDeliveries(db, new Date(started.getTime() - DELIVERY_LOG_DAYS * DAY_MS))
     await pruneBuilds(db, started)
     await expireProjects(db, started)
     await expireDirs(db, started)

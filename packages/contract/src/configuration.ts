@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DistgitInstances } from './configuration/distgit-instances.ts'
+import { Amqp, Mail } from './configuration/events-config.ts'
 import { Keygen } from './configuration/keygen-config.ts'
 import { Limits } from './configuration/limits.ts'
 import { Oidc, OpenshiftLogin } from './configuration/login-config.ts'
@@ -77,6 +78,12 @@ export const Configuration = z.strictObject({
   ),
   openshift_login: OpenshiftLogin.optional().describe(
     'Optional, instead of `oidc`: the OAuth server of the OpenShift that the site runs in ([login.md](login.md#openshift)).',
+  ),
+  amqp: Amqp.optional().describe(
+    'Optional: a message broker to which build events are published, as Fedora Messaging expects them ([events.md](events.md#message-bus)).',
+  ),
+  mail: Mail.optional().describe(
+    'Optional: a mail server for notices to users ([events.md](events.md#mail)).',
   ),
   repo_gpgcheck: z
     .boolean()

@@ -7,6 +7,7 @@ import {
   presentBuilders,
   publishingHealth,
 } from '@copr/domain/health/health-counts'
+import { outboxCounts } from '@copr/domain/outbox/queues'
 import { type QueueCount, queueCounts } from '@copr/domain/queue/queue-counts'
 import { addGauge, type Metrics, type Sample } from '@copr/process/probes/metrics'
 import { processMetrics } from '@copr/process/probes/probes'
@@ -59,6 +60,7 @@ export function componentMetrics(
     'Time of the last publication of a repository',
     async () => (await publishingHealth(db)).last,
   )
+  addOutbox(metrics, db)
   one('copr_database_bytes', 'Size of the database', () => databaseBytes(db))
   return metrics
 }
@@ -82,6 +84,32 @@ function addQueue(metrics: Metrics, db: Db): void {
       labelNames: ['kind', 'state'],
     },
     tell(({ oldest_seconds }) => oldest_seconds),
+  )
+}
+
+function addOutbox(metrics: Metrics, db: Db): void {
+  const labelNames = ['channel']
+  addGauge(
+    metrics,
+    { name: 'copr_outbox_events', help: 'Events that wait for delivery', labelNames },
+    async () =>
+      (await outboxCounts(db)).map(({ channel, waiting }) => ({
+        labels: [channel],
+        value: waiting,
+      })),
+  )
+  addGauge(
+    metrics,
+    {
+      name: 'copr_outbox_oldest_seconds',
+      help: 'Age of the oldest event that waits for delivery',
+      labelNames,
+    },
+    async () =>
+      (await outboxCounts(db)).map(({ channel, oldest_seconds }) => ({
+        labels: [channel],
+        value: oldest_seconds,
+      })),
   )
 }
 

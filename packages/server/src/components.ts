@@ -2,6 +2,7 @@ import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { backendApp } from '@copr/backend/app'
 import { runBackend } from '@copr/backend/backend'
+import { deliverEvents } from '@copr/backend/events'
 import { openStore } from '@copr/backend/store'
 import { runBuilder } from '@copr/builder/builder'
 import { allowsPrivateUrls, type Configuration } from '@copr/contract/configuration'
@@ -149,7 +150,12 @@ function backendComponent(shared: Shared): Component {
   const log = shared.log.child({ component: 'backend' })
   const store = openStore(config)
   const backend = { config, db, notices, log, now, store, keygen: keygenOf(shared) }
-  return { apps: { backend: backendApp(backend) }, loops: () => runBackend(backend, { stop }) }
+  return {
+    apps: { backend: backendApp(backend) },
+    loops: async () => {
+      await Promise.all([runBackend(backend, { stop }), deliverEvents(backend, stop)])
+    },
+  }
 }
 
 function distgitComponent(shared: Shared): Component {

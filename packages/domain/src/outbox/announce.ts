@@ -9,7 +9,7 @@ import type { Tx } from '../database/open.ts'
  */
 
 /** The first attempt of a task is announced, repetitions after a lost builder are not, as in Copr. */
-const FIRST_ATTEMPT = sql<boolean>`task.attempts <= 1`
+const FIRST_ATTEMPT = sql<boolean>`coalesce(task.attempts, 1) <= 1`
 
 /** Stores the event for builds in chroots, which must have the new state already. */
 export async function announceChroots(

@@ -64,6 +64,7 @@ export interface Account extends User {
   created_at: Date
   blocked_at: Date | null
   has_password: boolean
+  wants_mail: boolean
   /** The user's permanent id at the identity provider; null for a local user. */
   oidc_subject: string | null
 }
@@ -84,6 +85,7 @@ function accounts(db: Db): SelectQueryBuilder<DB, 'user_account', Account> {
       'created_at',
       'blocked_at',
       'oidc_subject',
+      'wants_mail',
       eb('password_hash', 'is not', null).as('has_password'),
     ]) as SelectQueryBuilder<DB, 'user_account', Account>
 }

@@ -39,6 +39,8 @@ export async function resendDelivery(
     now: Date
   },
 ): Promise<number> {
+  const missing = new CoprError('not_found', `There is no delivery with the ID ${delivery_id}`)
+  if (!Number.isSafeInteger(delivery_id)) throw missing
   return await db.transaction().execute(async (tx) => {
     const found = await tx
       .selectFrom('outbox')
@@ -48,7 +50,7 @@ export async function resendDelivery(
       .where('outbox.id', '=', delivery_id)
       .where('project_webhook.project_id', '=', project.id)
       .executeTakeFirst()
-    if (!found) throw new CoprError('not_found', `There is no delivery with the ID ${delivery_id}`)
+    if (!found) throw missing
     if (found.outcome === null)
       throw new CoprError('conflict', 'Cannot resend the delivery: it has not ended yet')
     if (!found.is_enabled)
@@ -102,8 +104,7 @@ export async function recordAttempt(
     .set({
       attempts: sql<number>`attempts + 1`,
       status,
-      // PostgreSQL's text cannot hold this character.
-      answer: answer.replaceAll('\0', '').slice(0, MAX_ANSWER),
+      answer: answer.slice(0, MAX_ANSWER),
       not_before: not_before ?? null,
       ...(outcome === 'retry' ? {} : { outcome, ended_at: now }),
     })

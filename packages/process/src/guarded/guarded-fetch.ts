@@ -18,17 +18,26 @@ export interface Certificates {
   key?: string
 }
 
-export interface GuardedOptions {
+/** The options of one connection to a URL that a user supplied. */
+interface ConnectionOptions {
   rules: AddressRules
   signal: AbortSignal
   /** Maximum seconds until the headers of a response arrive, counted for each redirect. */
   connect_seconds?: number
-  max_redirects?: number
-  /** Maximum size of the body; reading a larger one fails with an error. */
-  max_bytes?: number
   tls?: Certificates | undefined
   /** Resolves host names instead of the machine's name servers. */
   resolve?: Resolve
+}
+
+export interface GuardedOptions extends ConnectionOptions {
+  max_redirects?: number
+  /** Maximum size of the body; reading a larger one fails with an error. */
+  max_bytes?: number
+}
+
+export interface GuardedPost extends ConnectionOptions {
+  headers: Record<string, string>
+  body: string
 }
 
 const NO_BODY = new Set([204, 205, 304])
@@ -55,9 +64,29 @@ export async function guardedFetch(from: string, options: GuardedOptions): Promi
   throw new UrlError(`${from} redirects more than ${max_redirects} times`)
 }
 
+/**
+ * Sends a POST request to a URL that a user supplied, whose address is checked as by {@link guardedFetch}. Redirects are not followed:
+ * the response with the status 3xx is returned.
+ */
+export async function guardedPost(
+  to: string,
+  { headers, body, ...options }: GuardedPost,
+): Promise<Response> {
+  const url = parseHttpUrl(to)
+  const message = await openWithin(url, options, { method: 'POST', headers, body })
+  return responseOf(message, url, Infinity)
+}
+
+interface Sent {
+  method: 'GET' | 'POST'
+  headers?: Record<string, string>
+  body?: string
+}
+
 async function openWithin(
   url: URL,
-  { rules, signal, connect_seconds = 30, tls, resolve: names }: GuardedOptions,
+  { rules, signal, connect_seconds = 30, tls, resolve: names }: ConnectionOptions,
+  { method, headers, body }: Sent = { method: 'GET' },
 ): Promise<IncomingMessage> {
   requireAllowedHost(hostOf(url), rules, url.href)
   const slow = new AbortController()
@@ -70,14 +99,15 @@ async function openWithin(
       {
         agent: false,
         signal: AbortSignal.any([signal, slow.signal]),
-        headers: { 'user-agent': 'copr', accept: '*/*' },
+        method,
+        headers: { 'user-agent': 'copr', accept: '*/*', ...headers },
         lookup: guardedLookup(rules, url.href, names),
         ...tls,
       },
       resolve,
     )
     request.on('error', reject)
-    request.end()
+    request.end(body)
     return await promise
   } catch (error) {
     signal.throwIfAborted()
