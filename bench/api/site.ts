@@ -25,6 +25,7 @@ export function benchSite(database_url: string): ReturnType<typeof frontendApp> 
     config,
     keygen: {
       makeKey: () => Promise.reject(new Error('Nobody makes a key while reads are measured')),
+      seal: () => Promise.reject(new Error('Nobody seals a secret while reads are measured')),
     },
     uploads_dir: tmpdir(),
     uploads: directoryUploads(tmpdir()),

@@ -10,6 +10,7 @@ import { chrootRoutes } from '../chroots/chroot-routes.ts'
 import { monitorRoutes } from '../packages/monitor-routes.ts'
 import { packageRoutes } from '../packages/package-routes.ts'
 import { packageWriteRoutes } from '../packages/package-write-routes.ts'
+import { outgoingWebhookRoutes } from '../outgoing-webhooks/outgoing-webhook-routes.ts'
 import { permissionRoutes } from '../permissions/permission-routes.ts'
 import { projectRoutes } from '../projects/project-routes.ts'
 import { rpmrepoRoutes } from '../repo-files/rpmrepo-routes.ts'
@@ -30,6 +31,7 @@ const PARTS = [
   buildChrootRoutes,
   monitorRoutes,
   webhookRoutes,
+  outgoingWebhookRoutes,
   rpmrepoRoutes,
   whyRoutes,
 ]

@@ -76,6 +76,7 @@ POST /api/new
 GET /user/info
 GET /user/info/download
 POST /user/password
+POST /user/mail
 POST /user/sessions/close
 GET /user/tokens
 POST /user/tokens/new
@@ -118,6 +119,14 @@ POST /coprs/:owner/:project/update_chroot/:chroot
 POST /coprs/:owner/:project/update_permissions
 GET /coprs/:owner/:project/integrations
 POST /coprs/:owner/:project/integrations/new_secret
+GET /coprs/:owner/:project/outgoing_webhooks
+POST /coprs/:owner/:project/outgoing_webhooks/add
+GET /coprs/:owner/:project/outgoing_webhooks/:webhook
+POST /coprs/:owner/:project/outgoing_webhooks/:webhook/edit
+POST /coprs/:owner/:project/outgoing_webhooks/:webhook/new_secret
+POST /coprs/:owner/:project/outgoing_webhooks/:webhook/test
+POST /coprs/:owner/:project/outgoing_webhooks/:webhook/resend/:delivery
+POST /coprs/:owner/:project/outgoing_webhooks/:webhook/delete
 GET /coprs/:owner/:project/package/add
 GET /coprs/:owner/:project/package/add/:type
 POST /coprs/:owner/:project/package/new/:type

@@ -20,6 +20,7 @@ import { paths } from './paths.ts'
 import { integrationPages } from '../webhooks/integration-pages.ts'
 import { monitorPages } from '../packages/monitor-pages.ts'
 import { newProjectPages } from '../projects/new-project-pages.ts'
+import { outgoingWebhookPages } from '../outgoing-webhooks/outgoing-webhook-pages.ts'
 import { permissionPages } from '../permissions/permission-pages.ts'
 import { projectPages } from '../projects/project-pages.ts'
 import { repeatPages } from '../builds/repeat-pages.ts'
@@ -51,6 +52,7 @@ const PARTS = [
   monitorPages,
   permissionPages,
   integrationPages,
+  outgoingWebhookPages,
   packageFormPages,
   packagePages,
   repeatPages,

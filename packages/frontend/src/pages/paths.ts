@@ -25,6 +25,7 @@ export const paths = {
   account: () => '/user/info/',
   ownData: () => '/user/info/download/',
   changePassword: () => '/user/password/',
+  changeMail: () => '/user/mail/',
   closeSessions: () => '/user/sessions/close/',
   tokens: () => '/user/tokens/',
   newNamedToken: () => '/user/tokens/new/',
@@ -63,6 +64,17 @@ export const paths = {
     `${projectPath(project)}/permissions_applier_change/`,
   integrations: (project: ProjectName) => `${projectPath(project)}/integrations/`,
   newWebhookSecret: (project: ProjectName) => `${projectPath(project)}/integrations/new_secret/`,
+  outgoingWebhooks: (project: ProjectName) => `${projectPath(project)}/outgoing_webhooks/`,
+  addOutgoingWebhook: (project: ProjectName) => `${projectPath(project)}/outgoing_webhooks/add/`,
+  outgoingWebhook: (project: ProjectName, id: number) =>
+    `${projectPath(project)}/outgoing_webhooks/${id}/`,
+  outgoingWebhookAction: (
+    project: ProjectName,
+    id: number,
+    action: 'edit' | 'test' | 'new_secret' | 'delete',
+  ) => `${projectPath(project)}/outgoing_webhooks/${id}/${action}/`,
+  resendDelivery: (project: ProjectName, id: number, delivery: number) =>
+    `${projectPath(project)}/outgoing_webhooks/${id}/resend/${delivery}/`,
   builds: (project: ProjectName) => `${projectPath(project)}/builds/`,
   buildFromUrl: (project: ProjectName) => `${projectPath(project)}/add_build/`,
   buildFromUpload: (project: ProjectName) => `${projectPath(project)}/add_build_upload/`,

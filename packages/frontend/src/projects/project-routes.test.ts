@@ -307,7 +307,10 @@ test('a project can be created while keygen is unreachable, and gets its key lat
     expires_at: 1,
   } as const
   await using t = await openTestFrontend({
-    keygen: { makeKey: async () => (isAway ? Promise.reject(new Error('away')) : key) },
+    keygen: {
+      makeKey: async () => (isAway ? Promise.reject(new Error('away')) : key),
+      seal: async () => Buffer.from(''),
+    },
   })
   await addTelescope(t)
   isAway = false

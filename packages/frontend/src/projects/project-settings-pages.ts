@@ -93,6 +93,13 @@ export function projectSettingsPages(frontend: Frontend): Hono {
               )}
             </ul>`,
         )}
+        ${card(
+          'Events',
+          html`<p class="help">
+            <a href="${paths.outgoingWebhooks(project)}">Outgoing webhooks</a> send a request to
+            your server when a build starts or ends.
+          </p>`,
+        )}
         ${quotaCard('Storage and builds', quota, note)}
       </div>
     </div>`

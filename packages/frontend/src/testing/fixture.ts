@@ -1,6 +1,10 @@
 import { TOKEN_SCOPES, type TokenScope } from '@copr/contract/token-scopes'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { COMMAND, type TokenLimits, type User } from '@copr/domain/audit/actor'
+import type { Db } from '@copr/domain/database/open'
+import { findProjectById } from '@copr/domain/projects/project-queries'
+import { addWebhook, testWebhook } from '@copr/domain/webhooks/project-webhooks'
+import { recordAttempt } from '@copr/domain/webhooks/webhook-deliveries'
 import { makeLoginLink } from '@copr/domain/logins/login-links'
 import { openSession } from '@copr/domain/users/sessions'
 import { createUser } from '@copr/domain/users/user-queries'
@@ -93,6 +97,7 @@ async function fillFixture(empty: TestDb) {
   await db.updateTable('project').set({ webhook_secret: WEBHOOK_SECRET }).execute()
   const builds = await makeBuilds(t, project.id)
   const group_builds = await makeBuilds(t, of_group.id)
+  for (const each of [project, of_group]) await addDeliveredWebhook(db, each)
   const headers = new Map<string, string>()
   const sessions = new Map<Role, string>()
   const classic = async (role: Role, user: User): Promise<void> => {
@@ -110,6 +115,21 @@ async function fillFixture(empty: TestDb) {
   }
   const login_secret = await makeLoginLink(db, COMMAND, t.dana, NOW)
   return { ...accounts, headers, sessions, ...builds, group_builds, login_secret }
+}
+
+/** Adds a webhook with one delivery that has arrived. */
+async function addDeliveredWebhook(db: Db, { id: project_id }: { id: number }): Promise<void> {
+  const webhook = {
+    url: 'https://hooks.example.org/copr',
+    events: ['build.finished' as const],
+    sealed_secret: Buffer.from('sealed'),
+  }
+  const project = await findProjectById(db, project_id)
+  if (!project) throw new Error(`There is no project ${project_id}`)
+  const id = await addWebhook(db, COMMAND, { project, webhook, now: NOW })
+  const delivery_id = await testWebhook(db, { project, id, now: NOW })
+  const attempt = { outcome: 'delivered' as const, status: 204, answer: '204' }
+  await recordAttempt(db, delivery_id, attempt, NOW)
 }
 
 function limitsOf(name: LimitedToken, own: { id: number }, other: { id: number }): TokenLimits {

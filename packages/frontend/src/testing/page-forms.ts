@@ -27,6 +27,7 @@ const TYPED: Record<string, string> = {
   urls: 'https://sources.example.org/hello-2.12-1.src.rpm',
   password: 'a long new password',
   password_again: 'a long new password',
+  url: 'https://hooks.example.org/copr',
   verify: 'telescope',
   scopes: 'read',
 }

@@ -53,6 +53,9 @@ export function pathOfPage(
     type: 'scm',
     state: 'pending',
     count: '10',
+    // The webhook of dana's project is the first, that of the group's the second, each with one delivery.
+    webhook: isGroup ? '2' : '1',
+    delivery: isGroup ? '2' : '1',
     provider_group: 'astronomers',
     secret: path.startsWith('/login/') ? fixture.login_secret : fixture.webhook_secret,
     ...values,

@@ -113,6 +113,18 @@ export const SAMPLES: Record<string, (fixture: Fixture) => SampleRequest | Promi
     'GET /mock-chroots/list': () => ({}),
     'GET /monitor': () => ({ query: AT }),
     'POST /webhook/generate/{ownername}/{projectname}': () => ({}),
+    'GET /outgoing-webhook/list/{ownername}/{projectname}': () => ({}),
+    'POST /outgoing-webhook/add/{ownername}/{projectname}': () => ({
+      json: { url: 'https://hooks.example.org/', events: ['chroot.started', 'build.finished'] },
+    }),
+    'PUT /outgoing-webhook/edit/{ownername}/{projectname}/{webhook_id}': () => ({
+      json: { url: 'https://hooks.example.org/other', enabled: false },
+    }),
+    'POST /outgoing-webhook/new-secret/{ownername}/{projectname}/{webhook_id}': () => ({}),
+    'DELETE /outgoing-webhook/delete/{ownername}/{projectname}/{webhook_id}': () => ({}),
+    'POST /outgoing-webhook/test/{ownername}/{projectname}/{webhook_id}': () => ({}),
+    'GET /outgoing-webhook/deliveries/{ownername}/{projectname}/{webhook_id}': () => ({}),
+    'POST /outgoing-webhook/resend/{ownername}/{projectname}/{delivery_id}': () => ({}),
     'GET /rpmrepo/{ownername}/{dirname}/{name_release}': () => ({}),
   }
 
@@ -132,5 +144,8 @@ export function usualPath({ finished_build }: Fixture): Record<string, string> {
     source_type: 'scm',
     build_id: String(finished_build),
     who: 'kim',
+    // The only webhook of dana/telescope, and its only delivery.
+    webhook_id: '1',
+    delivery_id: '1',
   }
 }

@@ -68,6 +68,7 @@ export async function openFrontendOn(
       public_url: SITE,
       site_name: 'Copr',
       repo_gpgcheck: true,
+      mail: { url: 'smtp://mail.example.org', from: 'copr@example.org', require_tls: true },
       distgit_instances: [
         {
           name: 'garden',
@@ -91,7 +92,11 @@ export async function openFrontendOn(
         max_attempts: 3,
       },
     },
-    keygen: { makeKey: () => Promise.reject(new Error('no keygen in this test')) },
+    keygen: {
+      makeKey: () => Promise.reject(new Error('no keygen in this test')),
+      seal: async ({ purpose, context, secret }) =>
+        Buffer.from(`sealed ${purpose} ${context} ${secret.length}`),
+    },
     uploads_dir,
     uploads: directoryUploads(uploads_dir),
     now: () => NOW,

@@ -2,6 +2,7 @@ import { changeOwnPassword } from '@copr/domain/users/change-user'
 import { attemptSucceeded, countAttempt } from '@copr/domain/logins/login-throttle'
 import { closeSessions, listSessions } from '@copr/domain/users/sessions'
 import { buildsOfUser, ownData } from '@copr/domain/users/own-data'
+import { setWantsMail } from '@copr/domain/outbox/mail-recipient'
 import { quotaOfOwner } from '@copr/domain/quotas/quota-report'
 import { type Account, findAccount } from '@copr/domain/users/user-queries'
 import { CoprError, STATUS_OF } from '@copr/process/errors'
@@ -13,7 +14,14 @@ import { loginAttempt, tooMany } from '../http/attempts.ts'
 import { readForm } from '../http/read-form.ts'
 import { dropSessionCookie, sessionCookie } from '../http/session-cookie.ts'
 import { accountFrame } from './account-frame.ts'
-import { csrfField, postButton, submitButton, textField } from '../pages/forms.ts'
+import {
+  csrfField,
+  flagField,
+  lastOf,
+  postButton,
+  submitButton,
+  textField,
+} from '../pages/forms.ts'
 import { alert, card, facts, table, time } from '../pages/parts.ts'
 import { newPasswordFields, newPasswordOf, userNameField } from './password-fields.ts'
 import { paths } from '../pages/paths.ts'
@@ -72,6 +80,14 @@ export function accountPages(frontend: Frontend): Hono {
     return await show(c, { kind: 'success', text, status: 200 })
   })
 
+  app.post('/user/mail', async (c) => {
+    const view = await userView(c, frontend)
+    const form = await readForm(c)
+    checkCsrf(c, form)
+    await setWantsMail(db, view.user.id, lastOf(form['wants_mail']) === 'true')
+    return c.redirect(paths.account(), 303)
+  })
+
   app.post('/user/sessions/close', async (c) => {
     const view = await userView(c, frontend)
     checkCsrf(c, await readForm(c))
@@ -86,7 +102,7 @@ export function accountPages(frontend: Frontend): Hono {
     const sessions = await listSessions(db, view.user.id, { cookie: sessionCookie(c), now: now() })
     const quota = await quotaOfOwner(db, view.user.username, config.limits)
     const content = html`${notice ? alert(notice.kind, notice.text) : ''}
-    ${account ? accountCard(account) : ''}
+    ${account ? accountCard(account) : ''} ${account && config.mail ? mailCard(view, account) : ''}
     ${quotaCard('Storage and builds', quota, 'All your projects together; projects of a group count against the quotas of the group.')}
     ${account?.has_password ? passwordCard(view) : ''} ${sessionsCard(view, sessions)}`
     return await c.html(accountFrame(view, 'account', content), notice?.status ?? 200)
@@ -109,6 +125,25 @@ function accountCard({ username, email, created_at, is_admin, oidc_subject }: Ac
         <a href="${paths.ownData()}">Download my data</a> as JSON.
         ${is_admin ? html`<a href="${paths.siteAudit()}">All changes on this site</a>` : ''}
       </p>`,
+  )
+}
+
+function mailCard(view: View, { email, wants_mail }: Account): Html {
+  return card(
+    'Mail',
+    html`<form class="pf-v6-c-form" method="post" action="${paths.changeMail()}">
+      ${csrfField(view)}
+      ${flagField(
+        {
+          name: 'wants_mail',
+          label: 'Notices',
+          text: 'Mail me when someone requests a role in my projects, when my roles change, and when a webhook is disabled',
+          ...(email === null ? { help: 'You get no mail, because your address is unknown.' } : {}),
+        },
+        { wants_mail: String(wants_mail) },
+      )}
+      ${submitButton('Save')}
+    </form>`,
   )
 }
 

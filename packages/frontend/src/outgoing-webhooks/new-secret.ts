@@ -1,0 +1,16 @@
+import { webhookContext } from '@copr/domain/webhooks/project-webhooks'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { randomBytes } from 'node:crypto'
+import type { Frontend } from '../frontend.ts'
+
+const SECRET_BYTES = 32
+
+/** Makes a secret in the format of Standard Webhooks. The database gets only the sealed form, which keygen opens for the backend. */
+export async function newWebhookSecret(
+  { keygen }: Pick<Frontend, 'keygen'>,
+  project: Pick<Project, 'id'>,
+): Promise<{ secret: string; sealed_secret: Buffer }> {
+  const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`
+  const context = webhookContext(project)
+  return { secret, sealed_secret: await keygen.seal({ purpose: 'outgoing', context, secret }) }
+}
