@@ -124,6 +124,10 @@ export const SourceTask = z.object({
   root: SourceRoot.optional(),
   /** The name of the package, if it is known before the SRPM exists. */
   package_name: z.string().nullish(),
+  /** Credentials for git repositories whose URL begins with `url`. Secret: they belong into no log and no result. */
+  credentials: z
+    .array(z.object({ url: z.string(), username: z.string(), password: z.string() }))
+    .optional(),
   limits: z.object({
     max_srpm_bytes: z.number().int().positive(),
     /** A task with a longer log fails. */
