@@ -112,8 +112,9 @@ export async function pagedIds(
   query: ProjectIds,
   { limit, offset, order, descending }: ProjectPage,
 ): Promise<number[]> {
-  const ordered = query.orderBy(order, descending ? 'desc' : 'asc').offset(offset)
-  const distinct = order === 'id' ? ordered : ordered.orderBy('id')
+  const direction = descending ? 'desc' : 'asc'
+  const ordered = query.orderBy(order, direction).offset(offset)
+  const distinct = order === 'id' ? ordered : ordered.orderBy('id', direction)
   const rows = await (limit === undefined ? distinct : distinct.limit(limit)).execute()
   return rows.map(({ id }) => id)
 }

@@ -224,6 +224,19 @@ test('project/list and search are paged', async () => {
     assert.equal((await t.ask(`/api_3/project/${bad}`)).status, 400, bad)
 })
 
+test('project/list in descending order is the reverse of the ascending order, also among projects of one name', async () => {
+  await using t = await openTestFrontend()
+  const json = { name: 'telescope', chroots: CHROOTS }
+  for (const owner of ['dana', 'kim'] as const)
+    await t.get(`/api_3/project/add/${owner}`, { as: owner, json })
+  const owners = async (order_type: string): Promise<string[]> =>
+    listOf(ProjectAnswer)
+      .parse(await t.get(`/api_3/project/list?order=name&order_type=${order_type}`))
+      .items.map(({ ownername }) => ownername)
+  assert.deepEqual(await owners('ASC'), ['dana', 'kim'])
+  assert.deepEqual(await owners('DESC'), ['kim', 'dana'])
+})
+
 test('project/edit changes only the fields that are sent', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t, { description: 'old', repo_priority: 5, delete_after_days: 3 })
