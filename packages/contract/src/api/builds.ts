@@ -74,11 +74,11 @@ export const BuildAnswer = z.strictObject({
 })
 export type BuildAnswer = z.infer<typeof BuildAnswer>
 
-/** The cause of a failure, which the reference system does not have. */
+/** The cause of a failure, which the reference system does not have; only failed builds with a known cause have it. */
 const Failure = FailureDetails.extend({
   /** The sentence that the build's page shows. */
   reason: z.string(),
-}).nullable()
+}).optional()
 
 export const SourceChrootAnswer = z.strictObject({
   state: BuildStateName,

@@ -147,6 +147,7 @@ async function chrootsOf(
     .where('project_chroot.project_id', '=', build.project_id)
     .where('project_chroot.is_enabled', '=', true)
     .where('chroot.is_active', '=', true)
+    .orderBy('chroot.id')
   const { chroots_wanted } = build
   if (chroots_wanted === null) return notDenied(denylist, await enabled.execute())
   return await enabled.where('chroot.name', 'in', chroots_wanted).execute()

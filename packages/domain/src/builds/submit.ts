@@ -130,6 +130,7 @@ async function insertWantedChroots(
     .select('chroot.id')
     .where('project_chroot.project_id', '=', projectId)
     .where('chroot.name', 'in', names)
+    .orderBy('chroot.id')
     .execute()
   if (chroots.length === 0) return
   await tx

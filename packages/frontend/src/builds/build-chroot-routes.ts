@@ -38,11 +38,12 @@ export function buildChrootRoutes(api: Api): void {
           answer: listOf(BuildChrootAnswer),
         },
         async (c) => {
-          // Old clients request ordering by name, which is the order that the chroots already have.
           const page = readPage(c, ['id', 'name'])
           const build = await findBuild(db, buildIdOf(c))
           const chroots = build?.chroots ?? []
-          const ordered = page.descending ? chroots.toReversed() : chroots
+          // Old clients request ordering by name.
+          const by = page.order === 'name' ? chroots : chroots.toSorted((a, b) => a.id - b.id)
+          const ordered = page.descending ? by.toReversed() : by
           const end = page.limit === undefined ? undefined : page.offset + page.limit
           const items = ordered
             .slice(page.offset, end)

@@ -79,6 +79,7 @@ test('source-chroot, built-packages and build chroots match their schemas', asyn
     await t.get(`/api_3/build-chroot/list?build_id=${id}&order=name`),
   )
   assert.equal(items.length, 2)
+  assert.ok(items.every((chroot) => !('failure' in chroot)))
   assert.deepEqual((await t.get('/api_3/build-chroot/list?build_id=999'))['items'], [])
   assert.equal(
     (await t.get<{ packages: unknown[] }>(`/api_3/build-chroot/built-packages?${one}`)).packages
@@ -90,6 +91,21 @@ test('source-chroot, built-packages and build chroots match their schemas', asyn
     (await t.ask(`/api_3/build-chroot?build_id=${id}&chrootname=fedora-43-i386`)).status,
     404,
   )
+})
+
+test('the chroots of a build are listed as they were added to the site, or by name', async () => {
+  await using t = await openTestFrontend()
+  const project = { name: 'telescope', chroots: ['fedora-43-x86_64', 'fedora-43-i386'] }
+  await t.get('/api_3/project/add/dana', { as: 'dana', json: project })
+  const { id } = await upload(t)
+  const names = async (query: string): Promise<string[]> =>
+    listOf(BuildChrootAnswer)
+      .parse(await t.get(`/api_3/build-chroot/list/${id}?${query}`))
+      .items.map(({ name }) => name)
+  const added = ['fedora-43-x86_64', 'fedora-43-i386']
+  assert.deepEqual(await names(''), added)
+  assert.deepEqual(await names('order_type=DESC'), added.toReversed())
+  assert.deepEqual(await names('order=name'), added.toSorted())
 })
 
 test('build chroots and source builds return the cause of a failure with the reason', async () => {

@@ -87,7 +87,7 @@ export function buildRoutes(api: Api): void {
         return c.json({
           state: build.source_state,
           result_url: begun ? sourceDir(build, results_url) : null,
-          failure: presentFailure(build.fail_reason, build.failure),
+          ...presentFailure(build.fail_reason, build.failure),
         })
       },
     ),

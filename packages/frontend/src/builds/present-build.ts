@@ -40,16 +40,16 @@ export function presentBuildChroot(
     started_on: chroot.started_at && unixSeconds(chroot.started_at),
     ended_on: chroot.ended_at && unixSeconds(chroot.ended_at),
     result_url: resultUrl(chroot, build, results_url),
-    failure: presentFailure(chroot.state_reason, chroot.failure),
+    ...presentFailure(chroot.state_reason, chroot.failure),
   }
 }
 
-/** The cause of a failure, with the reason that the build's page shows; null if no cause is stored. */
+/** The field with the cause of a failure and the reason that the build's page shows; empty if no cause is stored, as in Copr. */
 export function presentFailure(
   reason: string | null,
   failure: FailureDetails | null,
-): BuildChrootAnswer['failure'] {
-  return failure && { reason: reason ?? '', ...failure }
+): Pick<BuildChrootAnswer, 'failure'> {
+  return failure ? { failure: { reason: reason ?? '', ...failure } } : {}
 }
 
 /** The URL of a build chroot's results, with a trailing slash; null until a builder has started. */
