@@ -23,7 +23,13 @@ import {
 } from './list.ts'
 import { type DistroMachine, generatorDigest, requireDebian } from './generator.ts'
 import { holdLock } from './lock.ts'
-import { makeFilesystemPackage, makeMacrosPackage } from './own-packages.ts'
+import { makeFilesystemPackage, makeMacrosPackage, ownRelease } from './own-packages.ts'
+import {
+  downloadPrograms,
+  makeProgramPackage,
+  PYTHON_PROGRAMS,
+  type PythonProgram,
+} from './python-programs.ts'
 import { releaseOf } from './release.ts'
 import { renderFileList, renderSpec, type RpmPackage } from './spec.ts'
 
@@ -94,14 +100,25 @@ export async function makeDistro(options: DistroOptions): Promise<Distro> {
   if (isCurrent && known.leftOut.length === 0)
     return { repoDir, packages: known.packages, made: false, leftOut: [] }
 
-  const { packages, leftOut } = await gatherPackages(list, installed, cacheDir, options)
+  const { packages, ...gathered } = await gatherPackages(list, installed, cacheDir, options)
+  const pip = packages.get('python3-pip')
+  const programs = await downloadPrograms(PYTHON_PROGRAMS, {
+    cacheDir,
+    ...(pip && { pip }),
+    ...(signal && { signal }),
+  })
+  const absent = PYTHON_PROGRAMS.filter((program) => !programs.includes(program))
+  const leftOut = [...gathered.leftOut, ...absent.map(({ name }) => name)]
   const release = releaseOf(host, packages)
   if (isCurrent && leftOut.length === known.leftOut.length)
     return { repoDir, packages: known.packages, made: false, leftOut }
   const work = join(dir, 'work')
   await rm(work, { recursive: true, force: true })
   const named = resolveNames(list, packages)
-  const rpms = await makeRpms({ list: named, packages, generator, release, work }, options)
+  const rpms = await makeRpms(
+    { list: named, packages, programs, generator, release, work, cacheDir },
+    options,
+  )
   const fromHere = [...packages.values()].filter((one) => one.archive === undefined)
   const manifest: Manifest = {
     generator,
@@ -158,10 +175,15 @@ async function gatherPackages(
 }
 
 async function makeRpms(
-  what: Pick<Composition, 'list' | 'packages' | 'release'> & { generator: string; work: string },
+  what: Pick<Composition, 'list' | 'packages' | 'release'> & {
+    programs: PythonProgram[]
+    generator: string
+    work: string
+    cacheDir: string
+  },
   { machine, onProgress, signal }: DistroOptions,
 ): Promise<number> {
-  const { list, packages, generator, release, work } = what
+  const { list, packages, programs, generator, release, work, cacheDir } = what
   const tree = join(work, 'tree')
   const lists = join(work, 'lists')
   await mkdir(lists, { recursive: true })
@@ -173,6 +195,8 @@ async function makeRpms(
     await makeFilesystemPackage(tree, generator, release, machine?.osRelease),
     await makeMacrosPackage(tree, generator, release),
   ]
+  for (const program of programs)
+    own.push(await makeProgramPackage(program, { tree, cacheDir, release: ownRelease(generator) }))
   const rpms = [
     ...own,
     ...(await composePackages({

@@ -139,15 +139,17 @@ export async function writeExtraFiles(tree: string, release: Release): Promise<s
   return paths.toSorted()
 }
 
-/**
- * Returns a package without files. Its release contains the generator's digest, because caches identify packages by name, version and
- * release.
- */
+/** Returns a release that contains the generator's digest, because caches identify packages by name, version and release. */
+export function ownRelease(generator: string): string {
+  return `1.${generator.slice(0, 8)}`
+}
+
+/** Returns a package without files. */
 function blank(generator: string, { version }: Release, name: string, summary: string): RpmPackage {
   return {
     name,
     version,
-    release: `1.${generator.slice(0, 8)}`,
+    release: ownRelease(generator),
     noarch: true,
     summary,
     requires: [],

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { pipSettings } from '@copr/process/pip-settings'
 import { runOrThrow } from '@copr/process/run'
 import { CACHE_DIR } from '../system/start-system.ts'
 
@@ -17,22 +18,11 @@ export async function pythonVenv(requirements: string): Promise<string> {
   const complete = join(dir, 'complete')
   if (!existsSync(complete)) {
     rmSync(dir, { recursive: true, force: true })
-    const env = settingsOfPip()
+    const env = pipSettings()
     await runOrThrow('python3', ['-m', 'venv', dir], { env })
     const install = ['install', '--quiet', '--requirement', file]
     await runOrThrow(join(dir, 'bin/pip'), install, { env, timeout_ms: 300_000 })
     writeFileSync(complete, '')
   }
   return join(dir, 'bin')
-}
-
-/** Passes on pip's settings: each machine decides where packages are downloaded from. */
-function settingsOfPip(): Record<string, string> {
-  const isWanted = (name: string): boolean =>
-    /^(PIP_|SSL_|REQUESTS_)/.test(name) || /_proxy$/i.test(name) || name === 'HOME'
-  return Object.fromEntries(
-    Object.entries(process.env).flatMap(([name, value]) =>
-      value !== undefined && isWanted(name) ? [[name, value]] : [],
-    ),
-  )
 }

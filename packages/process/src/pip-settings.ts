@@ -1,0 +1,10 @@
+/** Returns the environment variables that tell pip where packages are downloaded from, which each machine decides for itself. */
+export function pipSettings(): Record<string, string> {
+  const isWanted = (name: string): boolean =>
+    /^(PIP_|SSL_|REQUESTS_)/.test(name) || /_proxy$/i.test(name) || name === 'HOME'
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value !== undefined && isWanted(name) ? [[name, value]] : [],
+    ),
+  )
+}
