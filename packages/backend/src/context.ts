@@ -9,7 +9,10 @@ import type { ResultsStore } from './store/results-store.ts'
 export interface Backend {
   db: Db
   notices: Notices
-  config: Pick<Configuration, 'public_url' | 'internal_url' | 'results_url' | 'data_dir' | 'limits'>
+  config: Pick<
+    Configuration,
+    'public_url' | 'internal_url' | 'results_url' | 'data_dir' | 'limits' | 'sources'
+  >
   keygen: Pick<KeygenClient, 'makeKey' | 'sign' | 'changedKeys'>
   store: ResultsStore
   log: Logger

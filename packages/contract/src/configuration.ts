@@ -4,6 +4,7 @@ import { Amqp, Mail } from './configuration/events-config.ts'
 import { Keygen } from './configuration/keygen-config.ts'
 import { Limits } from './configuration/limits.ts'
 import { Oidc, OpenshiftLogin } from './configuration/login-config.ts'
+import { PackageIndexes } from './configuration/package-indexes.ts'
 import { S3 } from './configuration/s3-config.ts'
 import { Port, TlsFiles, Url } from './configuration/values.ts'
 import { isLoopback } from './listen-address.ts'
@@ -90,6 +91,9 @@ export const Configuration = z.strictObject({
     .default(true)
     .describe('whether `.repo` files ask dnf to verify the signed metadata'),
   distgit_instances: DistgitInstances,
+  sources: PackageIndexes.prefault({}).describe(
+    'Optional. List the address of an index in a private network in `allow_private_urls`; an index on a machine that builds must be listed even if that is `true`. Where an index requires a password, write `https://USER:PASSWORD@HOST`: logs, specs and pages do not show it.',
+  ),
   local_builders: z
     .number()
     .int()

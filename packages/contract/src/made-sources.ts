@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { SCM_METHODS } from './api/sources.ts'
+import { SCM_METHODS, SPEC_GENERATORS, SPEC_TEMPLATES } from './api/sources.ts'
 import type { SourceType } from './states.ts'
 
 /** Bytes; the largest spec files of Fedora have about 3 MB. */
@@ -32,6 +32,32 @@ export const ScriptSettings = z.object({
   /** Whether a webhook started the build; the script then receives the webhook's body. */
   hook_data: z.boolean().default(false),
 })
+
+/** The settings of a `pypi` source, as a builder reads them. */
+export const PypiSettings = z.object({
+  pypi_package_name: text,
+  /** Empty for the newest. */
+  pypi_package_version: text,
+  spec_generator: z
+    .enum(SPEC_GENERATORS)
+    .nullish()
+    .transform((value) => value ?? 'pyp2spec'),
+  spec_template: z
+    .enum(SPEC_TEMPLATES)
+    .nullish()
+    .transform((value) => value ?? ''),
+  /** The first is the version for which the package is named. */
+  python_versions: z
+    .array(z.string())
+    .nullish()
+    .transform((value) => value ?? []),
+  index_url: z.string(),
+})
+export type PypiSettings = z.output<typeof PypiSettings>
+
+/** The settings of a `rubygems` source, as a builder reads them. */
+export const GemSettings = z.object({ gem_name: text, index_url: z.string() })
+export type GemSettings = z.output<typeof GemSettings>
 
 /** The settings of an `scm` source, as a builder reads them. */
 export const ScmSettings = z.object({

@@ -33,7 +33,7 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
       return SourceTask.parse({
         ...base,
         kind: 'source',
-        source: sourceOf(facts),
+        source: sourceOf(facts, backend.config.sources),
         root: await rootOf(backend, facts, task.arch),
         package_name: facts.package_name,
         limits: {
@@ -61,12 +61,20 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
   }
 }
 
-function sourceOf({ build: { source_type, source_json } }: TaskContext) {
+/** Returns the source as the builder reads it; that of an index contains the index's URL, which the administrator may change. */
+function sourceOf(
+  { build: { source_type, source_json } }: TaskContext,
+  { pypi_index, gem_index }: Messenger['config']['sources'],
+) {
   switch (source_type) {
     case 'link':
       return { type: source_type, url: source_json['url'] }
     case 'upload':
       return { type: source_type, file_name: source_json['pkg'] }
+    case 'pypi':
+      return { type: source_type, settings: { ...source_json, index_url: pypi_index } }
+    case 'rubygems':
+      return { type: source_type, settings: { ...source_json, index_url: gem_index } }
     default:
       return { type: source_type, settings: source_json }
   }

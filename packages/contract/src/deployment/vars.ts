@@ -230,7 +230,7 @@ const Images = z.strictObject({
   pull_secret: ObjectName.optional().describe('pull secret for the images'),
 })
 
-const { site_name, repo_gpgcheck, distgit_instances, limits } = Configuration.shape
+const { site_name, repo_gpgcheck, distgit_instances, sources, limits } = Configuration.shape
 const limit = Object.entries(limits.unwrap().shape).map(([name, schema]) => [
   name,
   schema.unwrap().optional(),
@@ -250,6 +250,10 @@ const Site = z.strictObject({
     .unwrap()
     .optional()
     .describe('dist-gits from which users can build by package name'),
+  sources: sources
+    .unwrap()
+    .optional()
+    .describe('indexes of Python packages and gems from which users can build by name'),
   limits: z
     .strictObject(Object.fromEntries(limit) as Record<string, z.ZodOptional<z.ZodNumber>>)
     .optional()
