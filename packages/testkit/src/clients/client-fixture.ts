@@ -10,6 +10,7 @@ import { tinySources, type TinySources } from '../system/tiny-srpm.ts'
 import { coprCli, type CoprCli, type Succeeded } from './copr-cli.ts'
 import { coprctl } from './coprctl.ts'
 import { type FileServer, fileServer } from './file-server.ts'
+import { type IndexServer, indexServer } from '../sources/index-server.ts'
 import { type PythonClients, pythonClients } from './python-clients.ts'
 
 /** A chroot that no builder here builds for. */
@@ -28,6 +29,8 @@ export interface ClientFixture extends AsyncDisposable {
   readonly kim: CoprCli
   readonly sources: TinySources
   readonly files: FileServer
+  /** The indexes of Python packages and gems that the system uses. */
+  readonly indexes: IndexServer
   readonly succeeded: Succeeded
   /** A temporary folder for the test's files. */
   readonly dir: string
@@ -42,7 +45,12 @@ export interface ClientFixture extends AsyncDisposable {
 export async function clientFixture(): Promise<ClientFixture> {
   const clients = await pythonClients()
   const dir = mkdtempSync(join(tmpdir(), 'copr-clients-'))
-  const system = await startSystem({ builders: 2 })
+  const indexes = await indexServer()
+  const system = await startSystem({
+    builders: 2,
+    sources: { pypi_index: indexes.url, gem_index: indexes.url },
+    allow_private_urls: ['127.0.0.0/8', `${new URL(indexes.url).hostname}/32`],
+  })
   const files = await fileServer()
   const sources = tinySources()
   const [kim] = await Promise.all([newAccount(system, 'kim'), addChroots(system, dir)])
@@ -61,6 +69,7 @@ export async function clientFixture(): Promise<ClientFixture> {
     kim: cliOf('kim.conf', { url, username: 'kim', ...kim }),
     sources,
     files,
+    indexes,
     succeeded,
     dir,
     get: async <T>(path: string) => {
@@ -77,6 +86,7 @@ export async function clientFixture(): Promise<ClientFixture> {
     [Symbol.asyncDispose]: async () => {
       sources[Symbol.dispose]()
       await files[Symbol.asyncDispose]()
+      await indexes[Symbol.asyncDispose]()
       await system[Symbol.asyncDispose]()
       rmSync(dir, { recursive: true, force: true })
     },

@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Build, findBuild } from '@copr/domain/builds/build-queries'
 import { type Db, openDb } from '@copr/domain/database/open'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser } from '@copr/domain/users/user-queries'
 import { type ApiClient, apiClient, type Credentials } from './api-client.ts'
-import type { System } from './start-system.ts'
+import { databaseUrlIn, type System } from './start-system.ts'
 
 type Place = Pick<System, 'dataDir' | 'url'>
 
@@ -44,10 +42,7 @@ export async function newAccount(system: Place, username: string): Promise<Crede
 }
 
 async function withDb<T>({ dataDir }: Place, ask: (db: Db) => Promise<T>): Promise<T> {
-  const config = readFileSync(join(dataDir, 'copr.yaml'), 'utf8')
-  const url = /^database_url: (.+)$/m.exec(config)?.[1]
-  if (url === undefined) throw new Error(`${dataDir}/copr.yaml lacks database_url`)
-  const db = openDb(url, { max_connections: 1, onError: () => undefined })
+  const db = openDb(databaseUrlIn(dataDir), { max_connections: 1, onError: () => undefined })
   try {
     return await ask(db)
   } finally {

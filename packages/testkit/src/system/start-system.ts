@@ -31,6 +31,10 @@ export interface SystemOptions {
   builders: number
   /** Limits that differ from the defaults. */
   limits?: Partial<Configuration['limits']>
+  /** Indexes that differ from the public ones. */
+  sources?: Configuration['sources']
+  /** Default: all, except this machine's own addresses to the sandboxes of builds. */
+  allow_private_urls?: Configuration['allow_private_urls']
   /** The address to listen on; default: loopback only. */
   host?: string
   /** The address by which machines reach the system, if it differs from the test's. */
@@ -77,7 +81,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   mkdirSync(join(CACHE_DIR, 'distro'), { recursive: true })
   symlinkSync(join(CACHE_DIR, 'distro'), join(dataDir, 'distro'))
   if (options.pools) writePools(dataDir, options.pools)
-  if (options.limits || options.address !== undefined || options.pools)
+  if (options.limits || options.sources || options.address !== undefined || options.pools)
     await writeConfiguration(dataDir, port, options)
   const system = new RunningSystem(dataDir, port, options)
   try {
@@ -89,11 +93,19 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   return system
 }
 
-/** Writes the configuration that the first start would, with other limits. */
+/** Writes the configuration that the first start would, with other limits and indexes. */
 async function writeConfiguration(
   dataDir: string,
   port: number,
-  { limits, builders, host = '127.0.0.1', address, pools }: SystemOptions,
+  {
+    limits,
+    sources,
+    allow_private_urls = true,
+    builders,
+    host = '127.0.0.1',
+    address,
+    pools,
+  }: SystemOptions,
 ): Promise<void> {
   const config = {
     public_url: `http://127.0.0.1:${port}`,
@@ -108,12 +120,21 @@ async function writeConfiguration(
       master_key_file: join(dataDir, 'keygen-master-key'),
     },
     local_builders: builders,
-    allow_private_urls: true,
+    allow_private_urls,
     ...(limits && { limits }),
+    ...(sources && { sources }),
     ...(pools && { pools_file: poolsFileIn(dataDir) }),
   }
   // JSON is valid YAML.
   writeFileSync(join(dataDir, 'copr.yaml'), JSON.stringify(config), { mode: 0o600 })
+}
+
+/** Returns the URL of the database in the configuration of a system, which is YAML or JSON. */
+export function databaseUrlIn(dataDir: string): string {
+  const text = readFileSync(join(dataDir, 'copr.yaml'), 'utf8')
+  const url = /"?database_url"?: ?"?(postgres:[^"\s]+)/.exec(text)?.[1]
+  if (url === undefined) throw new Error(`Cannot read the database of ${dataDir}`)
+  return url
 }
 
 const poolsFileIn = (dataDir: string): string => join(dataDir, 'pools.yaml')
@@ -146,10 +167,7 @@ class RunningSystem implements System {
   }
 
   get databaseUrl(): string {
-    const text = readFileSync(join(this.dataDir, 'copr.yaml'), 'utf8')
-    const url = /"?database_url"?: "?(postgres:[^"\s]+)/.exec(text)?.[1]
-    if (url === undefined) throw new Error(`Cannot read the database of ${this.dataDir}`)
-    return url
+    return databaseUrlIn(this.dataDir)
   }
 
   get pid(): number {
