@@ -12,6 +12,8 @@ import { buildByMock, hasMock } from './mock/mock-engine.ts'
 import { buildNatively } from './native-engine.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { cannotMake } from './sources/cannot-make.ts'
+import { makeFromGem } from './sources/from-gem.ts'
+import { makeFromPypi } from './sources/from-pypi.ts'
 import { makeFromScm } from './sources/from-scm.ts'
 import { makeFromScript } from './sources/from-script.ts'
 import { makeFromSpec } from './sources/from-spec.ts'
@@ -88,6 +90,10 @@ async function doTask(
           return await makeFromScm({ ...task, source }, context, engine)
         case 'custom':
           return await makeFromScript({ ...task, source }, context, engine)
+        case 'pypi':
+          return await makeFromPypi({ ...task, source }, context, engine)
+        case 'rubygems':
+          return await makeFromGem({ ...task, source }, context, engine)
         default:
           return cannotMake(source.type)
       }

@@ -1,14 +1,12 @@
-import type { FinishRequest, MadeSource } from '@copr/contract/builder-protocol'
+import type { FinishRequest } from '@copr/contract/builder-protocol'
 import { failureOutsideLogs } from '@copr/contract/failure'
 
 /** The source types that no builder supports. */
-type UnsupportedType = Exclude<MadeSource['type'], 'custom' | 'scm'> | 'svn'
+type UnsupportedType = 'distgit' | 'svn'
 
 const WORDS: Record<UnsupportedType, string> = {
   svn: 'Subversion',
   distgit: 'another dist-git',
-  pypi: 'PyPI',
-  rubygems: 'RubyGems',
 }
 
 /** Returns the result of a build whose source type no builder supports. */

@@ -2,7 +2,7 @@ import { messageOf } from '@copr/process/errors'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { guardedFetch } from '@copr/process/guarded/guarded-fetch'
 import { BuildFailure } from '../build-failure.ts'
-import { download, thrice } from './download.ts'
+import { download, type DownloadOptions, ResponseFailure, thrice } from './download.ts'
 
 export interface UserDownload {
   /** Addresses that the URL and its redirects may point to. */
@@ -10,6 +10,8 @@ export interface UserDownload {
   connect_seconds?: number
   idle_seconds?: number
   max_bytes: number
+  /** The digest that the downloaded bytes must have. */
+  expect?: DownloadOptions['expect']
   write: (text: string) => void
   signal: AbortSignal
 }
@@ -18,17 +20,28 @@ export interface UserDownload {
 export async function downloadFromUser(
   url: string,
   path: string,
-  { rules, connect_seconds = 30, idle_seconds = 60, max_bytes, write, signal }: UserDownload,
+  {
+    rules,
+    connect_seconds = 30,
+    idle_seconds = 60,
+    max_bytes,
+    expect,
+    write,
+    signal,
+  }: UserDownload,
 ): Promise<void> {
   write(`Downloading ${withoutCredentials(url)}\n`)
   const open = async (from: string, limit: AbortSignal): Promise<Response> =>
     await guardedFetch(from, { rules, signal: limit, connect_seconds })
-  const once = (): Promise<void> => download(url, path, { max_bytes, open, idle_seconds, signal })
+  const once = (): Promise<void> =>
+    download(url, path, { max_bytes, open, idle_seconds, signal, ...(expect && { expect }) })
   try {
     await thrice(once, signal, (why) => write(`${why}; retrying\n`))
   } catch (error) {
     if (signal.aborted) throw error
     const reason = messageOf(error)
+    if (error instanceof ResponseFailure)
+      throw new ResponseFailure(withoutCredentials(reason), error.status)
     if (error instanceof BuildFailure)
       throw new BuildFailure(withoutCredentials(reason), {
         category: error.category ?? 'network',

@@ -7,6 +7,19 @@ import { messageOf } from '@copr/process/errors'
 import { UrlError } from '@copr/process/guarded/guarded-lookup'
 import { BuildFailure } from '../build-failure.ts'
 
+/** A failure because the server responded with an error. */
+export class ResponseFailure extends BuildFailure {
+  readonly status: number
+
+  constructor(message: string, status: number) {
+    super(message, {
+      category: 'network',
+      hint: 'Correct the URL, or try again when its server works.',
+    })
+    this.status = status
+  }
+}
+
 export interface DownloadOptions {
   max_bytes: number
   /** Makes one request; the caller decides which redirects to follow. */
@@ -26,9 +39,9 @@ export async function download(url: string, path: string, options: DownloadOptio
   try {
     const response = await options.open(url, signal)
     if (!response.ok)
-      throw new BuildFailure(
+      throw new ResponseFailure(
         `The server responded with ${response.status} ${response.statusText} for ${url}`,
-        { category: 'network', hint: 'Correct the URL, or try again when its server works.' },
+        response.status,
       )
     await store(url, response, path, { ...options, signal, onChunk: () => timer.refresh() })
   } catch (error) {

@@ -21,7 +21,7 @@ import { checkSrpm } from './check-srpm.ts'
 import { withoutCredentials } from './download-from-user.ts'
 
 /** A source task that makes its SRPM in a root. */
-type SrpmTask = SourceTask & NonNullable<SourceTask['root']>
+export type SrpmTask = SourceTask & NonNullable<SourceTask['root']>
 
 /** Folders into which the agent puts files for a source. */
 interface SourceFolders {

@@ -1,21 +1,17 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
 import type { FinishRequest, SourceTask } from '@copr/contract/builder-protocol'
 import { addressRules } from '@copr/process/guarded/address-rules'
 import { runOrThrow } from '@copr/process/run'
 import { readPackageInfo } from '@copr/rpm/package-info'
+import { MACHINE_ADDRESS as ADDRESS } from '@copr/testkit/system/machine-address'
 import type { EngineOptions } from '../engine.ts'
 import { userNetworkFaults } from '../sandbox/network/network-faults.ts'
 import { type RecordedContext, recordedContext } from './build-fixture.ts'
 import { fixture, noDisk, skip as engineSkip, useFixture } from './engine-suite.ts'
 
-/** An address of this machine that a sandbox can be allowed to reach, unlike the addresses of the loopback device. */
-const ADDRESS = Object.values(networkInterfaces())
-  .flat()
-  .find((one) => one && !one.internal && one.family === 'IPv4')?.address
 const faults = engineSkip === false ? await userNetworkFaults() : []
 /** The reason to skip the tests of sources on this machine, or false. */
 export const skip =

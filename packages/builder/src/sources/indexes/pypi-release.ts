@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import { BuildFailure } from '../../build-failure.ts'
+import { type IndexedArchive, NOT_IN_INDEX } from './package-index.ts'
+
+/** A release as the JSON API of a Python package index describes it; unknown keys are ignored. */
+const Release = z.object({
+  info: z.object({ version: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.!+_-]*$/) }),
+  urls: z.array(
+    z.object({
+      filename: z.string(),
+      url: z.string(),
+      packagetype: z.string(),
+      digests: z
+        .object({
+          sha256: z
+            .string()
+            .regex(/^[0-9a-f]{64}$/)
+            .optional(),
+        })
+        .default({}),
+    }),
+  ),
+})
+
+/** Returns the name of a project in the form that all its spellings share. */
+export function normalName(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_.]+/g, '-')
+}
+
+/** Returns the URL of a project's newest release, or of one version, in the JSON API of an index. */
+export function releaseUrl(index_url: string, name: string, version: string): string {
+  const words = [normalName(name), ...(version === '' ? [] : [version])]
+  return `${index_url}/pypi/${words.map(encodeURIComponent).join('/')}/json`
+}
+
+/** Returns the version and the source archive of a release. Throws a BuildFailure if it has no archive that specs can name. */
+export function readRelease(
+  text: string,
+  { name, url }: { name: string; url: string },
+): { version: string; sdist: IndexedArchive } {
+  const release = parseRelease(text)
+  if (!release)
+    throw new BuildFailure(`the index does not describe ${name} as PyPI does`, {
+      category: 'network',
+      hint: 'Ask the administrator which index of Python packages the site uses.',
+    })
+  const { version } = release.info
+  const sdists = release.urls.filter(({ packagetype }) => packagetype === 'sdist')
+  const sdist =
+    sdists.find(({ filename }) => filename.endsWith('.tar.gz')) ??
+    sdists.find(({ filename }) => filename.endsWith('.zip'))
+  if (!sdist)
+    throw new BuildFailure(
+      `${name} ${version} has no source archive (sdist) on PyPI, only files that are built already`,
+      NOT_IN_INDEX,
+    )
+  return {
+    version,
+    sdist: {
+      file_name: sdist.filename,
+      url: URL.parse(sdist.url, url)?.href ?? sdist.url,
+      sha256: sdist.digests.sha256,
+    },
+  }
+}
+
+function parseRelease(text: string): z.output<typeof Release> | undefined {
+  try {
+    return Release.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
