@@ -83,7 +83,11 @@ export const CHROOT_ISOLATIONS = ['unchanged', 'default', 'nspawn', 'simple'] as
 export const EditProjectChroot = z.object({
   additional_repos: Repositories.optional(),
   additional_packages: Packages.optional(),
-  additional_modules: Modules.optional(),
+  /** As in Copr, only an empty string removes all modules; an empty list counts as not sent. */
+  additional_modules: z.preprocess(
+    (value) => (Array.isArray(value) && value.length === 0 ? undefined : value),
+    Modules.optional(),
+  ),
   with_opts: Conditions.optional(),
   without_opts: Conditions.optional(),
   bootstrap: Line.pipe(z.enum(CHROOT_BOOTSTRAPS)).optional(),

@@ -62,6 +62,8 @@ test('project-chroot/edit changes the fields that are sent, and keeps those that
     isolation: 'simple',
     delete_after_days: null,
   })
+  const kept = await edit(t, { additional_modules: [] })
+  assert.deepEqual(kept, changed, 'an empty list of modules counts as not sent')
   const cleared = await edit(t, { additional_packages: '', additional_modules: '', with_opts: [] })
   assert.deepEqual(cleared, {
     ...changed,
