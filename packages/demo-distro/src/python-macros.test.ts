@@ -298,6 +298,17 @@ commands =
     }
   })
 
+  test('%_pyproject_check_import_allow_no_modules imports the modules, if there are any', async (t) => {
+    if (python === undefined) return t.skip(NO_PYTHON)
+    for (const [modules, want] of [
+      ['single', ['Check import: single']],
+      ['-M', []],
+    ] as const) {
+      const check = `%pyproject_save_files ${modules}\n%_pyproject_check_import_allow_no_modules -t`
+      assert.deepEqual(await runIn(INSTALLED, check), want)
+    }
+  })
+
   test('installed Python files are compiled with two levels of optimization', async (t) => {
     if (python === undefined) return t.skip(NO_PYTHON)
     await runIn(INSTALLED, '%{__brp_python_bytecompile}')
