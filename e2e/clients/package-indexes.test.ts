@@ -37,11 +37,11 @@ suite('packages of PyPI and RubyGems', { skip: whyNoSystem(process.env['PATH']) 
   let fixture: ClientFixture
   let dnf: DnfCopr
   const succeeds = async (id: number): Promise<void> => {
-    const { state } = await fixture.system.api.waitForBuild(id, 300_000)
+    const { state } = await fixture.system.api.waitForBuild(id, 900_000)
     assert.equal(state, 'succeeded', `${await failReason(fixture.system, id)}`)
   }
   const versionOf = async (id: number): Promise<string | null> =>
-    (await fixture.system.api.waitForBuild(id, 300_000)).source_package.version
+    (await fixture.system.api.waitForBuild(id, 900_000)).source_package.version
 
   before(async () => {
     fixture = await clientFixture()
@@ -134,7 +134,7 @@ suite('packages of PyPI and RubyGems', { skip: whyNoSystem(process.env['PATH']) 
     const [base = 0, side = 0, app = 0] = createdBuilds(output)
     await succeeds(app)
     for (const id of [base, side])
-      assert.equal((await fixture.system.api.waitForBuild(id, 300_000)).state, 'succeeded')
+      assert.equal((await fixture.system.api.waitForBuild(id, 900_000)).state, 'succeeded')
     const [baseEnd, sideEnd, appStart] = [
       (await fixture.system.api.build(base)).ended_on ?? Infinity,
       (await fixture.system.api.build(side)).ended_on ?? Infinity,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { FailureCategory } from '@copr/contract/failure'
 import { fixture, specOf } from '../src/testing/engine-suite.ts'
 import {
   contentOf,
@@ -98,104 +99,167 @@ ${specOf({ head: `Source0: ${url}` })}EOF
 
 const FAILURES: [
   title: string,
+  category: FailureCategory,
   settings: Settings,
   reason: RegExp,
   options?: Parameters<typeof custom>[1],
 ][] = [
   [
     'fails',
+    'prep',
     { script: '#!/bin/sh\necho oh no >&2\nexit 3\n' },
     /^the script exited with code 3: oh no$/,
   ],
   [
     'names no interpreter that exists',
+    'prep',
     { script: '#!/usr/bin/nothing\n' },
     /^the script exited with code 12[67]: .*not found/,
   ],
   [
     'leaves nothing',
+    'prep',
     { script: 'true\n' },
     /^the work directory contains neither a spec file nor a source package$/,
   ],
   [
     'leaves two specs',
+    'prep',
     { script: 'touch a.spec b.spec\n' },
     /^the work directory contains 2 spec files instead of one: a\.spec, b\.spec$/,
   ],
   [
     'leaves two SRPMs',
+    'prep',
     { script: 'touch a.src.rpm b.src.rpm\n' },
     /^the work directory contains 2 source packages instead of one: a\.src\.rpm, b\.src\.rpm$/,
   ],
   [
     'leaves a file that is no SRPM',
+    'verification',
     { script: 'echo x >a.src.rpm\n' },
     /^a\.src\.rpm is not an SRPM: /,
   ],
   [
     'makes no result directory',
+    'prep',
     { script: 'true\n', resultdir: 'out' },
     /^the result directory out does not exist$/,
   ],
   [
     'makes its result directory a link',
+    'prep',
     { script: 'ln -s /etc out\n', resultdir: 'out' },
     /^the result directory out is a link that leads out of \/workdir$/,
   ],
   [
     'has a result directory outside of the work directory',
+    'prep',
     { script: 'true\n', resultdir: '/root' },
     /^the result directory \/root is outside of \/workdir/,
   ],
   [
     'leaves a spec with an odd name',
+    'prep',
     { script: "touch -- '-x.spec'\n" },
     /^Cannot use "-x\.spec": rename it/,
   ],
   [
     'forgets a source',
+    'prep',
     { script: `${SPEC}rm data.txt\n` },
     /^the spec names data\.txt without a URL, and the source does not contain it/,
   ],
   [
     'requires a package that does not exist',
+    'dependency',
     { script: SPEC, builddeps: 'no-such-package' },
     /no-such-package/,
   ],
   [
     'names an option of dnf as a required package',
+    'dependency',
     { script: SPEC, builddeps: '--installroot=/' },
     /^Cannot install "--installroot=\/": it is not a package/,
   ],
   [
     'runs too long',
+    'timeout',
     { script: 'sleep 1000 & wait\n' },
     /longer than its timeout of 5 seconds$/,
     { timeout_seconds: 5 },
   ],
   [
     'says too much',
+    'resources',
     { script: 'yes\n' },
     /log exceeds the limit of 50000 bytes$/,
     { limits: { max_log_bytes: 50_000 } },
   ],
   [
     'fills its disk',
+    'resources',
     { script: 'cat /dev/zero >file\n' },
     /^the build filled its disk of 256 MiB: /,
     { limits: { max_disk_bytes: 256 * 1024 ** 2 } },
   ],
   [
     'connects to a private address',
+    'prep',
     { script: 'curl -sS http://10.1.2.3/\n' },
     /^the script exited with code 7: curl: \(7\) Failed to connect to 10\.1\.2\.3/,
   ],
+  [
+    'downloads a file that is not there',
+    'prep',
+    { script: 'curl -fsSO http://name.invalid/a.tar.gz\n' },
+    /^the script exited with code 6: curl: \(6\) Could not resolve host: name\.invalid$/,
+  ],
+  [
+    'follows a redirect to a private address',
+    'prep',
+    {
+      get script() {
+        const to = { location: 'http://169.254.169.254/latest/' }
+        const url = serve('/inward', (_, response) => response.writeHead(302, to).end())
+        return `curl -fsSL ${url}\n`
+      },
+    },
+    /^the script exited with code 7: curl: \(7\) Failed to connect to 169\.254\.169\.254/,
+  ],
+  [
+    'prints a URL with a password',
+    'prep',
+    { script: 'echo http://jane:pa55word@name.invalid/ >&2\nexit 1\n' },
+    /^the script exited with code 1: http:\/\/\*\*\*@name\.invalid\/$/,
+  ],
+  [
+    'has a result directory that looks like an option',
+    'prep',
+    { script: 'mkdir -- -x\n', resultdir: '-x' },
+    /^the result directory -x contains neither a spec file nor a source package$/,
+  ],
+  [
+    'leaves a link to a spec outside of the result directory',
+    'prep',
+    { script: 'mkdir out\nln -s /etc/no-such.spec out/a.spec\n', resultdir: 'out' },
+    /^the result directory out contains neither a spec file nor a source package$/,
+  ],
+  [
+    'leaves a source package that is too big',
+    'resources',
+    { script: `${SPEC}head -c 100000 /dev/urandom >data.txt\n` },
+    /^the source package has .*, the limit is 1000 bytes$/,
+    { limits: { max_srpm_bytes: 1000 } },
+  ],
 ]
-for (const [title, settings, reason, options] of FAILURES)
+for (const [title, category, settings, reason, options] of FAILURES)
   test(`a script that ${title} fails with a reason`, { skip }, async () => {
     const ended = await custom(settings, options)
     assert.equal(ended.outcome.outcome, 'failed', ended.log)
     assert.match(ended.reason, reason, ended.log)
+    assert.equal('failure' in ended.outcome && ended.outcome.failure?.category, category)
+    assert.doesNotMatch(ended.log + ended.reason, /pa55word/)
     assert.deepEqual(ended.context.unclean, [])
   })
 

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { SourceTask } from '@copr/contract/builder-protocol'
+import type { FailureCategory } from '@copr/contract/failure'
 import { fixture, specOf } from '../src/testing/engine-suite.ts'
 import {
   contentOf,
@@ -62,24 +63,34 @@ const endless: RequestListener = (_, response) => {
   more()
 }
 
-const FAILURES: [title: string, text: () => string, reason: RegExp, options?: Options][] = [
+const FAILURES: [
+  title: string,
+  category: FailureCategory,
+  text: () => string,
+  reason: RegExp,
+  options?: Options,
+][] = [
   [
     'a source without a URL',
+    'prep',
     () => specOf({ head: 'Source0: a.tar.gz\nPatch0: fix.patch' }),
     /^the spec names a\.tar\.gz, fix\.patch without a URL, and the source does not contain it: name each source by a URL, or build a source package \(\.src\.rpm\)$/,
   ],
   [
     'a source that does not exist',
+    'network',
     () => specOf({ head: `Source0: ${urlOf('/gone.tar.gz')}` }),
     /^cannot download http:.*\/gone\.tar\.gz: the server responded with 404$/,
   ],
   [
     'a source at a private address',
+    'network',
     () => specOf({ head: 'Source0: http://10.1.2.3/a.tar.gz' }),
     /^cannot download http:\/\/10\.1\.2\.3\/a\.tar\.gz: 10\.1\.2\.3 is a private address, which is not allowed$/,
   ],
   [
     'a source that redirects to a private address',
+    'network',
     () =>
       specOf({
         head: `Source0: ${serve('/inward', (_, response) => response.writeHead(302, { location: 'http://169.254.169.254/latest/' }).end())}`,
@@ -88,6 +99,7 @@ const FAILURES: [title: string, text: () => string, reason: RegExp, options?: Op
   ],
   [
     'a source that redirects to a file',
+    'network',
     () =>
       specOf({
         head: `Source0: ${serve('/to-file', (_, response) => response.writeHead(302, { location: 'file:///etc/passwd' }).end())}`,
@@ -96,6 +108,7 @@ const FAILURES: [title: string, text: () => string, reason: RegExp, options?: Op
   ],
   [
     'a source that redirects forever',
+    'network',
     () =>
       specOf({
         head: `Source0: ${serve('/round', (_, response) => response.writeHead(302, { location: '/round' }).end())}`,
@@ -104,27 +117,32 @@ const FAILURES: [title: string, text: () => string, reason: RegExp, options?: Op
   ],
   [
     'a source on an unknown host',
+    'network',
     () => specOf({ head: 'Source0: http://name.invalid/a.tar.gz' }),
     /^cannot download http:\/\/name\.invalid\/a\.tar\.gz: the host name\.invalid is unknown$/,
   ],
   [
     'a file: URL',
+    'network',
     () => specOf({ head: 'Source0: file:///etc/passwd' }),
     /^cannot download file:\/\/\/etc\/passwd: file URLs are not allowed$/,
   ],
   [
     'a syntax error',
+    'macros',
     () => 'Name: probe\n%if 1\n',
     /^cannot create the SRPM: rpmbuild -bs exited with code 1: /,
   ],
   [
     'a macro that loops',
+    'timeout',
     () => specOf({ head: '%(while :; do sleep 1; done)' }),
     /^the build took longer than its timeout of 5 seconds$/,
     { timeout_seconds: 5 },
   ],
   [
     'a source over the limit of the SRPM',
+    'resources',
     () =>
       specOf({ head: `Source0: ${serve('/big', Buffer.alloc(200_000, 'x').toString('base64'))}` }),
     /^the source package has .*, the limit is 1000 bytes$/,
@@ -132,22 +150,43 @@ const FAILURES: [title: string, text: () => string, reason: RegExp, options?: Op
   ],
   [
     'a source without end',
+    'resources',
     () => specOf({ head: `Source0: ${serve('/endless', endless)}` }),
     /^the build filled its disk of 256 MiB: /,
     { limits: { max_disk_bytes: 256 * 1024 ** 2 } },
   ],
   [
     'a log without end',
+    'resources',
     () => specOf({ head: '%(yes >&2)' }),
     /^the build log exceeds the limit of 100000 bytes$/,
     { limits: { max_log_bytes: 100_000 } },
   ],
+  [
+    'a source whose server does not answer',
+    'network',
+    () => specOf({ head: `Source0: ${urlOf('').replace(/\d+$/, '1')}/a.tar.gz` }),
+    /^cannot download http:.*:1\/a\.tar\.gz: nothing answers at .* port 1$/,
+  ],
+  [
+    'a source at a URL that looks like an option',
+    'prep',
+    () => specOf({ head: 'Source0: --output=a.tar.gz' }),
+    /^cannot create the SRPM: .*Bad file: .*\/--output=a\.tar\.gz: No such file/,
+  ],
+  [
+    'a source that leads out of its folder',
+    'prep',
+    () => specOf({ head: 'Source0: ../../../etc/passwd' }),
+    /^the spec names passwd without a URL/,
+  ],
 ]
-for (const [title, text, reason, options] of FAILURES)
+for (const [title, category, text, reason, options] of FAILURES)
   test(`a spec with ${title} fails with a reason`, { skip }, async () => {
     const ended = await upload(text(), options)
     assert.equal(ended.outcome.outcome, 'failed', ended.log)
     assert.match(ended.reason, reason, ended.log)
+    assert.equal('failure' in ended.outcome && ended.outcome.failure?.category, category)
     assert.deepEqual(ended.context.unclean, [])
   })
 
