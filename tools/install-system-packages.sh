@@ -83,6 +83,12 @@ systemd-analyze systemd
 strace strace"
 fi
 
+if [ "$mode" = clients ]; then
+  # The message broker of the tests with listeners of events.
+  needed="$needed
+/usr/lib/rabbitmq/bin/rabbitmq-server rabbitmq-server"
+fi
+
 if [ "$mode" = cluster ]; then
   needed="$needed
 openssl openssl

@@ -41,6 +41,8 @@ export interface SystemOptions {
   address?: string
   /** The pools of machines; `setPools` changes them. */
   pools?: Record<string, object>
+  /** The message broker and the mail server to which events are sent. */
+  events?: Pick<Configuration, 'amqp' | 'mail'>
 }
 
 /** A whole system, started as a user starts it. */
@@ -81,7 +83,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   mkdirSync(join(CACHE_DIR, 'distro'), { recursive: true })
   symlinkSync(join(CACHE_DIR, 'distro'), join(dataDir, 'distro'))
   if (options.pools) writePools(dataDir, options.pools)
-  if (options.limits || options.sources || options.address !== undefined || options.pools)
+  if (
+    options.limits ||
+    options.sources ||
+    options.events ||
+    options.address !== undefined ||
+    options.pools
+  )
     await writeConfiguration(dataDir, port, options)
   const system = new RunningSystem(dataDir, port, options)
   try {
@@ -100,6 +108,7 @@ async function writeConfiguration(
   {
     limits,
     sources,
+    events,
     allow_private_urls = true,
     builders,
     host = '127.0.0.1',
@@ -121,6 +130,7 @@ async function writeConfiguration(
     },
     local_builders: builders,
     allow_private_urls,
+    ...events,
     ...(limits && { limits }),
     ...(sources && { sources }),
     ...(pools && { pools_file: poolsFileIn(dataDir) }),
