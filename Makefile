@@ -99,6 +99,11 @@ test-clients: setup ## Run the stock copr-cli, python-copr and dnf plugin agains
 	@tools/install-system-packages.sh clients
 	@$(NODE_TEST) --test-concurrency=1 'e2e/clients/**/*.test.ts'
 
+.PHONY: test-upstream
+test-upstream: setup ## Run upstream Copr's own tests, unmodified, against this system (CHECKOUT=DIR of Copr, ARGS="--suite api")
+	@tools/install-system-packages.sh upstream
+	@node tools/test-upstream.ts $(ARGS) $(CHECKOUT)
+
 .PHONY: test-cluster
 test-cluster: setup ## Run the tests against a real Kubernetes API server, built from Go modules at the first time
 	@tools/install-system-packages.sh cluster

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs the packages that the system needs and the machine lacks; does nothing if it lacks none.
-# Usage: install-system-packages.sh [test|clients|cluster|images|node|fresh]
+# Usage: install-system-packages.sh [test|clients|upstream|cluster|images|node|fresh]
 #   test:    also the requirements of the test suites
 #   clients: also the requirements of the tests with unmodified clients
+#   upstream: also the requirements of the tests with a checkout of Copr
 #   cluster: also the requirements of the tests with a Kubernetes cluster, except Go's version: see tools/build-cluster.ts
 #   images:  also the requirements for building and testing the container images
 #   node:    only the requirements of the pinned Node
@@ -89,6 +90,16 @@ if [ "$mode" = clients ]; then
 /usr/lib/rabbitmq/bin/rabbitmq-server rabbitmq-server"
 fi
 
+if [ "$mode" = upstream ]; then
+  needed="$needed
+curl curl
+wget wget
+jq jq
+lftp lftp
+bzip2 bzip2
+openssl openssl"
+fi
+
 if [ "$mode" = cluster ]; then
   needed="$needed
 openssl openssl
@@ -138,7 +149,7 @@ extra() { # prints the missing packages that are not recognized by a program
   if [ "$mode" = test ]; then
     /usr/bin/python3 -c 'import packaging, pip' 2>/dev/null || printf '%s\n' python3-packaging python3-pip
   fi
-  [ "$mode" = clients ] || return 0
+  [ "$mode" = clients ] || [ "$mode" = upstream ] || return 0
   ls /usr/lib/python3*/*-packages/dnf-plugins/copr.py >/dev/null 2>&1 || printf '%s\n' "$dnf_plugins"
   python3 -c 'import ensurepip, venv' 2>/dev/null || printf '%s\n' "$python_venv"
 }

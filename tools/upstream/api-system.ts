@@ -1,0 +1,99 @@
+/**
+ * Serves a frontend with an empty database to upstream's API tests, and makes the objects with which these begin.
+ *
+ * `POST /control` with `{"command": NAME, ...}` runs a command and answers `{"value": ...}` or `{"error": ...}`; every other path is the
+ * frontend's. `{"command": "reset"}` replaces the database by an empty one.
+ */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { getRequestListener } from '@hono/node-server'
+import { Configuration } from '@copr/contract/configuration'
+import { messageOf } from '@copr/process/errors'
+import { openTestDb, startTestPostgres } from '@copr/testkit/postgres'
+import {
+  openFrontendOn,
+  type TestFrontend,
+} from '../../packages/frontend/src/testing/test-frontend.ts'
+import { COMMANDS, isCommand } from './api-commands.ts'
+
+export interface ApiSystem extends AsyncDisposable {
+  readonly url: string
+}
+
+/** The URLs that upstream's tests expect in answers. */
+const SITE = 'http://localhost'
+const RESULTS = 'http://copr-be-dev.cloud.fedoraproject.org/results'
+
+export async function startApiSystem(): Promise<ApiSystem> {
+  await using stack = new AsyncDisposableStack()
+  const postgres = stack.use(await startTestPostgres())
+  process.env['COPR_TEST_POSTGRES'] = postgres.url
+  let current = await openEmptyFrontend()
+  stack.defer(async () => await current[Symbol.asyncDispose]())
+  const server = createServer((request, response) => void serve(request, response))
+  stack.defer(() => close(server))
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.url !== '/control') {
+      await getRequestListener(current.app.fetch)(request, response)
+      return
+    }
+    response.setHeader('content-type', 'application/json')
+    try {
+      const value = await runCommand((await json(request)) as Record<string, unknown>)
+      response.end(JSON.stringify({ value: value ?? null }))
+    } catch (error) {
+      response.end(JSON.stringify({ error: messageOf(error) }))
+    }
+  }
+
+  async function runCommand({ command, ...args }: Record<string, unknown>): Promise<unknown> {
+    if (command === 'reset') {
+      await current[Symbol.asyncDispose]()
+      current = await openEmptyFrontend()
+      return null
+    }
+    if (!isCommand(command)) throw new Error(`There is no command ${String(command)}`)
+    return await COMMANDS[command](current.frontend, args)
+  }
+
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const kept = stack.move()
+  return {
+    url: `http://127.0.0.1:${port}`,
+    [Symbol.asyncDispose]: async () => await kept.disposeAsync(),
+  }
+}
+
+async function openEmptyFrontend(): Promise<TestFrontend> {
+  const empty = await openTestDb()
+  const none = { users: {}, tokens: new Map<string, string>() }
+  const { limits, distgit_instances } = Configuration.pick({
+    limits: true,
+    distgit_instances: true,
+  }).parse({})
+  return await openFrontendOn(
+    { ...empty, made: none as never },
+    {
+      now: () => new Date(),
+      config: {
+        public_url: SITE,
+        results_url: RESULTS,
+        site_name: 'Copr',
+        repo_gpgcheck: false,
+        distgit_instances,
+        limits,
+      },
+    },
+  )
+}
+
+async function close(server: Server): Promise<void> {
+  server.closeAllConnections()
+  server.close()
+  await once(server, 'close')
+}

@@ -1,0 +1,1 @@
+"""The frontend's logic that tests use to arrange objects."""
