@@ -1,3 +1,4 @@
+import { ErrorAnswer } from '@copr/contract/api/lists'
 import { MonitorAnswer } from '@copr/contract/api/monitor'
 import { monitorPage } from '@copr/domain/packages/monitor'
 import assert from 'node:assert/strict'
@@ -58,7 +59,12 @@ test('monitor returns the requested URLs of logs', async () => {
 test('monitor refuses unknown fields and directories', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
-  assert.equal((await t.ask(`${MONITOR}&additional_fields[]=secret`)).status, 400)
+  const unknown = await t.ask(`${MONITOR}&additional_fields[]=secret`)
+  assert.equal(unknown.status, 400)
+  assert.equal(
+    ErrorAnswer.parse(await unknown.json()).error,
+    'Wrong additional_fields argument(s): secret',
+  )
   assert.equal((await t.ask(`${MONITOR}&project_dirname=telescope:pr:8`)).status, 404)
 })
 
