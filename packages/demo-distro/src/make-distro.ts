@@ -101,10 +101,9 @@ export async function makeDistro(options: DistroOptions): Promise<Distro> {
     return { repoDir, packages: known.packages, made: false, leftOut: [] }
 
   const { packages, ...gathered } = await gatherPackages(list, installed, cacheDir, options)
-  const pip = packages.get('python3-pip')
   const programs = await downloadPrograms(PYTHON_PROGRAMS, {
     cacheDir,
-    ...(pip && { pip }),
+    packages,
     ...(signal && { signal }),
   })
   const absent = PYTHON_PROGRAMS.filter((program) => !programs.includes(program))

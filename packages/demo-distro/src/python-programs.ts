@@ -7,11 +7,13 @@ import type { DebianPackage } from './debian-packages.ts'
 import type { PackageFile } from './file-tree.ts'
 import type { RpmPackage } from './spec.ts'
 
-/** A wheel from the Python Package Index, which is the same on every architecture. */
-interface Wheel {
+/** An archive from the Python Package Index, which is the same on every architecture: a wheel, or a source archive without C code. */
+interface PythonArchive {
   project: string
   version: string
   sha256: string
+  /** The folder of a source archive that has the modules; undefined for a wheel. */
+  modules?: string
 }
 
 /** A program that Fedora has and Debian lacks. */
@@ -22,17 +24,17 @@ export interface PythonProgram {
   /** The function that runs it, as `module:function`. */
   start: string
   /** The program itself, and those of its libraries that Debian has in a version that is too old. */
-  wheels: [Wheel, ...Wheel[]]
+  archives: [PythonArchive, ...PythonArchive[]]
   requires: string[]
 }
 
-/** The generators of spec files for sources of type `pypi`. */
+/** The generators of spec files for sources of type `pypi`, and a method of those of type `scm`. */
 export const PYTHON_PROGRAMS: PythonProgram[] = [
   {
     name: 'pyp2spec',
     summary: 'Generates spec files from packages of the Python Package Index',
     start: 'pyp2spec.pyp2spec:main',
-    wheels: [
+    archives: [
       {
         project: 'pyp2spec',
         version: '0.16.0',
@@ -57,7 +59,7 @@ export const PYTHON_PROGRAMS: PythonProgram[] = [
     name: 'pyp2rpm',
     summary: 'Generates source packages from packages of the Python Package Index',
     start: 'pyp2rpm.bin:main',
-    wheels: [
+    archives: [
       {
         project: 'pyp2rpm',
         version: '3.3.10',
@@ -66,19 +68,46 @@ export const PYTHON_PROGRAMS: PythonProgram[] = [
     ],
     requires: ['python3', 'python3-click', 'python3-jinja2', 'python3-setuptools'],
   },
+  {
+    name: 'tito',
+    summary: 'Builds packages from tags of git repositories',
+    start: 'tito.cli:main',
+    archives: [
+      {
+        project: 'tito',
+        version: '0.6.26',
+        sha256: '8fe22de27eb366b4c5de31b32e405cf32ed967ab3274ccb5aea9fbfaf628c5c6',
+        modules: 'src',
+      },
+    ],
+    requires: ['python3', 'python3-blessed', 'git-core', 'rpm-build', 'tar', 'gzip'],
+  },
 ]
 
-function fileNameOf({ project, version }: Wheel): string {
-  return `${project}-${version}-py3-none-any.whl`
+function fileNameOf({ project, version, modules }: PythonArchive): string {
+  return modules === undefined
+    ? `${project}-${version}-py3-none-any.whl`
+    : `${project}-${version}.tar.gz`
 }
 
+interface ToolOptions {
+  cacheDir: string
+  /** The packages of the mini distribution. */
+  packages: ReadonlyMap<string, DebianPackage>
+}
+
+/** Debian's packages of pip, and of the modules with which it reads source archives. */
+const PIP_PACKAGES = ['python3-pip', 'python3-setuptools', 'python3-pkg-resources', 'python3-wheel']
+/** Debian's Python: another one may be the first in PATH. */
+const PYTHON = '/usr/bin/python3'
+
 /**
- * Downloads the wheels of the programs with pip, unless `cacheDir` has them; returns the programs that could be downloaded.
- * A machine without pip uses that of Debian's package.
+ * Downloads the archives of the programs with pip, unless `cacheDir` has them; returns the programs that could be downloaded.
+ * A machine without pip uses that of Debian's packages.
  */
 export async function downloadPrograms(
   programs: PythonProgram[],
-  { cacheDir, pip, signal }: { cacheDir: string; pip?: DebianPackage; signal?: AbortSignal },
+  { cacheDir, packages, signal }: ToolOptions & { signal?: AbortSignal },
 ): Promise<PythonProgram[]> {
   const wheels = join(cacheDir, 'wheels')
   await mkdir(wheels, { recursive: true })
@@ -88,11 +117,16 @@ export async function downloadPrograms(
     let isThere = await hasAll(wheels, program)
     if (!isThere) {
       const list = join(wheels, `${program.name}.txt`)
-      await writeFile(list, program.wheels.map(requirementOf).join(''))
-      const env = { ...pipSettings(), ...(await pathOfPip(cacheDir, pip, signal)) }
-      const args = ['--no-deps', '--require-hashes', '--only-binary', ':all:', '--dest', wheels]
+      await writeFile(list, program.archives.map(requirementOf).join(''))
+      const env = { ...pipSettings(), ...(await pathOfPip({ cacheDir, packages }, signal)) }
+      const isSource = program.archives.some(({ modules }) => modules !== undefined)
+      // pip runs the setup.py of a source archive to learn its version; it must not download anything for that.
+      const kind = isSource
+        ? ['--no-binary', ':all:', '--no-build-isolation']
+        : ['--only-binary', ':all:']
+      const args = ['--no-deps', '--require-hashes', ...kind, '--dest', wheels]
       const command = ['-m', 'pip', 'download', '--quiet', ...args, '--requirement', list]
-      const { ok } = await run('python3', command, { env, timeout_ms: 120_000, ...options })
+      const { ok } = await run(PYTHON, command, { env, timeout_ms: 120_000, ...options })
       isThere = ok && (await hasAll(wheels, program))
     }
     if (isThere) there.push(program)
@@ -101,42 +135,41 @@ export async function downloadPrograms(
   return there
 }
 
-function requirementOf({ project, version, sha256 }: Wheel): string {
+function requirementOf({ project, version, sha256 }: PythonArchive): string {
   return `${project}==${version} --hash=sha256:${sha256}\n`
 }
 
-async function hasAll(dir: string, { wheels }: PythonProgram): Promise<boolean> {
-  for (const wheel of wheels) {
-    const bytes = await readFile(join(dir, fileNameOf(wheel))).catch(() => undefined)
-    if (!bytes || createHash('sha256').update(bytes).digest('hex') !== wheel.sha256) return false
+async function hasAll(dir: string, { archives }: PythonProgram): Promise<boolean> {
+  for (const archive of archives) {
+    const bytes = await readFile(join(dir, fileNameOf(archive))).catch(() => undefined)
+    if (!bytes || createHash('sha256').update(bytes).digest('hex') !== archive.sha256) return false
   }
   return true
 }
 
-/** Returns the variable with which Python finds the pip of Debian's package; none if this machine has a pip. */
+/** Returns the variable with which Python finds the pip of Debian's packages; none if this machine has them. */
 async function pathOfPip(
-  cacheDir: string,
-  pip: DebianPackage | undefined,
+  { cacheDir, packages }: ToolOptions,
   signal?: AbortSignal,
 ): Promise<Record<string, string>> {
-  if (pip?.archive === undefined) return {}
+  const archives = PIP_PACKAGES.flatMap((name) => packages.get(name)?.archive ?? [])
+  if (archives.length === 0) return {}
   const dir = join(cacheDir, 'pip')
   await rm(dir, { recursive: true, force: true })
-  await runOrThrow('dpkg-deb', ['-x', pip.archive, dir], signal && { signal })
+  for (const archive of archives)
+    await runOrThrow('dpkg-deb', ['-x', archive, dir], signal && { signal })
   return { PYTHONPATH: join(dir, 'usr/lib/python3/dist-packages') }
 }
 
-/** Unpacks the wheels of a program into a folder of its own in `tree`, with a command that runs it; returns its RPM. */
+/** Unpacks the archives of a program into a folder of its own in `tree`, with a command that runs it; returns its RPM. */
 export async function makeProgramPackage(
   program: PythonProgram,
   { tree, cacheDir, release }: { tree: string; cacheDir: string; release: string },
 ): Promise<RpmPackage> {
-  const { name, summary, start, wheels, requires } = program
+  const { name, summary, start, archives, requires } = program
   const home = `/usr/share/${name}`
-  for (const wheel of wheels) {
-    const file = join(cacheDir, 'wheels', fileNameOf(wheel))
-    await runOrThrow('python3', ['-m', 'zipfile', '-e', file, join(tree, home)])
-  }
+  await mkdir(join(tree, home), { recursive: true })
+  for (const archive of archives) await unpack(archive, cacheDir, join(tree, home))
   const command = `/usr/bin/${name}`
   const [module, call] = start.split(':')
   await writeFile(
@@ -146,7 +179,7 @@ export async function makeProgramPackage(
   await chmod(join(tree, command), 0o755)
   return {
     name,
-    version: wheels[0].version,
+    version: archives[0].version,
     release,
     noarch: true,
     summary,
@@ -158,6 +191,24 @@ export async function makeProgramPackage(
       { path: command, kind: 'file', mode: '755' },
     ],
   }
+}
+
+async function unpack(archive: PythonArchive, cacheDir: string, target: string): Promise<void> {
+  const file = join(cacheDir, 'wheels', fileNameOf(archive))
+  if (archive.modules === undefined)
+    return void (await runOrThrow('python3', ['-m', 'zipfile', '-e', file, target]))
+  const folder = `${archive.project}-${archive.version}/${archive.modules}`
+  const depth = folder.split('/').length
+  const args = [
+    '-xzf',
+    file,
+    '-C',
+    target,
+    `--strip-components=${depth}`,
+    '--no-same-owner',
+    folder,
+  ]
+  await runOrThrow('tar', args)
 }
 
 async function filesBelow(tree: string, dir: string): Promise<PackageFile[]> {
