@@ -100,6 +100,34 @@ const MadeSource = z.object({
 })
 export type MadeSource = z.infer<typeof MadeSource>
 
+const credentialText = z
+  .string()
+  .max(10_000)
+  .regex(/^\P{Cc}*$/u, 'must not contain control characters')
+
+/** A user name and a password for the servers of sources. */
+const SourceCredentials = z.object({
+  /**
+   * The beginning of the URLs for which they are meant: scheme, host, and optionally a path, which ends at a slash of the URL. No other
+   * server receives them, not even after a redirect.
+   */
+  url: z
+    .url({ protocol: /^https?$/ })
+    .refine((text) => isPlainPrefix(text), 'must have no user name, query or fragment'),
+  username: credentialText,
+  password: credentialText,
+})
+export type SourceCredentials = z.infer<typeof SourceCredentials>
+
+function isPlainPrefix(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && !/[@?#]/.test(text.slice(url.protocol.length)) && !hasControls(url)
+}
+
+function hasControls({ pathname }: URL): boolean {
+  return /%(0|1|7f)/i.test(pathname)
+}
+
 /** A repository in addition to those of the chroot. */
 export const TaskRepo = RepoConfig.extend({
   /** Whether a user chose the URL, so that the client that fetches it must not connect to private networks. */
@@ -124,10 +152,8 @@ export const SourceTask = z.object({
   root: SourceRoot.optional(),
   /** The name of the package, if it is known before the SRPM exists. */
   package_name: z.string().nullish(),
-  /** Credentials for git repositories whose URL begins with `url`. Secret: they belong into no log and no result. */
-  credentials: z
-    .array(z.object({ url: z.string(), username: z.string(), password: z.string() }))
-    .optional(),
+  /** For cloning repositories with their submodules. Secret: agents show them to no other program, and write them to no log. */
+  credentials: z.array(SourceCredentials).max(100).optional(),
   limits: z.object({
     max_srpm_bytes: z.number().int().positive(),
     /** A task with a longer log fails. */
