@@ -39,11 +39,19 @@ const NARROWER: Record<string, string> = {
   'project_permission.admin': 'PermissionState',
   'project_permission.builder': 'PermissionState',
   'project_webhook.events': 'BuildEvent[]',
+  'project.webhook_pull_requests': "'all' | 'own' | 'none'",
+  'project_secret.forge': 'StatusForge',
+  'project_secret.kind': 'SecretPurpose',
   'quota.kind': 'QuotaKind',
   'removal.place': "'results' | 'distgit'",
   'task.kind': "'source' | 'import' | 'rpm' | 'publish'",
   'task.payload': 'Json<ResultFile[]>',
   'task.state': 'State<TaskState, undefined>',
+  'commit_status.reported': 'CommitState',
+  'webhook_delivery.decisions': 'Json<Decision[]>',
+  'webhook_delivery.forge': 'WebhookSource',
+  'webhook_delivery.headers': 'Json<Record<string, string>>',
+  'webhook_delivery.outcome': 'DeliveryOutcome',
 }
 
 const TYPES: Record<string, string> = {
@@ -65,9 +73,10 @@ import type { ResultFile, Review } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { BuildEvent } from '@copr/contract/events'
 import type { FailureDetails } from '@copr/contract/failure'
-import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
+import type { KeyAlgorithm, SecretPurpose } from '@copr/contract/keygen-protocol'
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { QuotaKind } from '@copr/contract/quota-kinds'
+import type { CommitState, Decision, DeliveryOutcome, StatusForge, WebhookSource } from '@copr/contract/api/webhooks'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'

@@ -10,6 +10,7 @@ import { lockQuota, requireBuildQuota } from '../quotas/quota-check.ts'
 import type { SourceType } from '@copr/contract/states'
 import { type BatchWish, batchOf } from './batches.ts'
 import { refreshBuild } from '../states/build-state.ts'
+import { type CommitStatusWish, wantCommitStatus } from '../webhooks/commit-statuses.ts'
 import { sourceChroot } from './source-chroot.ts'
 import { applySourceMetadata, type SourceMetadata } from './source-metadata.ts'
 
@@ -22,6 +23,8 @@ export interface Submission extends BatchWish {
   /** The sender as the webhook reports it, such as a profile URL; `custom webhook` if it reports none. */
   submitted_by?: string | undefined
   source: Source
+  /** The commit whose status on its forge follows the build. */
+  commit_status?: CommitStatusWish | undefined
   /** Set if a package is built from its configured source; otherwise the package is known only once the SRPM exists. */
   package_id?: number | undefined
   /** Names of enabled chroots, or null for all that the package's denylist leaves. */
@@ -91,6 +94,7 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
       .returning(['id', 'project_id', 'source_type', 'source_json', 'chroots_wanted'])
       .executeTakeFirstOrThrow()
     const { id } = build
+    if (submission.commit_status) await wantCommitStatus(tx, build, submission.commit_status, now)
     if (facts) await applySourceMetadata(tx, id, facts, now)
     else {
       await insertWantedChroots(tx, id, project.id, submission.chroots)

@@ -3,9 +3,16 @@ import type { ResultFile, Review } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { BuildEvent } from '@copr/contract/events'
 import type { FailureDetails } from '@copr/contract/failure'
-import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
+import type { KeyAlgorithm, SecretPurpose } from '@copr/contract/keygen-protocol'
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { QuotaKind } from '@copr/contract/quota-kinds'
+import type {
+  CommitState,
+  Decision,
+  DeliveryOutcome,
+  StatusForge,
+  WebhookSource,
+} from '@copr/contract/api/webhooks'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
@@ -141,6 +148,20 @@ export interface ChrootTable {
 export interface ChrootAliasTable {
   name_release: string
   target: string
+}
+
+export interface CommitStatusTable {
+  build_id: number
+  project_id: number
+  forge_url: string
+  repository: string
+  commit: string
+  context: string
+  reported: CommitState | null
+  attempts: Generated<number>
+  created_at: Date
+  due_at: Date | null
+  given_up: string | null
 }
 
 export interface DistgitSourceTable {
@@ -390,6 +411,8 @@ export interface ProjectTable {
   forked_from: number | null
   inherited_keys: Generated<string[]>
   rpmlint: Generated<boolean>
+  webhook_signed_only: Generated<boolean>
+  webhook_pull_requests: Generated<'all' | 'own' | 'none'>
 }
 
 export interface ProjectChrootTable {
@@ -428,6 +451,19 @@ export interface ProjectPermissionTable {
 export interface ProjectSearchTable {
   project_id: number
   text: string
+}
+
+export interface ProjectSecretTable {
+  id: GeneratedAlways<number>
+  project_id: number
+  kind: SecretPurpose
+  url: string
+  username: string | null
+  forge: StatusForge | null
+  api_url: string | null
+  sealed: Buffer
+  changed_at: Date
+  last_error: string | null
 }
 
 export interface ProjectWebhookTable {
@@ -589,6 +625,32 @@ export interface WaitingReasonTable {
   since: Date
 }
 
+export interface WebhookDeliveryTable {
+  id: GeneratedAlways<number>
+  project_id: number
+  received_at: Date
+  forge: WebhookSource
+  event: string | null
+  delivery_key: string | null
+  remote_address: string | null
+  package_name: string | null
+  dirname: string | null
+  headers: DefaultJson<Record<string, string>>
+  body: Buffer | null
+  body_bytes: number
+  outcome: DeliveryOutcome
+  reason: string | null
+  decisions: DefaultJson<Decision[]>
+  replay_of: number | null
+}
+
+export interface WebhookSeenTable {
+  project_id: number
+  key: string
+  seen_at: Date
+  is_done: Generated<boolean>
+}
+
 export interface DB {
   action: ActionTable
   api_token: ApiTokenTable
@@ -599,6 +661,7 @@ export interface DB {
   built_package: BuiltPackageTable
   chroot: ChrootTable
   chroot_alias: ChrootAliasTable
+  commit_status: CommitStatusTable
   distgit_source: DistgitSourceTable
   gateway_beat: GatewayBeatTable
   group_member: GroupMemberTable
@@ -621,6 +684,7 @@ export interface DB {
   project_dir: ProjectDirTable
   project_permission: ProjectPermissionTable
   project_search: ProjectSearchTable
+  project_secret: ProjectSecretTable
   project_webhook: ProjectWebhookTable
   quota: QuotaTable
   removal: RemovalTable
@@ -635,4 +699,6 @@ export interface DB {
   user_account: UserAccountTable
   user_group: UserGroupTable
   waiting_reason: WaitingReasonTable
+  webhook_delivery: WebhookDeliveryTable
+  webhook_seen: WebhookSeenTable
 }

@@ -1,7 +1,7 @@
 import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
 import { notify } from '../database/notify.ts'
-import type { Db } from '../database/open.ts'
+import type { Db, Tx } from '../database/open.ts'
 import type { Actor } from '../audit/actor.ts'
 import { dropStorage } from '../quotas/storage-use.ts'
 import { listProjectDirs } from './project-queries.ts'
@@ -39,6 +39,7 @@ export async function deleteProject(
     await dropStorage(tx, { id: project_id, ...project })
     await tx.deleteFrom('project_webhook').where('project_id', '=', project_id).execute()
     await tx.deleteFrom('quota').where('project_id', '=', project_id).execute()
+    await dropIntegrations(tx, project_id)
     const paths = (await listProjectDirs(tx, project_id)).map(
       (dir) => `${project.ownername}/${dir.name}`,
     )
@@ -55,4 +56,15 @@ export async function deleteProject(
     await audit(tx, actor, { action: 'project.delete', project_id, subject }, now)
     await notify(tx, 'copr_removal')
   })
+}
+
+/** Deletes the secrets of a project and the payloads that it has received. */
+async function dropIntegrations(tx: Tx, project_id: number): Promise<void> {
+  for (const table of [
+    'commit_status',
+    'project_secret',
+    'webhook_delivery',
+    'webhook_seen',
+  ] as const)
+    await tx.deleteFrom(table).where('project_id', '=', project_id).execute()
 }

@@ -34,6 +34,8 @@ const NOT_COPIED = new Set([
   'auto_prune',
   'delete_after',
   'webhook_secret',
+  'webhook_signed_only',
+  'webhook_pull_requests',
   'forked_from',
   'inherited_keys',
   'public_key',

@@ -1,0 +1,151 @@
+import { z } from 'zod'
+import { Flag, Line, Text } from './form-fields.ts'
+import { listOf } from './lists.ts'
+
+/** The systems whose webhooks are understood; `custom` is any other program. */
+export const WEBHOOK_SOURCES = ['github', 'gitlab', 'bitbucket', 'forgejo', 'custom'] as const
+export const WebhookSource = z.enum(WEBHOOK_SOURCES)
+export type WebhookSource = z.infer<typeof WebhookSource>
+
+/** Pull requests that are built: from all repositories, only from the package's own repository, or none. */
+export const PULL_REQUESTS = ['all', 'own', 'none'] as const
+export type PullRequests = (typeof PULL_REQUESTS)[number]
+
+/** What became of a delivery; `processing` is left over only if the server was stopped in between. */
+export const DELIVERY_OUTCOMES = ['processing', 'built', 'ignored', 'refused', 'failed'] as const
+export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number]
+
+/** What a delivery meant for one package. */
+export const Decision = z.strictObject({
+  package: z.string(),
+  /** Null if the package was not built. */
+  build_id: z.number().int().nullable(),
+  reason: z.string(),
+})
+export type Decision = z.infer<typeof Decision>
+
+export const DeliveryAnswer = z.strictObject({
+  id: z.number().int(),
+  /** Unix seconds. */
+  received_on: z.number().int(),
+  forge: WebhookSource,
+  /** The kind of event as the forge names it. */
+  event: z.string().nullable(),
+  /** The forge's own ID of the delivery. */
+  delivery_key: z.string().nullable(),
+  remote_address: z.string().nullable(),
+  outcome: z.enum(DELIVERY_OUTCOMES),
+  /** The reason for the outcome, in one sentence; null if the decisions explain it. */
+  reason: z.string().nullable(),
+  decisions: z.array(Decision),
+  /** The ID of the delivery that was replayed. */
+  replay_of: z.number().int().nullable(),
+  body_bytes: z.number().int(),
+})
+export type DeliveryAnswer = z.infer<typeof DeliveryAnswer>
+
+export const DeliveriesAnswer = listOf(DeliveryAnswer)
+
+export const OneDeliveryAnswer = DeliveryAnswer.extend({
+  headers: z.record(z.string(), z.string()),
+  /** The beginning of the body; null if the sender was not verified. Bytes that are not UTF-8 are replaced. */
+  body: z.string().nullable(),
+  is_truncated: z.boolean(),
+})
+
+export const WebhookSettings = z.object({
+  signed_only: Flag.optional(),
+  pull_requests: Line.pipe(z.enum(PULL_REQUESTS)).optional(),
+})
+export type WebhookSettings = z.output<typeof WebhookSettings>
+
+export const WebhookSettingsAnswer = z.strictObject({
+  signed_only: z.boolean(),
+  pull_requests: z.enum(PULL_REQUESTS),
+  /** Whether there is a signing secret; the secret itself is shown only when it is made. */
+  has_signing_secret: z.boolean(),
+})
+
+/** A signing secret in the format of Standard Webhooks, which GitLab requires: `whsec_` and the key in base64. */
+const SigningSecret = Line.pipe(
+  z
+    .string()
+    .regex(
+      /^whsec_[A-Za-z0-9+/]{32,128}={0,2}$/,
+      'must be whsec_ followed by 24 to 96 bytes in base64',
+    ),
+)
+export const NewSigningSecret = z.object({ secret: SigningSecret.optional() })
+export const SigningSecretAnswer = z.strictObject({ signing_secret: z.string() })
+
+/** The software of a forge to which commit statuses are reported. */
+export const STATUS_FORGES = ['github', 'gitlab', 'forgejo'] as const
+export type StatusForge = (typeof STATUS_FORGES)[number]
+
+/** The states of a commit, by GitHub's names. */
+export type CommitState = 'pending' | 'success' | 'failure' | 'error'
+
+const HttpUrl = Line.pipe(z.string().max(1000)).refine(
+  isPlainUrl,
+  'must be an http or https URL without a user name, a query and a fragment',
+)
+/** Secrets are sent in headers, which cannot contain control characters. */
+const Secret = Text.pipe(
+  z
+    .string()
+    .min(1, 'must not be empty')
+    .max(10_000)
+    .regex(/^[^\p{Cc}]*$/u, 'must not contain control characters'),
+)
+const Username = Line.pipe(
+  z
+    .string()
+    .max(200)
+    .regex(/^[^\p{Cc}:]*$/u, 'must contain neither control characters nor a colon'),
+)
+
+export const NewProjectSecret = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('git'),
+    /** The beginning of the URLs of the repositories. */
+    url: HttpUrl,
+    username: Username.pipe(z.string().min(1, 'must not be empty')),
+    password: Secret,
+  }),
+  z.object({
+    kind: z.literal('forge'),
+    /** The URL of the forge, such as `https://github.com`. */
+    url: HttpUrl,
+    forge: Line.pipe(z.enum(STATUS_FORGES)),
+    /** Default: the usual API of this forge. */
+    api_url: z.preprocess((value) => (value === '' ? undefined : value), HttpUrl.optional()),
+    password: Secret,
+  }),
+])
+export type NewProjectSecret = z.output<typeof NewProjectSecret>
+
+export const ProjectSecretAnswer = z.strictObject({
+  id: z.number().int(),
+  kind: z.enum(['git', 'forge']),
+  url: z.string(),
+  username: z.string().nullable(),
+  forge: z.enum(STATUS_FORGES).nullable(),
+  api_url: z.string().nullable(),
+  /** Unix seconds. */
+  changed_on: z.number().int(),
+  /** The problem at the last use; null if there was none. */
+  last_error: z.string().nullable(),
+})
+export const ProjectSecretsAnswer = z.strictObject({ secrets: z.array(ProjectSecretAnswer) })
+
+function isPlainUrl(text: string): boolean {
+  const url = URL.parse(text)
+  return (
+    url !== null &&
+    ['http:', 'https:'].includes(url.protocol) &&
+    url.hostname !== '' &&
+    url.username === '' &&
+    url.password === '' &&
+    !/[?#\s]/.test(text)
+  )
+}

@@ -1,0 +1,180 @@
+import type { CommitState, StatusForge } from '@copr/contract/api/webhooks'
+import { pathOnForge } from '@copr/contract/repository-url'
+import type { BuildState } from '@copr/contract/states'
+import { sql } from 'kysely'
+import type { Db, Tx } from '../database/open.ts'
+
+/** The commit that a build is made from, and whose status it sets. */
+export interface CommitStatusWish {
+  /** Any URL of the repository. */
+  clone_url: string
+  commit: string
+  /** Distinguishes statuses on the same commit. */
+  context: string
+}
+
+/** Rows are kept this long after the last report, as a new token gives those that were given up another chance. */
+const KEPT_DAYS = 7
+const DAY_MS = 86_400_000
+/** Another process may take over a status after this time. It is longer than the time limit of a request. */
+const LEASE_MS = 120_000
+
+/** Records that the status of a build is to be reported, if the project has a token for the forge of the repository. */
+export async function wantCommitStatus(
+  tx: Tx,
+  build: { id: number; project_id: number },
+  { clone_url, commit, context }: CommitStatusWish,
+  now: Date,
+): Promise<void> {
+  const tokens = await tx
+    .selectFrom('project_secret')
+    .select('url')
+    .where('project_id', '=', build.project_id)
+    .where('kind', '=', 'forge')
+    .orderBy(sql`length(url)`, 'desc')
+    .execute()
+  for (const { url: forge_url } of tokens) {
+    const repository = pathOnForge(clone_url, forge_url)
+    if (repository === undefined || repository === '') continue
+    await tx
+      .insertInto('commit_status')
+      .values({
+        build_id: build.id,
+        project_id: build.project_id,
+        forge_url,
+        repository,
+        commit,
+        context,
+        created_at: now,
+        due_at: now,
+      })
+      .execute()
+    return
+  }
+}
+
+export interface DueStatus {
+  build_id: number
+  project_id: number
+  repository: string
+  commit: string
+  context: string
+  /** The state that the forge does not have yet. */
+  wanted: CommitState
+  attempts: number
+  ownername: string
+  projectname: string
+  /** The token; undefined if it was deleted. */
+  secret: DueSecret | undefined
+}
+
+export interface DueSecret {
+  id: number
+  project_id: number
+  kind: 'forge'
+  url: string
+  forge: StatusForge
+  api_url: string | null
+  sealed: Buffer
+}
+
+/** Leases statuses that differ from the ones that were last reported. A status whose report is interrupted becomes due again. */
+export async function takeDueStatuses(db: Db, now: Date, limit: number): Promise<DueStatus[]> {
+  const lease = new Date(now.getTime() + LEASE_MS)
+  const taken = await db
+    .updateTable('commit_status')
+    .set((eb) => ({ due_at: lease, attempts: eb('attempts', '+', 1) }))
+    .where('build_id', 'in', (eb) =>
+      eb
+        .selectFrom('commit_status as due')
+        .innerJoin('build', 'build.id', 'due.build_id')
+        .select('due.build_id')
+        .where('due.due_at', '<=', now)
+        .where((or) =>
+          or.or([or('due.reported', 'is', null), or('build.finished_at', 'is not', null)]),
+        )
+        .orderBy('due.due_at')
+        .limit(limit)
+        .forUpdate('due')
+        .skipLocked(),
+    )
+    .returning(['build_id'])
+    .execute()
+  if (taken.length === 0) return []
+  const rows = await db
+    .selectFrom('commit_status')
+    .innerJoin('build', 'build.id', 'commit_status.build_id')
+    .innerJoin('project', 'project.id', 'commit_status.project_id')
+    .leftJoin('project_secret as token', (join) =>
+      join
+        .onRef('token.project_id', '=', 'commit_status.project_id')
+        .onRef('token.url', '=', 'commit_status.forge_url')
+        .on('token.kind', '=', 'forge'),
+    )
+    .select(['build_id', 'commit_status.project_id', 'repository', 'commit', 'context'])
+    .select(['attempts', 'build.state', 'project.ownername', 'project.name as projectname'])
+    .select(['token.id as token_id', 'token.url', 'token.forge', 'token.api_url', 'token.sealed'])
+    .where(
+      'build_id',
+      'in',
+      taken.map(({ build_id }) => build_id),
+    )
+    .orderBy('build_id')
+    .execute()
+  return rows.map(({ state, token_id, url, forge, api_url, sealed, ...row }) => {
+    const { project_id } = row
+    const secret =
+      token_id !== null && url !== null && forge !== null && sealed !== null
+        ? { id: token_id, project_id, kind: 'forge' as const, url, forge, api_url, sealed }
+        : undefined
+    return { ...row, wanted: commitState(state), secret }
+  })
+}
+
+/** Records that the forge has the status. The final one is reported once; an earlier one stays due until the build ends. */
+export async function statusReported(
+  db: Db,
+  { build_id, wanted }: Pick<DueStatus, 'build_id' | 'wanted'>,
+  now: Date,
+): Promise<void> {
+  const due_at = wanted === 'pending' ? now : null
+  await db
+    .updateTable('commit_status')
+    .set({ reported: wanted, attempts: 0, due_at, given_up: null })
+    .where('build_id', '=', build_id)
+    .execute()
+}
+
+/** Schedules the next attempt. */
+export async function retryStatus(db: Db, build_id: number, due_at: Date): Promise<void> {
+  await db.updateTable('commit_status').set({ due_at }).where('build_id', '=', build_id).execute()
+}
+
+export async function giveUpStatus(db: Db, build_id: number, given_up: string): Promise<void> {
+  await db
+    .updateTable('commit_status')
+    .set({ due_at: null, given_up })
+    .where('build_id', '=', build_id)
+    .execute()
+}
+
+export async function dropOldStatuses(db: Db, now: Date): Promise<void> {
+  await db
+    .deleteFrom('commit_status')
+    .where('due_at', 'is', null)
+    .where('created_at', '<', new Date(now.getTime() - KEPT_DAYS * DAY_MS))
+    .execute()
+}
+
+const STATES: Partial<Record<BuildState, CommitState>> = {
+  succeeded: 'success',
+  skipped: 'success',
+  forked: 'success',
+  failed: 'failure',
+  canceled: 'error',
+}
+
+/** The state of a commit for the state of a build; `pending` until the build has ended. */
+export function commitState(state: BuildState): CommitState {
+  return STATES[state] ?? 'pending'
+}
