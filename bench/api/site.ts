@@ -26,6 +26,7 @@ export function benchSite(database_url: string): ReturnType<typeof frontendApp> 
     keygen: {
       makeKey: () => Promise.reject(new Error('Nobody makes a key while reads are measured')),
       seal: () => Promise.reject(new Error('Nobody seals a secret while reads are measured')),
+      open: () => Promise.reject(new Error('Nobody opens a secret while reads are measured')),
     },
     uploads_dir: tmpdir(),
     uploads: directoryUploads(tmpdir()),

@@ -38,7 +38,7 @@ export type FrontendConfig = {
 export interface Frontend {
   db: Db
   config: FrontendConfig
-  keygen: Pick<KeygenClient, 'makeKey' | 'seal'>
+  keygen: Pick<KeygenClient, 'makeKey' | 'seal' | 'open'>
   /** A local folder in which uploaded files are received and checked. */
   uploads_dir: string
   /** Storage of accepted uploads, shared with the backend, which reads the SRPMs from it. */

@@ -104,24 +104,33 @@ const Username = Line.pipe(
     .regex(/^[^\p{Cc}:]*$/u, 'must contain neither control characters nor a colon'),
 )
 
-export const NewProjectSecret = z.discriminatedUnion('kind', [
-  z.object({
-    kind: z.literal('git'),
-    /** The beginning of the URLs of the repositories. */
+/** An empty form field counts as not sent. */
+const sentOnly = <Schema extends z.ZodType>(schema: Schema) =>
+  z.preprocess((value) => (value === '' ? undefined : value), schema.optional()).optional()
+
+/** Git credentials, or the token of a forge, with which commit statuses are set. */
+export const NewProjectSecret = z
+  .object({
+    kind: Line.pipe(z.enum(['git', 'forge'])),
+    /** The beginning of the URLs of repositories, or the URL of the forge, such as `https://github.com`. */
     url: HttpUrl,
-    username: Username.pipe(z.string().min(1, 'must not be empty')),
+    /** For git. */
+    username: sentOnly(Username),
+    /** For a forge: its software, and the base URL of its API, by default the usual one. */
+    forge: sentOnly(Line.pipe(z.enum(STATUS_FORGES))),
+    api_url: sentOnly(HttpUrl),
+    /** The password, or the token. */
     password: Secret,
-  }),
-  z.object({
-    kind: z.literal('forge'),
-    /** The URL of the forge, such as `https://github.com`. */
-    url: HttpUrl,
-    forge: Line.pipe(z.enum(STATUS_FORGES)),
-    /** Default: the usual API of this forge. */
-    api_url: z.preprocess((value) => (value === '' ? undefined : value), HttpUrl.optional()),
-    password: Secret,
-  }),
-])
+  })
+  .superRefine(({ kind, username, forge, api_url }, ctx) => {
+    const need = (path: string, message: string): void =>
+      ctx.addIssue({ code: 'custom', path: [path], message })
+    if (kind === 'git' && username === undefined) need('username', 'is required for git')
+    if (kind === 'forge' && forge === undefined) need('forge', 'is required for a forge')
+    if (kind === 'forge' && username !== undefined) need('username', 'is only for git')
+    if (kind === 'git' && (forge !== undefined || api_url !== undefined))
+      need('forge', 'forge and api_url are only for a forge')
+  })
 export type NewProjectSecret = z.output<typeof NewProjectSecret>
 
 export const ProjectSecretAnswer = z.strictObject({

@@ -76,14 +76,13 @@ async function loadPackages(db: Db, ids: number[]): Promise<Package[]> {
   return ids.flatMap((id) => byId.get(id) ?? [])
 }
 
-/** Lists the packages that a webhook rebuilds when their source repository changes. */
-export async function listRebuiltByWebhook(db: Db, project_id: number): Promise<Package[]> {
+/** Lists the packages whose source is a repository, for webhooks. */
+export async function listScmPackages(db: Db, project_id: number): Promise<Package[]> {
   return await db
     .selectFrom('package')
     .selectAll()
     .where('project_id', '=', project_id)
     .where('source_type', '=', 'scm')
-    .where('webhook_rebuild', '=', true)
     .orderBy('name')
     .execute()
 }

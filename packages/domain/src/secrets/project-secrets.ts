@@ -18,11 +18,8 @@ export interface SecretName {
   context: string
 }
 
-/** The new secret without its value, which the caller has sealed. */
-export type DescribedSecret =
-  | Omit<Extract<NewProjectSecret, { kind: 'git' }>, 'password'>
-  | Omit<Extract<NewProjectSecret, { kind: 'forge' }>, 'password'>
-  | { kind: 'webhook'; url: '' }
+/** A new secret without its value, which the caller has sealed. */
+export type DescribedSecret = { kind: SecretPurpose } & Omit<NewProjectSecret, 'kind' | 'password'>
 
 const MAX_SECRETS = 50
 
@@ -46,14 +43,8 @@ export async function setSecret(
   const { id: project_id } = project
   await db.transaction().execute(async (tx) => {
     await requireSpace(tx, project, secret)
-    const values = {
-      username: secret.kind === 'git' ? secret.username : null,
-      forge: secret.kind === 'forge' ? secret.forge : null,
-      api_url: secret.kind === 'forge' ? (secret.api_url ?? null) : null,
-      sealed,
-      changed_at: now,
-      last_error: null,
-    }
+    const { username = null, forge = null, api_url = null } = secret
+    const values = { username, forge, api_url, sealed, changed_at: now, last_error: null }
     await tx
       .insertInto('project_secret')
       .values({ project_id, kind: secret.kind, url: secret.url, ...values })
@@ -68,8 +59,7 @@ export async function setSecret(
         .where('forge_url', '=', secret.url)
         .where('given_up', 'is not', null)
         .execute()
-    const { sealed: _, changed_at: __, last_error: ___, ...shown } = values
-    const details = { kind: secret.kind, url: secret.url, ...shown }
+    const details = { kind: secret.kind, url: secret.url, username, forge, api_url }
     await audit(tx, actor, { action: 'project_secret.set', ...subjectOf(project), details }, now)
   })
 }

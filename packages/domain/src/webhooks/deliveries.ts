@@ -1,5 +1,7 @@
 import type { Decision, DeliveryOutcome, WebhookSource } from '@copr/contract/api/webhooks'
 import { type Selectable, sql } from 'kysely'
+import type { Actor } from '../audit/actor.ts'
+import { audit } from '../audit/audit.ts'
 import type { Db } from '../database/open.ts'
 import type { WebhookDeliveryTable } from '../database/schema.ts'
 
@@ -99,6 +101,23 @@ export async function findDelivery(
     .where('project_id', '=', project_id)
     .where('id', '=', id)
     .executeTakeFirst()
+}
+
+/** Records who replayed a delivery. */
+export async function auditReplay(
+  db: Db,
+  actor: Actor,
+  { project, id }: { project: { id: number; ownername: string; name: string }; id: number },
+  now: Date,
+): Promise<void> {
+  const subject = `${project.ownername}/${project.name}`
+  const details = { delivery: id }
+  await audit(
+    db,
+    actor,
+    { action: 'webhook.replay', project_id: project.id, subject, details },
+    now,
+  )
 }
 
 /** Deletes deliveries older than `KEPT_DAYS`, and of each project all but the newest `KEPT_FOR_PROJECT`. */

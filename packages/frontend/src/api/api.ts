@@ -16,6 +16,9 @@ import { projectRoutes } from '../projects/project-routes.ts'
 import { rpmrepoRoutes } from '../repo-files/rpmrepo-routes.ts'
 import { sourceRoutes } from '../builds/source-routes.ts'
 import { whyRoutes } from '../builds/why-routes.ts'
+import { deliveryRoutes } from '../webhooks/delivery-routes.ts'
+import { secretRoutes } from '../webhooks/secret-routes.ts'
+import { webhookSettingsRoutes } from '../webhooks/webhook-settings-routes.ts'
 import { webhookRoutes } from '../webhooks/webhook-secret-routes.ts'
 
 const PARTS = [
@@ -32,6 +35,9 @@ const PARTS = [
   monitorRoutes,
   webhookRoutes,
   outgoingWebhookRoutes,
+  webhookSettingsRoutes,
+  deliveryRoutes,
+  secretRoutes,
   rpmrepoRoutes,
   whyRoutes,
 ]

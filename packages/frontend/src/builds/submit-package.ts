@@ -2,6 +2,7 @@ import type { BuildOptions } from '@copr/contract/api/builds'
 import { isSettableSource } from '@copr/contract/api/sources'
 import { submitBuild } from '@copr/domain/builds/submit'
 import type { Package } from '@copr/domain/packages/package-queries'
+import type { CommitStatusWish } from '@copr/domain/webhooks/commit-statuses'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
 import type { Frontend } from '../frontend.ts'
@@ -16,12 +17,14 @@ export interface PackageBuild {
   by: Submitter
   /** Replaces fields of the stored source, such as the commit that a webhook was sent for. */
   source?: Record<string, unknown>
+  /** The commit whose status on its forge follows the build. */
+  commit_status?: CommitStatusWish | undefined
 }
 
 /** Makes a build of a package from its stored source; returns the build's id. */
 export async function submitPackage(
   frontend: Frontend,
-  { project, pack, options, by, source = {} }: PackageBuild,
+  { project, pack, options, by, source = {}, commit_status }: PackageBuild,
 ): Promise<number> {
   const prepared = await prepareSubmission(frontend, { user: by, project, options, pack })
   const { source_type: type, source_json, name } = pack
@@ -32,5 +35,6 @@ export async function submitPackage(
     )
   const json = { ...source_json, ...source }
   const resolved = await sourceOfBuild(frontend, { type, json })
-  return await submitBuild(frontend.db, { ...prepared, source: resolved }, frontend.now())
+  const submission = { ...prepared, source: resolved, commit_status }
+  return await submitBuild(frontend.db, submission, frontend.now())
 }

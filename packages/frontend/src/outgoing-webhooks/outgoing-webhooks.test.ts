@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { BUILD_EVENT_NAMES } from '@copr/contract/events'
 import { openFixture } from '../testing/fixture.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
+import { testKeygen } from '../testing/test-keygen.ts'
 
 const LIST = '/api_3/outgoing-webhook/list/dana/telescope'
 const ADD = '/api_3/outgoing-webhook/add/dana/telescope'
@@ -10,6 +11,7 @@ const ADD = '/api_3/outgoing-webhook/add/dana/telescope'
 test('the secret of a webhook is shown once and stored sealed', async () => {
   const sealed: string[] = []
   const keygen = {
+    ...testKeygen(),
     makeKey: () => Promise.reject(new Error('no keys here')),
     seal: async ({
       secret,

@@ -127,6 +127,13 @@ POST /coprs/:owner/:project/outgoing_webhooks/:webhook/new_secret
 POST /coprs/:owner/:project/outgoing_webhooks/:webhook/test
 POST /coprs/:owner/:project/outgoing_webhooks/:webhook/resend/:delivery
 POST /coprs/:owner/:project/outgoing_webhooks/:webhook/delete
+POST /coprs/:owner/:project/integrations/webhook_settings
+POST /coprs/:owner/:project/integrations/new_signing_secret
+POST /coprs/:owner/:project/integrations/credentials
+POST /coprs/:owner/:project/integrations/forge_tokens
+POST /coprs/:owner/:project/integrations/secrets/:secret_id/delete
+GET /coprs/:owner/:project/integrations/deliveries/:delivery_id
+POST /coprs/:owner/:project/integrations/deliveries/:delivery_id/replay
 GET /coprs/:owner/:project/package/add
 GET /coprs/:owner/:project/package/add/:type
 POST /coprs/:owner/:project/package/new/:type

@@ -75,6 +75,18 @@ export const paths = {
   ) => `${projectPath(project)}/outgoing_webhooks/${id}/${action}/`,
   resendDelivery: (project: ProjectName, id: number, delivery: number) =>
     `${projectPath(project)}/outgoing_webhooks/${id}/resend/${delivery}/`,
+  newSigningSecret: (project: ProjectName) =>
+    `${projectPath(project)}/integrations/new_signing_secret/`,
+  webhookSettings: (project: ProjectName) =>
+    `${projectPath(project)}/integrations/webhook_settings/`,
+  setCredentials: (project: ProjectName) => `${projectPath(project)}/integrations/credentials/`,
+  setForgeToken: (project: ProjectName) => `${projectPath(project)}/integrations/forge_tokens/`,
+  deleteSecret: (project: ProjectName, id: number) =>
+    `${projectPath(project)}/integrations/secrets/${id}/delete/`,
+  delivery: (project: ProjectName, id: number) =>
+    `${projectPath(project)}/integrations/deliveries/${id}/`,
+  replayDelivery: (project: ProjectName, id: number) =>
+    `${projectPath(project)}/integrations/deliveries/${id}/replay/`,
   builds: (project: ProjectName) => `${projectPath(project)}/builds/`,
   buildFromUrl: (project: ProjectName) => `${projectPath(project)}/add_build/`,
   buildFromUpload: (project: ProjectName) => `${projectPath(project)}/add_build_upload/`,

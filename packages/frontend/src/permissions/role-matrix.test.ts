@@ -51,6 +51,7 @@ const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = 
 const WORTH: Record<string, readonly TokenScope[]> = {
   '/project/permissions/set/{ownername}/{projectname}': ['build', 'edit'],
   '/webhook/generate/{ownername}/{projectname}': ['build'],
+  '/webhook/signing-secret/{ownername}/{projectname}': ['build'],
 }
 
 /** Whether the token may use the route; a route that would grant more rights than the token has must refuse the token. */

@@ -3,6 +3,7 @@ import { ProjectAnswer } from '@copr/contract/api/projects'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
+import { testKeygen } from '../testing/test-keygen.ts'
 
 const TELESCOPE = '/api_3/project?ownername=dana&projectname=telescope'
 
@@ -321,8 +322,8 @@ test('a project can be created while keygen is unreachable, and gets its key lat
   } as const
   await using t = await openTestFrontend({
     keygen: {
+      ...testKeygen(),
       makeKey: async () => (isAway ? Promise.reject(new Error('away')) : key),
-      seal: async () => Buffer.from(''),
     },
   })
   await addTelescope(t)

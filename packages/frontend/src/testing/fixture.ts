@@ -98,6 +98,7 @@ async function fillFixture(empty: TestDb) {
   const builds = await makeBuilds(t, project.id)
   const group_builds = await makeBuilds(t, of_group.id)
   for (const each of [project, of_group]) await addDeliveredWebhook(db, each)
+  for (const { id } of [project, of_group]) await makeIntegrations(t, id)
   const headers = new Map<string, string>()
   const sessions = new Map<Role, string>()
   const classic = async (role: Role, user: User): Promise<void> => {
@@ -156,6 +157,30 @@ async function makeGroup({ db, dana }: TestFrontend): Promise<void> {
     .updateTable('user_account')
     .set({ provider_groups: ['astronomers'] })
     .where('id', '=', dana.id)
+    .execute()
+}
+
+/** Gives a project git credentials and a webhook delivery, each with the ID 1 or, for the group's project, 2. */
+async function makeIntegrations({ db }: TestFrontend, project_id: number): Promise<void> {
+  const at = { project_id, kind: 'git', url: 'https://git.example.org/' } as const
+  const sealed = Buffer.from('sealed')
+  await db
+    .insertInto('project_secret')
+    .values({ ...at, username: 'dana', sealed, changed_at: NOW })
+    .execute()
+  const body = Buffer.from('{"object_kind": "note"}')
+  await db
+    .insertInto('webhook_delivery')
+    .values({
+      project_id,
+      forge: 'gitlab',
+      event: 'Note Hook',
+      received_at: NOW,
+      body,
+      body_bytes: body.length,
+      outcome: 'ignored',
+      reason: 'the event note starts no builds',
+    })
     .execute()
 }
 

@@ -30,6 +30,8 @@ const TYPED: Record<string, string> = {
   url: 'https://hooks.example.org/copr',
   verify: 'telescope',
   scopes: 'read',
+  forge_url: 'https://git.example.org/',
+  token: 'a long new token',
 }
 
 /** Finds the forms that a role sees on all pages; of several forms with the same action, the first. */

@@ -50,6 +50,8 @@ export function pathOfPage(
     name_release: 'fedora-43',
     file: path.startsWith('/static/') ? 'site.css' : 'telescope-fedora-43.repo',
     chroot: 'fedora-43-x86_64',
+    delivery_id: isGroup ? '2' : '1',
+    secret_id: isGroup ? '2' : '1',
     type: 'scm',
     state: 'pending',
     count: '10',

@@ -125,6 +125,19 @@ export const SAMPLES: Record<string, (fixture: Fixture) => SampleRequest | Promi
     'POST /outgoing-webhook/test/{ownername}/{projectname}/{webhook_id}': () => ({}),
     'GET /outgoing-webhook/deliveries/{ownername}/{projectname}/{webhook_id}': () => ({}),
     'POST /outgoing-webhook/resend/{ownername}/{projectname}/{delivery_id}': () => ({}),
+    'GET /webhook/settings/{ownername}/{projectname}': () => ({}),
+    'PUT /webhook/settings/{ownername}/{projectname}': () => ({ json: { pull_requests: 'own' } }),
+    'POST /webhook/signing-secret/{ownername}/{projectname}': () => ({
+      json: { secret: `whsec_${'A'.repeat(43)}=` },
+    }),
+    'GET /webhook/deliveries/{ownername}/{projectname}': () => ({}),
+    'GET /webhook/delivery/{ownername}/{projectname}/{delivery_id}': () => ({}),
+    'POST /webhook/replay/{ownername}/{projectname}/{delivery_id}': () => ({}),
+    'GET /project/secrets/{ownername}/{projectname}': () => ({}),
+    'PUT /project/secrets/{ownername}/{projectname}': () => ({
+      json: { kind: 'git', url: 'https://git.example.org/', username: 'dana', password: 'canary' },
+    }),
+    'DELETE /project/secrets/{ownername}/{projectname}/{secret_id}': () => ({}),
     'GET /rpmrepo/{ownername}/{dirname}/{name_release}': () => ({}),
   }
 
@@ -147,5 +160,6 @@ export function usualPath({ finished_build }: Fixture): Record<string, string> {
     // The only webhook of dana/telescope, and its only delivery.
     webhook_id: '1',
     delivery_id: '1',
+    secret_id: '1',
   }
 }

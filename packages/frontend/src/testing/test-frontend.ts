@@ -12,6 +12,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Frontend, frontendApp } from '../app.ts'
+import { testKeygen } from './test-keygen.ts'
 
 export const NOW = new Date('2026-11-22T12:00:00Z')
 export const SITE = 'http://copr.example.org:5000'
@@ -92,11 +93,7 @@ export async function openFrontendOn(
         max_attempts: 3,
       },
     },
-    keygen: {
-      makeKey: () => Promise.reject(new Error('no keygen in this test')),
-      seal: async ({ purpose, context, secret }) =>
-        Buffer.from(`sealed ${purpose} ${context} ${secret.length}`),
-    },
+    keygen: testKeygen(),
     uploads_dir,
     uploads: directoryUploads(uploads_dir),
     now: () => NOW,

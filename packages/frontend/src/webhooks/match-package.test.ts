@@ -1,50 +1,102 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isMatch, namesInTag } from './match-package.ts'
+import type { ForgeEvent } from './forges/forge-event.ts'
+import { isSourceOf, matchPackage, namesInTag } from './match-package.ts'
 
-const PUSH = {
-  clone_url: 'https://git.example.org/lens.git',
-  is_tag: false,
+const PUSH: ForgeEvent = {
+  kind: 'push',
+  urls: ['https://git.example.org/lens.git'],
   ref: 'refs/heads/main',
-  commit: 'abc',
+  committish: 'abc',
+  sha: 'abc',
   changed_files: ['pack/lens.spec', 'README'],
   sender: 'https://git.example.org/dana',
 }
-const TAG = { ...PUSH, is_tag: true, ref: 'lens-cap-1.4-2', commit: 'lens-cap-1.4-2' }
+const tag = (ref: string): ForgeEvent => ({ ...PUSH, kind: 'tag', ref, committish: ref })
+const pullRequest = (source: string, ref = 'main'): ForgeEvent => ({
+  ...PUSH,
+  kind: 'pull_request',
+  ref,
+  changed_files: undefined,
+  pull_request: { number: 7, source_urls: [source] },
+})
 
 const pack = (name: string, source: object, more: object = {}) => ({
   name,
-  source_type: 'scm' as const,
   source_json: { clone_url: 'https://git.example.org/lens', ...source },
   webhook_rebuild: true,
   ...more,
 })
+const OWN = 'ssh://git@git.example.org/lens'
+const FORK = 'https://git.example.org/eve/lens'
 
-for (const [what, want, given, event] of [
-  ['the same repository, with and without .git', true, pack('lens', {}), PUSH],
-  ['another repository', false, pack('lens', { clone_url: 'https://git.example.org/len' }), PUSH],
-  ['a package that is not rebuilt', false, pack('lens', {}, { webhook_rebuild: false }), PUSH],
-  ['another source', false, pack('lens', {}, { source_type: 'pypi' }), PUSH],
-  ['its branch', true, pack('lens', { committish: 'main' }), PUSH],
-  ['another branch', false, pack('lens', { committish: 'next' }), PUSH],
-  ['its folder', true, pack('lens', { subdirectory: './pack/' }), PUSH],
-  ['another folder', false, pack('lens', { subdirectory: 'pac' }), PUSH],
-  ['a push without changed files', false, pack('lens', {}), { ...PUSH, changed_files: [] }],
-  ['a tag with its name', true, pack('lens-cap', {}), TAG],
-  ['a tag with another name', false, pack('lens', {}), TAG],
+for (const [want, given, event, allowed = 'all', named] of [
+  ['refs/heads/main at abc', pack('lens', {}), PUSH],
+  ['refs/heads/main at abc', pack('lens', { committish: 'main' }), PUSH],
+  ['refs/heads/main at abc', pack('lens', { committish: 'refs/heads/main' }), PUSH],
+  ['refs/heads/main at abc', pack('lens', { subdirectory: './pack/' }), PUSH],
+  [
+    'refs/heads/main at abc; the forge does not list all changed files',
+    pack('lens', { subdirectory: 'other' }),
+    { ...PUSH, changed_files: undefined },
+  ],
+  ['tag lens-cap-1.4-2', pack('lens-cap', {}), tag('lens-cap-1.4-2')],
+  ['tag v2, as the webhook URL names the package', pack('lens', {}), tag('v2'), 'all', 'lens'],
+  ['pull request 7 at abc', pack('lens', {}), pullRequest(FORK)],
+  ['pull request 7 at abc', pack('lens', { committish: 'main' }), pullRequest(OWN), 'own'],
+  ['!auto-rebuild of the package is off', pack('lens', {}, { webhook_rebuild: false }), PUSH],
+  [
+    '!ref refs/heads/main does not end with the committish next',
+    pack('lens', { committish: 'next' }),
+    PUSH,
+  ],
+  [
+    '!the push to refs/heads/main changes no file in the subdirectory pac',
+    pack('lens', { subdirectory: 'pac' }),
+    PUSH,
+  ],
+  [
+    '!the push to refs/heads/main changes no files',
+    pack('lens', {}),
+    { ...PUSH, changed_files: [] },
+  ],
+  [
+    "!tag v2 does not match lens-VERSION or lens-VERSION-RELEASE, and the webhook URL does not end with the package's name",
+    pack('lens', {}),
+    tag('v2'),
+    'all',
+    'lens-cap',
+  ],
+  ['!the project does not build pull requests', pack('lens', {}), pullRequest(OWN), 'none'],
+  [
+    '!pull request 7 is from another repository, and the project does not build those',
+    pack('lens', {}),
+    pullRequest(FORK),
+    'own',
+  ],
+  [
+    '!pull request 7 is for the branch next, which does not end with the committish main',
+    pack('lens', { committish: 'main' }),
+    pullRequest(FORK, 'next'),
+  ],
 ] as const)
-  test(`isMatch() returns ${want} for ${what}`, () =>
-    assert.equal(isMatch(given, event, undefined), want))
+  test(`matchPackage() decides: ${want}`, () => {
+    const { isBuilt, reason } = matchPackage(given, event, { named, pull_requests: allowed })
+    assert.equal(`${isBuilt ? '' : '!'}${reason}`, want)
+  })
 
-test('isMatch() accepts any tag for the package in the URL', () => {
-  assert.equal(isMatch(pack('lens', {}), { ...TAG, ref: 'v2' }, 'lens'), true)
+test('isSourceOf() compares every URL of the event with the package', () => {
+  const urls = ['https://git.example.org:3000/lens', 'git@git.example.org:lens.git']
+  assert.equal(isSourceOf({ urls }, pack('lens', {})), true)
+  assert.equal(isSourceOf({ urls }, pack('lens', { clone_url: FORK })), false)
+  assert.equal(isSourceOf({ urls }, pack('lens', { clone_url: undefined })), false)
 })
 
-for (const [tag, names] of [
+for (const [name, names] of [
   ['lens-1.4', ['lens', 'lens']],
   ['lens-cap-1.4-2', ['lens-cap-1.4', 'lens_cap_1.4', 'lens-cap', 'lens_cap']],
   ['v2', []],
   ['lens-beta', []],
 ] as const)
-  test(`namesInTag(${tag}) returns [${names.join(', ')}]`, () =>
-    assert.deepEqual(namesInTag(tag), names))
+  test(`namesInTag(${name}) returns [${names.join(', ')}]`, () =>
+    assert.deepEqual(namesInTag(name), names))

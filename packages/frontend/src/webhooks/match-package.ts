@@ -1,23 +1,81 @@
+import { isSameRepository } from '@copr/contract/repository-url'
 import { withoutSlashes } from '@copr/contract/without-slashes'
+import type { PullRequests } from '@copr/contract/api/webhooks'
 import type { Package } from '@copr/domain/packages/package-queries'
-import type { ForgeEvent } from './forge-events.ts'
+import type { ForgeEvent } from './forges/forge-event.ts'
 
-type Matched = Pick<Package, 'name' | 'source_type' | 'source_json' | 'webhook_rebuild'>
+type Matched = Pick<Package, 'name' | 'source_json' | 'webhook_rebuild'>
 
-/** Whether a push must build the package. `named` is the package in the webhook's URL, whose tags need not contain its name. */
-export function isMatch(pack: Matched, event: ForgeEvent, named: string | undefined): boolean {
-  if (pack.source_type !== 'scm' || !pack.webhook_rebuild) return false
-  if (plain(textOf(pack.source_json['clone_url'])) !== plain(event.clone_url)) return false
-  return event.is_tag
-    ? named === pack.name || namesInTag(event.ref).includes(pack.name)
-    : isChanged(pack, event)
+/** Whether an event builds a package, and why or why not, in one sentence. */
+export interface Match {
+  isBuilt: boolean
+  reason: string
 }
 
-function isChanged({ source_json }: Matched, { ref, changed_files }: ForgeEvent): boolean {
-  const committish = textOf(source_json['committish'])
-  if (committish !== '' && !ref.endsWith(committish)) return false
-  const folder = withoutSlashes(textOf(source_json['subdirectory']).replace(/^[./]+/, ''))
-  return changed_files.some((file) => folder === '' || file.startsWith(`${folder}/`))
+interface Circumstances {
+  /** The package in the webhook's URL, whose tags need not contain its name. */
+  named: string | undefined
+  pull_requests: PullRequests
+}
+
+/** Whether a package's source is the repository of an event. */
+export function isSourceOf(event: Pick<ForgeEvent, 'urls'>, { source_json }: Matched): boolean {
+  const clone_url = textOf(source_json['clone_url'])
+  return event.urls.some((url) => isSameRepository(url, clone_url))
+}
+
+/** Decides about a package whose source is the repository of the event. */
+export function matchPackage(pack: Matched, event: ForgeEvent, around: Circumstances): Match {
+  if (!pack.webhook_rebuild) return no('auto-rebuild of the package is off')
+  switch (event.kind) {
+    case 'tag':
+      return matchTag(pack, event, around.named)
+    case 'push':
+      return matchPush(pack, event)
+    case 'pull_request':
+      return matchPullRequest(pack, event, around.pull_requests)
+  }
+}
+
+function matchTag({ name }: Matched, { ref }: ForgeEvent, named: string | undefined): Match {
+  if (named === name) return yes(`tag ${ref}, as the webhook URL names the package`)
+  if (namesInTag(ref).includes(name)) return yes(`tag ${ref}`)
+  return no(
+    `tag ${ref} does not match ${name}-VERSION or ${name}-VERSION-RELEASE, and the webhook URL does not end with the package's name`,
+  )
+}
+
+function matchPush(pack: Matched, event: ForgeEvent): Match {
+  const { ref, committish } = event
+  const wanted = textOf(pack.source_json['committish'])
+  if (wanted !== '' && !ref.endsWith(wanted))
+    return no(`ref ${ref} does not end with the committish ${wanted}`)
+  const where = `${ref} at ${committish.slice(0, 12)}`
+  if (event.changed_files === undefined)
+    return yes(`${where}; the forge does not list all changed files`)
+  if (event.changed_files.length === 0) return no(`the push to ${ref} changes no files`)
+  const folder = folderOf(pack)
+  if (folder === '') return yes(where)
+  if (event.changed_files.some((file) => file.startsWith(`${folder}/`))) return yes(where)
+  return no(`the push to ${ref} changes no file in the subdirectory ${folder}`)
+}
+
+function matchPullRequest(pack: Matched, event: ForgeEvent, allowed: PullRequests): Match {
+  const { ref, pull_request } = event
+  const title = `pull request ${pull_request?.number ?? ''}`
+  if (allowed === 'none') return no(`the project does not build pull requests`)
+  if (allowed === 'own' && isFromElsewhere(pack, event))
+    return no(`${title} is from another repository, and the project does not build those`)
+  const wanted = textOf(pack.source_json['committish'])
+  if (wanted !== '' && !`refs/heads/${ref}`.endsWith(wanted))
+    return no(`${title} is for the branch ${ref}, which does not end with the committish ${wanted}`)
+  return yes(`${title} at ${event.committish.slice(0, 12)}`)
+}
+
+/** Whether the commits of a pull request are in another repository than the package's source. */
+export function isFromElsewhere({ source_json }: Matched, { pull_request }: ForgeEvent): boolean {
+  const clone_url = textOf(source_json['clone_url'])
+  return !(pull_request?.source_urls ?? []).some((url) => isSameRepository(url, clone_url))
 }
 
 /** Possible package names in a tag of the form `name-version` or `name-version-release`. */
@@ -33,8 +91,16 @@ export function namesInTag(tag: string): string[] {
   return names
 }
 
-function plain(url: string): string {
-  return withoutSlashes(url).replace(/\.git$/, '')
+function folderOf({ source_json }: Matched): string {
+  return withoutSlashes(textOf(source_json['subdirectory']).replace(/^[./]+/, ''))
+}
+
+function yes(reason: string): Match {
+  return { isBuilt: true, reason }
+}
+
+function no(reason: string): Match {
+  return { isBuilt: false, reason }
 }
 
 function textOf(value: unknown): string {
