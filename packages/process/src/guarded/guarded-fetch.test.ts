@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { addressRules, ANY_ADDRESS } from './address-rules.ts'
-import { guardedFetch } from './guarded-fetch.ts'
+import { guardedFetch, guardedPost } from './guarded-fetch.ts'
 import { type Resolve, UrlError } from './guarded-lookup.ts'
 
 const { signal } = new AbortController()
@@ -127,3 +127,20 @@ for (const [url, want] of [
   test(`guardedFetch() explains why it refuses ${url}`, async () => {
     await assert.rejects(guardedFetch(url, { rules, signal }), want)
   })
+
+test('guardedPost() sends the headers and the body, and returns a redirect instead of following it', async (t) => {
+  const received: string[] = []
+  const port = await listen(t, '127.0.0.1', (request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      received.push(`${request.method} ${request.url} ${request.headers.authorization} ${body}`)
+      response.writeHead(307, { location: 'http://127.0.0.2/' }).end()
+    })
+  })
+  const sent = { headers: { authorization: 'token x' }, body: '{"a":1}', rules, signal }
+  const response = await guardedPost(`http://127.0.0.1:${port}/hook`, sent)
+  assert.equal(response.status, 307)
+  assert.deepEqual(received, ['POST /hook token x {"a":1}'])
+  await assert.rejects(guardedPost('http://127.0.0.2/', sent), PRIVATE)
+})
