@@ -6,6 +6,9 @@ import { dropOldDeliveries } from '@copr/domain/outbox/queues'
 import { noteGatewayBeat } from '@copr/domain/pools/gateway-heartbeat'
 import { requeueExpired } from '@copr/domain/builds/task-outcomes'
 import { dropOldTickets } from '@copr/domain/signing/tickets'
+import { dropOldStatuses } from '@copr/domain/webhooks/commit-statuses'
+import { dropOldDeliveries as dropOldReceived } from '@copr/domain/webhooks/deliveries'
+import { dropOldSeen } from '@copr/domain/webhooks/seen'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '@copr/process/every'
 import { measureResults } from './maintenance/measure-results.ts'
@@ -13,6 +16,7 @@ import { sealEndedLogs } from './maintenance/seal-ended-logs.ts'
 import { dropStaleSrpms, dropStaleStaging } from './maintenance/stale-uploads.ts'
 import { removeDue } from './maintenance/removals.ts'
 import { followChangedKeys } from './publish/project-key.ts'
+import { reportStatuses } from './commit-statuses/report-statuses.ts'
 import { publishDue } from './publish/publish-loop.ts'
 import { publishDueRepositories } from './publish/publish-repository.ts'
 import { actionsDue } from './actions.ts'
@@ -31,6 +35,8 @@ const EMPTY_TRASH_SECONDS = 3_600
 const CHECK_STORE_SECONDS = 5
 /** Interval of measuring results, which has its own loop, because the results of all earlier builds are measured after an upgrade. */
 const MEASURE_SECONDS = 20
+/** Interval of looking for commit statuses to report. */
+const REPORT_SECONDS = 3
 /**
  * Number of heartbeat intervals after a start before tasks with expired leases are requeued, so that live agents can renew their leases
  * first.
@@ -53,6 +59,9 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     await dropStaleStaging(backend)
     await dropStaleSrpms(backend, new Date(started.getTime() - UNUSED_SRPM_AGE_MS))
     await sealEndedLogs(backend, since, looks)
+    await dropOldReceived(db, started)
+    await dropOldSeen(db, started)
+    await dropOldStatuses(db, started)
     await dropOldTickets(db, new Date(started.getTime() - DAY_MS))
     await dropOldDeliveries(db, new Date(started.getTime() - DELIVERY_LOG_DAYS * DAY_MS))
     await pruneBuilds(db, started)
@@ -100,6 +109,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     requeue(),
     every(5, () => noteGatewayBeat(db, now()), { stop, log }),
     every(20, tidy, { stop, log }),
+    every(REPORT_SECONDS, () => reportStatuses(backend, stop), { stop, log }),
     every(MEASURE_SECONDS, () => measureResults(backend, stop), { stop, log }),
     every(FOLLOW_KEYS_SECONDS, followKeys, { stop, log }),
     every(EMPTY_TRASH_SECONDS, () => backend.store.emptyTrash(), { stop, log }),

@@ -11,9 +11,16 @@ export interface Backend {
   notices: Notices
   config: Pick<
     Configuration,
-    'public_url' | 'internal_url' | 'results_url' | 'data_dir' | 'limits' | 'sources'
+    | 'public_url'
+    | 'internal_url'
+    | 'results_url'
+    | 'data_dir'
+    | 'limits'
+    | 'listen'
+    | 'allow_private_urls'
+    | 'sources'
   >
-  keygen: Pick<KeygenClient, 'makeKey' | 'sign' | 'changedKeys'>
+  keygen: Pick<KeygenClient, 'makeKey' | 'sign' | 'changedKeys' | 'open'>
   store: ResultsStore
   log: Logger
   now: () => Date

@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { FinishRequest } from '@copr/contract/builder-protocol'
 import { cancelBuild } from '@copr/domain/builds/cancel'
+import { secretName, setSecret } from '@copr/domain/secrets/project-secrets'
 import { requeueExpired } from '@copr/domain/builds/task-outcomes'
 import { LEASE_HEADER } from '@copr/contract/builder-protocol'
 import type { KyselyPlugin } from 'kysely'
@@ -484,4 +485,47 @@ test('the settings of a chroot reach the builder', async () => {
   const again = await agent.claim()
   assert.ok(again?.task.kind === 'rpm')
   assert.deepEqual([again.task.bootstrap, again.task.bootstrap_image], ['image', null])
+})
+
+test('git credentials reach the source step of builds from git, but not pull requests from other repositories', async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  const { db, project } = system
+  const url = 'https://git.example.org/'
+  const name = secretName({ project_id: project.id, kind: 'git', url })
+  const sealed = await system.keygenAdmin.seal({ ...name, secret: 'canary' })
+  const secret = { kind: 'git' as const, url, username: 'dana' }
+  await setSecret(db, COMMAND, { project, secret, sealed, now: new Date() })
+  const own = { clone_url: `${url}dana/lens` }
+  const { id: package_id } = await db
+    .insertInto('package')
+    .values({
+      project_id: project.id,
+      name: 'lens',
+      source_type: 'scm',
+      source_json: JSON.stringify(own),
+      created_at: new Date(),
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  const agent = await system.agent()
+  const credentialsOf = async (...submitted: Parameters<TestBackend['submit']>) => {
+    await system.submit(...submitted)
+    const claimed = await agent.claim()
+    assert.ok(claimed?.task.kind === 'source')
+    await accepted(await agent.finish({ outcome: 'failed', reason: 'tested', files: [] }))
+    return claimed.task.credentials
+  }
+  const wanted = [{ url, username: 'dana', password: 'canary' }]
+  const scm = (json: Record<string, unknown>) => ({ type: 'scm' as const, json })
+  const pr = { dirname: `${project.name}:pr:7`, package_id }
+  assert.deepEqual(await credentialsOf(scm(own)), wanted)
+  assert.deepEqual(
+    await credentialsOf(scm({ clone_url: `git@git.example.org:dana/lens` }), pr),
+    wanted,
+  )
+  assert.equal(await credentialsOf(scm({ clone_url: `${url}eve/lens` }), pr), undefined)
+  assert.equal(
+    await credentialsOf({ type: 'custom', json: { script: 'true', chroot: CHROOT } }),
+    undefined,
+  )
 })

@@ -10,8 +10,9 @@ import {
   type TaskContext,
 } from '@copr/domain/queue/task-context'
 import type { Backend } from '../context.ts'
+import { sourceCredentials } from './source-credentials.ts'
 
-type Messenger = Pick<Backend, 'db' | 'config'>
+type Messenger = Pick<Backend, 'db' | 'config' | 'keygen'>
 
 /** Builds the description of a task that its agent receives. */
 export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Task> {
@@ -36,6 +37,7 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
         source: sourceOf(facts, backend.config.sources),
         root: await rootOf(backend, facts, task.arch),
         package_name: facts.package_name,
+        credentials: await sourceCredentials(backend, facts),
         limits: {
           max_srpm_bytes: (await ofSrpm()).upload_bytes,
           max_log_bytes,
@@ -81,7 +83,11 @@ function sourceOf(
 }
 
 /** Returns the root in which the SRPM is made; undefined if the source is an SRPM already. */
-async function rootOf({ db, config }: Messenger, facts: TaskContext, arch: string | null) {
+async function rootOf(
+  { db, config }: Pick<Messenger, 'db' | 'config'>,
+  facts: TaskContext,
+  arch: string | null,
+) {
   const { source_type, source_json } = facts.build
   const chroot = await sourceChroot(db, facts.build, arch)
   if (!chroot) return undefined
@@ -105,7 +111,7 @@ function resultsUrlOf(config: Messenger['config']): string {
   return own ?? `${internalUrlOf(config)}/results`
 }
 
-async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
+async function rpmTask({ db, config }: Pick<Messenger, 'db' | 'config'>, facts: TaskContext) {
   const { build, project, dirname, build_chroot: chroot } = facts
   if (!chroot) throw new Error(`The task of build ${build.id} has no build chroot`)
   const base_url = internalUrlOf(config)

@@ -284,7 +284,7 @@ test('builds wait while keygen is down, and are published when it is back', { sk
   const agent = await system.agent()
   const id = await system.built(agent, hello)
   const away = () => Promise.reject(new Error('keygen is unreachable'))
-  const keygen = { makeKey: away, sign: away, changedKeys: away }
+  const keygen = { makeKey: away, sign: away, changedKeys: away, open: away }
   await publishDue({ ...system.backend, keygen }, never)
   await publishDueRepositories({ ...system.backend, keygen }, never)
   assert.equal((await system.build(id)).chroot?.state, 'running')

@@ -34,6 +34,7 @@ const COMMIT = 'c'.repeat(40)
 const NO_KEYGEN: Backend['keygen'] = {
   makeKey: () => Promise.reject(new Error('no keygen in this test')),
   changedKeys: () => Promise.resolve([]),
+  open: () => Promise.reject(new Error('no keygen in this test')),
   sign: () => Promise.reject(new Error('no keygen in this test')),
 }
 
@@ -203,7 +204,7 @@ export class TestBackend implements AsyncDisposable {
   /** Submits a build of a source to all chroots of the project; returns its ID. */
   async submit(
     source: Submission['source'],
-    fields: Partial<Pick<Submission, 'submitter_id' | 'submitted_by'>> = {},
+    fields: Partial<Omit<Submission, 'project' | 'source'>> = {},
   ): Promise<number> {
     const submission: Submission = {
       project: this.project,

@@ -87,6 +87,19 @@ export async function listScmPackages(db: Db, project_id: number): Promise<Packa
     .execute()
 }
 
+/** Returns the source settings of a package. */
+export async function packageSource(
+  db: Db,
+  id: number,
+): Promise<Record<string, unknown> | undefined> {
+  const row = await db
+    .selectFrom('package')
+    .select('source_json')
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row?.source_json
+}
+
 export async function countPackages(db: Db, project_id: number): Promise<number> {
   const { count } = await db
     .selectFrom('package')

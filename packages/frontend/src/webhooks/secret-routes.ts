@@ -48,7 +48,7 @@ export function secretRoutes(api: Api): void {
     ),
   })
 
-  answer(api, '/project/secrets/:ownername/:projectname/:secret_id{[0-9]{1,15}}', {
+  answer(api, '/project/secrets/:ownername/:projectname/:secret_id{[0-9]+}', {
     DELETE: inProject(
       {
         summary: 'Delete git credentials or the token of a forge',
@@ -58,7 +58,8 @@ export function secretRoutes(api: Api): void {
       },
       async (c, { user, project }) => {
         const id = Number(pathPart(c, 'secret_id'))
-        if (!(await deleteSecret(db, user, { project, id, now: now() })))
+        const secret = { project, id, now: now() }
+        if (!Number.isSafeInteger(id) || !(await deleteSecret(db, user, secret)))
           throw new CoprError(
             'not_found',
             `Secret ${id} does not exist in ${project.ownername}/${project.name}`,

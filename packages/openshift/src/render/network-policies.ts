@@ -24,9 +24,10 @@ export const CONNECTIONS: Record<Component | 'prepare', readonly (Component | 'p
   resalloc: ['postgresql'],
   prepare: ['postgresql'],
 }
-/** Egress ports to outside the namespace: a login provider, the API server, clouds. */
+/** Egress ports to outside the namespace: a login provider, forges, the API server, clouds. */
 const OUTSIDE: Partial<Record<Component, number[]>> = {
   frontend: [443],
+  backend: [443],
   keygen: [443, 6443],
   resalloc: [443, 6443],
 }
