@@ -13,17 +13,14 @@ import { createUser } from '@copr/domain/users/user-queries'
 import { keygenClient } from '@copr/keygen-client/keygen-client'
 import { parse } from 'yaml'
 import { keygenConfig } from '@copr/server/keygen-config'
-import { openTestCli, startTestKeygen } from '../testing.ts'
+import { openTestCli, startTestKeygen, type TestCli } from '../testing.ts'
 
 const CHROOT = 'fedora-43-x86_64'
 
-test('project rotate-key creates a key, keeps the previous one for users, and is audited', async () => {
-  await using t = await openTestCli()
-  await using _ = await startTestKeygen(t)
-  const { keygen } = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
-  const client = keygenClient(keygen)
+/** Makes dana/telescope. */
+async function makeTelescope({ db }: TestCli): Promise<{ id: number }> {
   const now = new Date()
-  const user = await createUser(t.db, { username: 'dana', now })
+  const user = await createUser(db, { username: 'dana', now })
   const base = { id: 'base', name: 'base', baseurl: 'https://mirror.example.org/' }
   const chroot = {
     name: CHROOT,
@@ -33,9 +30,17 @@ test('project rotate-key creates a key, keeps the previous one for users, and is
     macros: {},
     tags: [],
   }
-  await importChroot(t.db, ChrootConfig.parse(chroot), now)
+  await importChroot(db, ChrootConfig.parse(chroot), now)
   const made = { ownername: 'dana', name: 'telescope', user_id: user.id, chroots: [CHROOT], now }
-  const project = await createProject(t.db, COMMAND, made)
+  return await createProject(db, COMMAND, made)
+}
+
+test('project rotate-key creates a key, keeps the previous one for users, and is audited', async () => {
+  await using t = await openTestCli()
+  await using _ = await startTestKeygen(t)
+  const { keygen } = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
+  const client = keygenClient(keygen)
+  const project = await makeTelescope(t)
   const whose = { owner: 'dana', project: 'telescope' }
   assert.match((await t.run(['project', 'rotate-key', 'dana/telescope'])).err, /it has none/)
 
@@ -75,4 +80,36 @@ test('keygen refuses a configuration without authentication of callers, or with 
   const url = 'https://keygen.copr.svc'
   const secured = keygenConfig({ ...parsed, keygen: { ...parsed.keygen, tls, url } })
   assert.deepEqual([secured.host, secured.port], ['keygen.copr.svc', 443])
+})
+
+test('project set-git and set-token store sealed secrets, which no command shows', async () => {
+  await using t = await openTestCli()
+  await using _ = await startTestKeygen(t)
+  await makeTelescope(t)
+  const git = ['project', 'set-git', 'dana/telescope', '--url', 'https://git.example.org/']
+  assert.equal((await t.run([...git, '--username', 'dana'], 'canary\n')).code, 0)
+  const token = ['project', 'set-token', 'dana/telescope', '--url', 'https://github.com']
+  assert.equal((await t.run([...token, '--forge', 'github'], 'canary')).code, 0)
+  assert.match((await t.run([...token, '--forge', 'cvs'], 'canary')).err, /forge: /)
+  const list = async () =>
+    await t.json<{ id: number; kind: string; url: string }[]>([
+      'project',
+      'secrets',
+      'dana/telescope',
+    ])
+  const [forge, credentials] = await list()
+  assert.deepEqual(
+    [forge?.url, credentials?.url],
+    ['https://github.com', 'https://git.example.org/'],
+  )
+  const rows = await t.db.selectFrom('project_secret').selectAll().execute()
+  assert.ok(rows.every(({ sealed }) => !sealed.includes('canary')))
+  assert.doesNotMatch(JSON.stringify([await list(), await listAudit(t.db, {}, 9)]), /canary/)
+  const remove = ['project', 'delete-secret', 'dana/telescope', String(forge?.id)]
+  assert.equal((await t.run(remove)).code, 0)
+  assert.match((await t.run(remove)).err, /does not exist/)
+  assert.deepEqual(
+    (await list()).map(({ kind }) => kind),
+    ['git'],
+  )
 })

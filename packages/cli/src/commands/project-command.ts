@@ -5,6 +5,7 @@ import { listProjects, type Project } from '@copr/domain/projects/project-querie
 import { regenerateRepositories } from '@copr/domain/projects/regenerate-repositories'
 import { keygenClient } from '@copr/keygen-client/keygen-client'
 import { administer, type Io } from './administer.ts'
+import { addSecretCommands } from './project-secrets.ts'
 import { rotateProjectKey } from './rotate-project-key.ts'
 import { subcommands } from './subcommands.ts'
 import { requireProject } from './require-project.ts'
@@ -73,6 +74,7 @@ export function projectCommand(io: Io): Command {
       return { value: { name, from, to }, plain: to, words }
     },
   )
+  addSecretCommands(sub, io)
   return project
 }
 

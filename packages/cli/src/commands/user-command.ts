@@ -12,6 +12,7 @@ import type { User } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import { loginUrl } from '../up/administrator.ts'
 import { administer, type Answer, type Io, type Task } from './administer.ts'
+import { secretFromStdin } from './secret-from-stdin.ts'
 import { subcommands } from './subcommands.ts'
 
 interface AddOptions {
@@ -19,6 +20,9 @@ interface AddOptions {
   admin?: boolean
   passwordStdin?: boolean
 }
+
+/** How to set a password without a pipe. */
+const INSTEAD = 'pipe it in, or let the user set it: coprctl user link'
 
 /** `coprctl user` manages users. */
 export function userCommand(io: Io): Command {
@@ -44,7 +48,7 @@ export function userCommand(io: Io): Command {
     io,
     async (task, [username = ''], { email, admin, passwordStdin }) => {
       const { db, actor, now } = task
-      const password = passwordStdin ? await passwordFrom(io) : undefined
+      const password = passwordStdin ? await secretFromStdin(io, INSTEAD) : undefined
       const made = await addUser(db, actor, {
         username,
         is_admin: admin ?? false,
@@ -72,7 +76,7 @@ export function userCommand(io: Io): Command {
     io,
     async ({ db, actor, now }, [name = '']) => {
       const found = await requireUserNamed(db, name)
-      const password = await passwordFrom(io)
+      const password = await secretFromStdin(io, INSTEAD)
       await setPassword(db, actor, found, { password, now })
       return done(found, `Set the password of ${name}, who is logged out everywhere`)
     },
@@ -133,16 +137,4 @@ function factsOf({ username, email, is_admin, blocked_at, created_at, ...rest }:
     login,
     since: created_at,
   }
-}
-
-/** Reads a password from standard input; throws if that is a terminal, which would show the password. */
-async function passwordFrom({ stdin }: Io): Promise<string> {
-  if (stdin.isTTY)
-    throw new CoprError(
-      'invalid',
-      'Cannot read a password from a terminal: pipe it in, or let the user set it: coprctl user link',
-    )
-  let text = ''
-  for await (const chunk of stdin) text += String(chunk)
-  return text.replace(/\r?\n$/, '')
 }
