@@ -71,7 +71,7 @@ test-steady: setup ## List the tests that depend on time or order; ARGS="--run 1
 	@NODE_COMPILE_CACHE=$(CURDIR)/node_modules/.cache/tests node tools/test-steady.ts $(ARGS)
 
 .PHONY: fuzz
-fuzz: node_modules/.installed ## Fuzz what reads the input of users (TARGET=form, multipart, json, comps, rpm-header, cpio or xz; MINUTES=20 SEED=1)
+fuzz: node_modules/.installed ## Fuzz what reads the input of users (TARGET=form, multipart, json, webhook, comps, rpm-header, cpio or xz; MINUTES=20 SEED=1)
 	@node tools/fuzz/fuzz.ts $(TARGET) $(MINUTES) $(SEED)
 
 .PHONY: test-builds

@@ -6,7 +6,7 @@ import { AddProject } from '@copr/contract/api/projects'
 import { EnrollRequest, FinishRequest } from '@copr/contract/builder-protocol'
 import { CoprError } from '@copr/process/errors'
 import { parseForm } from '../../../packages/frontend/src/http/read-form.ts'
-import { mutateList, pick, type Random } from '../mutate.ts'
+import { mutateJson } from '../mutate-json.ts'
 import { type FuzzTarget, refusing } from '../target.ts'
 import { requireClean, sendForm } from './request.ts'
 
@@ -30,47 +30,6 @@ const WORDS = [
 const SCHEMAS = [AddProject, EditProjectChroot, UrlBuild, PackageSettings, SetPermissions]
 const PROTOCOL = [EnrollRequest, FinishRequest]
 
-function value(random: Random, depth: number): unknown {
-  const more = depth < 6 ? 8 : 6
-  switch (random(more)) {
-    case 0:
-      return null
-    case 1:
-      return random(2) === 0
-    case 2:
-      return pick([0, -1, 1.5, 1e308, 2 ** 53, random(1000)], random)
-    case 3:
-      return pick(WORDS, random)
-    case 4:
-      return pick(WORDS, random).repeat(random(100))
-    case 5:
-      return [pick(WORDS, random)]
-    case 6:
-      return Array.from({ length: random(6) }, () => value(random, depth + 1))
-    default:
-      return Object.fromEntries(
-        Array.from({ length: random(6) }, () => [pick(WORDS, random), value(random, depth + 1)]),
-      )
-  }
-}
-
-/** Replaces a value somewhere in the tree. */
-function changed(tree: unknown, random: Random, depth = 0): unknown {
-  if (random(4) === 0 || depth > 20) return value(random, 0)
-  if (Array.isArray(tree)) {
-    if (random(2) === 0 || tree.length === 0)
-      return mutateList<unknown>(tree, random, () => value(random, 1))
-    const at = random(tree.length)
-    return tree.with(at, changed(tree[at], random, depth + 1))
-  }
-  if (typeof tree !== 'object' || tree === null) return value(random, 1)
-  const entries = Object.entries(tree)
-  if (random(2) === 0 || entries.length === 0)
-    return Object.fromEntries([...entries, [pick(WORDS, random), value(random, 1)]])
-  const [key, old] = pick(entries, random)
-  return { ...tree, [key]: changed(old, random, depth + 1) }
-}
-
 /** Bodies of API requests, and messages of builders. */
 export const json: FuzzTarget = {
   name: 'json',
@@ -83,13 +42,7 @@ export const json: FuzzTarget = {
       { outcome: 'succeeded', files: [{ name: 'a.rpm', size: 1, sha256: 'a'.repeat(64) }] },
       { dana: { admin: 'approved', builder: 'request' } },
     ].map((each) => Buffer.from(JSON.stringify(each))),
-  mutate: (input, random) => {
-    try {
-      return Buffer.from(JSON.stringify(changed(JSON.parse(input.toString('utf8')), random)) ?? '')
-    } catch {
-      return undefined
-    }
-  },
+  mutate: (input, random) => mutateJson(input, random, WORDS),
   run: async (input) => {
     await refusing(async () => {
       const read = await sendForm('application/json', input)
