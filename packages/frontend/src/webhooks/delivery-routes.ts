@@ -3,7 +3,7 @@ import { DeliveriesAnswer, DeliveryAnswer, OneDeliveryAnswer } from '@copr/contr
 import { listDeliveries } from '@copr/domain/webhooks/deliveries'
 import { type Api, answer, pathPart } from '../http/answer.ts'
 import { inProject } from '../http/in-project.ts'
-import { metaOf, readPage } from '../http/paging.ts'
+import { hasOrder, metaOf, readPage } from '../http/paging.ts'
 import { presentDelivery } from './present-delivery.ts'
 import { replayDelivery, requireDelivery } from './replay-delivery.ts'
 
@@ -22,7 +22,8 @@ export function deliveryRoutes(api: Api): void {
         answer: DeliveriesAnswer,
       },
       async (c, { project }) => {
-        const page = { ...readPage(c, ['id']) }
+        // As in the list of builds, the newest come first unless the client asks for an order.
+        const page = { ...readPage(c, ['id']), ...(hasOrder(c) ? {} : { descending: true }) }
         const limit = Math.min(page.limit ?? 100, 1000)
         const found = await listDeliveries(db, project.id, { ...page, limit })
         return c.json({ items: found.map(presentDelivery), meta: metaOf({ ...page, limit }) })

@@ -72,7 +72,7 @@ function standard(body: unknown, id: string, at: number): Record<string, string>
 }
 
 async function log(fixture: Fixture): Promise<Delivery[]> {
-  const path = '/api_3/webhook/deliveries/dana/telescope?order_type=DESC'
+  const path = '/api_3/webhook/deliveries/dana/telescope'
   const headers = fixture.as('owner')
   return (await fixture.t.get<{ items: Delivery[] }>(path, { headers })).items
 }
