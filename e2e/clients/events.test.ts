@@ -86,7 +86,7 @@ suite('events', { skip: whyNoRabbitmq(path) || whyNoSystem(path) }, () => {
     const hook = { url: `${receiver.url}/copr`, events: ['chroot.finished', 'build.finished'] }
     const { body: webhook } = await api.raw('POST', `outgoing-webhook/add/${owner}/events`, hook)
     const { id } = await api.uploadBuild('events', await sources.make({ name: 'telescope' }))
-    await api.waitForBuild(id)
+    await api.waitForBuild(id, 300_000)
     const found = (): BusListenerMessage[] => listener.messages.filter(({ build }) => build === id)
     await until(() => found().some(({ topic }) => topic.endsWith('.end')), {
       timeout_ms: 30_000,

@@ -3,6 +3,7 @@ import { CoprError, messageOf } from '@copr/process/errors'
 import { VERSION } from '@copr/process/version'
 import { buildersCommand } from './commands/builders-command.ts'
 import { chrootCommand } from './commands/chroot-command.ts'
+import { eventsCommand } from './commands/events-command.ts'
 import { groupCommand } from './commands/group-command.ts'
 import { imageCommand } from './commands/image-command.ts'
 import { keygenCommand } from './commands/keygen-command.ts'
@@ -58,6 +59,7 @@ export function commandTable(io: Io): Command {
     .addCommand(quotaCommand(io))
     .addCommand(chrootCommand(io))
     .addCommand(projectCommand(io))
+    .addCommand(eventsCommand(io))
     .addCommand(keygenCommand(io))
     .addCommand(buildersCommand(io))
     .addCommand(imageCommand(io))

@@ -7,6 +7,7 @@ import { FactsFile } from '@copr/openshift/render/facts'
 import { render } from '@copr/openshift/render/render'
 import { openTestDb } from '@copr/testkit/postgres'
 import { componentMetrics } from './component-metrics.ts'
+import { enableChannel } from '@copr/domain/outbox/queues'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
 const NOW = new Date()
@@ -64,7 +65,9 @@ test('alerts use only metrics and labels that components export', async () => {
     const sample = new RegExp(`^${name}\\{([^}]*)\\}`, 'm').exec(text)?.[1]
     for (const label of labels.filter((each) => each !== 'namespace'))
       assert.ok(
-        sample === undefined ? ['kind', 'state'].includes(label) : sample.includes(`${label}="`),
+        sample === undefined
+          ? ['kind', 'state', 'channel'].includes(label)
+          : sample.includes(`${label}="`),
         `${alert}: ${name} has no label ${label}`,
       )
   }
@@ -73,6 +76,7 @@ test('alerts use only metrics and labels that components export', async () => {
     'NoBuilders',
     'QueueSlow',
     'PublishStalled',
+    'EventsStalled',
     'KeygenDown',
     'VolumeFull',
     'DatabaseFull',
@@ -116,4 +120,20 @@ test('the backend exports metrics of builders, repositories, volume and database
     await value('copr_volume_size_bytes'),
   ]
   assert.ok(free > 0 && free <= size)
+})
+
+test('the backend exports number and age of the events that wait', async () => {
+  await using t = await openTestDb()
+  await enableChannel(t.db, 'amqp', true)
+  const { id } = await t.db.selectFrom('outbox_queue').select('id').executeTakeFirstOrThrow()
+  const event = { queue_id: id, ordering: 'build 1', event: 'source.started', data: '{}' }
+  await t.db
+    .insertInto('outbox')
+    .values([60, 600].map((age) => ({ ...event, created_at: new Date(Date.now() - age * 1000) })))
+    .execute()
+  const config = { data_dir: tmpdir(), results: {} }
+  const text = await componentMetrics('backend', t.db, config).metrics()
+  assert.match(text, /^copr_outbox_events\{channel="amqp"\} 2$/m)
+  const oldest = /^copr_outbox_oldest_seconds\{channel="amqp"\} (\S+)$/m.exec(text)?.[1]
+  assert.ok(Number(oldest) >= 600)
 })

@@ -60,6 +60,7 @@ export const STEPS: Step[] = [
   step('project regenerate owner/telescope', /owner\/telescope/),
   step('project rotate-key owner/telescope', /owner\/telescope/),
   step('project delete owner/telescope', /owner\/telescope/),
+  step('events', /^$/),
   step('keygen log owner/telescope', /owner|^$/),
   step('keygen check', /The signature log is intact/),
   step('chroot end-of-life fedora-43-x86_64', /fedora-43-x86_64/),

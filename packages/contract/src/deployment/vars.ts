@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { TrustedProxies } from '../trusted-proxies.ts'
 import { Configuration } from '../configuration.ts'
+import { Amqp, Mail } from '../configuration/events-config.ts'
 import { Quantity } from './quantity.ts'
 
 /** Name of a Kubernetes object. */
@@ -260,6 +261,40 @@ const Site = z.strictObject({
     .describe('limits of uploads, builds and tokens, as in the configuration of the components'),
 })
 
+const Events = z.strictObject({
+  amqp: z
+    .strictObject({
+      url: Amqp.shape.url.describe('broker, as amqps://USER@HOST:5671/VHOST'),
+      exchange: Amqp.shape.exchange
+        .unwrap()
+        .optional()
+        .describe('topic exchange; default: amq.topic'),
+      topic_prefix: Amqp.shape.topic_prefix.describe(
+        'beginning of all topics, such as org.fedoraproject.prod',
+      ),
+      password: SecretRef.optional().describe('the Secret with the password of the user in url'),
+      client_certificate: ObjectName.optional().describe(
+        'TLS Secret with the client certificate: keys tls.crt and tls.key',
+      ),
+      ca: SecretRef.optional().describe("the Secret with the CA of the broker's certificate"),
+    })
+    .optional()
+    .describe('message broker to which build events are published, for Fedora Messaging'),
+  mail: z
+    .strictObject({
+      url: Mail.shape.url.describe('mail server, as smtp://USER@HOST:587 or smtps://USER@HOST:465'),
+      from: Mail.shape.from.describe('sender, such as Copr <copr@example.org>'),
+      require_tls: Mail.shape.require_tls
+        .unwrap()
+        .optional()
+        .describe('whether mail is sent only after STARTTLS; default: true'),
+      password: SecretRef.optional().describe('the Secret with the password of the user in url'),
+      ca: SecretRef.optional().describe("the Secret with the CA of the server's certificate"),
+    })
+    .optional()
+    .describe('mail server for notices to users'),
+})
+
 /** Schema of `vars.yml`, the administrator's settings of a deployment. Every setting has a default. */
 export const Vars = z.strictObject({
   name: DnsLabel.default('copr').describe(
@@ -283,6 +318,7 @@ export const Vars = z.strictObject({
   storage: Storage.prefault({}).describe('volumes'),
   builders: Builders.prefault({}).describe('machines that build'),
   images: Images.prefault({}).describe('container images'),
+  events: Events.prefault({}).describe('who learns of builds and requests'),
   site: Site.prefault({}).describe('settings of the site'),
   monitoring: z
     .strictObject({

@@ -39,7 +39,7 @@ test('readVars() reports all unknown keys at once, with suggestions', () => {
       '  expose.hots: there is no such key; did you mean host?',
       '  site.limits.tokendays: there is no such key; did you mean token_days?',
       '  profil: there is no such key; did you mean profile?',
-      '  x: there is no such key; known here: name, profile, cluster, expose, login, database, storage, builders, images, site, monitoring, network_policies',
+      '  x: there is no such key; known here: name, profile, cluster, expose, login, database, storage, builders, images, events, site, monitoring, network_policies',
     ].join('\n'),
   })
 })

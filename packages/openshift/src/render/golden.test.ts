@@ -82,6 +82,20 @@ const OIDC = {
   client_id: 'copr',
   client_secret: { secret: 'oidc', key: 's' },
 }
+const EVENTS = {
+  amqp: {
+    url: 'amqps://copr@rabbitmq.example.org/',
+    password: { secret: 'amqp', key: 'password' },
+    client_certificate: 'amqp-client',
+    ca: { secret: 'amqp-ca', key: 'ca.crt' },
+  },
+  mail: {
+    url: 'smtp://copr@mail.example.org',
+    from: 'copr@example.org',
+    password: { secret: 'mail', key: 'password' },
+    ca: { secret: 'mail-ca', key: 'ca.crt' },
+  },
+}
 const OAUTH_BY_INGRESS: Partial<Facts> = { exposure: 'ingress', oauth: true }
 
 test('podmanPods() of small gives small-podman.yaml', () => {
@@ -126,6 +140,7 @@ const EVERYTHING: [string, unknown, Partial<Facts>][] = [
     },
     { limits_demanded: { cpu: true, memory: true }, subdomain: undefined },
   ],
+  ['events', { events: EVENTS }, {}],
   ['login of OpenShift by Ingress', { login: { mode: 'openshift' } }, OAUTH_BY_INGRESS],
   ['bucket claim', VARS['large-s3'], { secret_checksums: { results: '1' } }],
   [

@@ -67,6 +67,12 @@ function alerts(context: RenderContext): Alert[] {
       summary: 'Built packages are not published',
       description: 'See the log of the backend, and check that keygen responds.',
     }),
+    alert('CoprEventsStalled', 'warning', '10m', {
+      // A webhook waits for its own receiver, which the project's members see.
+      expr: `max by (channel) (${of('copr_outbox_oldest_seconds', 'channel=~"amqp|mail"')}) > 900`,
+      summary: 'Events for {{ $labels.channel }} have waited for more than 15 minutes',
+      description: 'See coprctl events, and check that the server responds.',
+    }),
     ...watchedComponents(context).map((component) =>
       alert(component === 'keygen' ? 'CoprKeygenDown' : 'CoprComponentDown', 'critical', '5m', {
         expr: `absent(${of('copr_build_info', `component="${component}"`)})`,

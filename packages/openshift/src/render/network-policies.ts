@@ -1,6 +1,7 @@
 import { PUBLIC_COMPONENTS } from '@copr/contract/public-paths'
 import type { KubeObject } from '@copr/kube-client/kube-object'
 import { operatorPods } from './database.ts'
+import { eventsEgress } from './events.ts'
 import { loginMode } from './login.ts'
 import { isMonitored } from './monitoring.ts'
 import { BUCKET_USERS, bucketEgress } from './results-in-s3.ts'
@@ -31,7 +32,7 @@ const OUTSIDE: Partial<Record<Component, number[]>> = {
   keygen: [443, 6443],
   resalloc: [443, 6443],
 }
-/** The private networks of clusters and clouds, which no build needs. */
+/** The private networks of clusters and clouds, which neither builds nor webhooks need. */
 const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16']
 
 const tcp = (...ports: (number | string)[]): object[] =>
@@ -96,6 +97,7 @@ function outgoing(context: RenderContext, component: Component | 'prepare'): Kub
       ...egress,
       ...(outside ? [{ ports: tcp(...outside) }] : []),
       ...(BUCKET_USERS.has(component) ? bucketEgress(context) : []),
+      ...(component === 'backend' ? eventsEgress(context, PRIVATE) : []),
     ],
   })
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { databaseAccess } from './database.ts'
+import { eventsSecrets, eventsSources } from './events.ts'
 import { LOGIN_TOKEN } from './login.ts'
 import { type Facts, isOpenShift } from './facts.ts'
 import type { Size } from './profiles.ts'
@@ -113,6 +114,7 @@ function secretsOf(context: RenderContext, program: Program): string[] {
     ...(program === 'frontend' && oidc ? [oidc.client_secret.secret] : []),
     ...(program === 'resalloc' ? [context.vars.builders.aws.secret ?? 'cloud-aws'] : []),
     ...(BUCKET_USERS.has(program) && bucket !== undefined ? [bucket] : []),
+    ...(program === 'backend' ? eventsSecrets(context.vars) : []),
   ]
 }
 
@@ -246,6 +248,7 @@ function sourcesOf(context: RenderContext, program: Program): object[] {
       : []),
     ...keygenSources(context, program),
     ...(BUCKET_USERS.has(program) ? bucketSources(context) : []),
+    ...eventsSources(context, program),
     ...(program === 'frontend' && oidc
       ? [secret(oidc.client_secret.secret, oidc.client_secret.key, 'oidc/client_secret')]
       : []),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { CLUSTER_PROXIES } from '@copr/contract/trusted-proxies'
 import { yamlOf } from '../objects/yaml.ts'
 import { databaseAccess } from './database.ts'
+import { eventsConfig } from './events.ts'
 import { clientId, loginMode } from './login.ts'
 import { type Facts, publicUrl } from './facts.ts'
 import { BUCKET_USERS, hasBucketCa, resultsConfig } from './results-in-s3.ts'
@@ -41,6 +42,7 @@ export function programConfig(context: RenderContext, program: Program): string 
     keygen: keygenOf(context, program),
     ...(program === 'resalloc' ? machinesOf(context) : {}),
     ...(program === 'frontend' ? loginOf(context) : {}),
+    ...eventsConfig(context, program, { dir: CONFIG_DIR, fromFile }),
     ...site,
     sign_domain: sign_domain ?? facts.host,
   })

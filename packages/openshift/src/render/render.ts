@@ -19,6 +19,7 @@ import {
   type Component,
   type RenderContext,
 } from './render-context.ts'
+import { eventsSecrets } from './events.ts'
 import { faultOfS3, isInS3, secretOfS3 } from './results-in-s3.ts'
 import { services } from './services.ts'
 import { volumes } from './volumes.ts'
@@ -157,5 +158,6 @@ export function secretNames(vars: Vars): string[] {
         : operators[mode],
     ...(login.oidc ? [login.oidc.client_secret.secret] : []),
     ...(bucket === undefined ? [] : [bucket]),
+    ...eventsSecrets(vars),
   ]
 }
