@@ -8,6 +8,7 @@ import { deliverEvents } from '@copr/backend/events'
 import { Amqp } from '@copr/contract/configuration/events-config'
 import { DISTRO_CHROOT } from '@copr/demo-distro/chroot'
 import { COMMAND } from '@copr/domain/audit/actor'
+import { openDb } from '@copr/domain/database/open'
 import { Notices } from '@copr/domain/database/notify'
 import { outboxCounts } from '@copr/domain/outbox/queues'
 import { addTasks } from '@copr/domain/testing/add-tasks'
@@ -124,19 +125,16 @@ suite('events', { skip: whyNoRabbitmq(path) || whyNoSystem(path) }, () => {
     const states = (log['deliveries'] as { state: string }[]).map(({ state }) => state)
     assert.deepEqual(states, ['delivered', 'delivered'])
 
-    await addresses(system.databaseUrl)
+    await addresses(system.databaseUrl, ['kim', owner])
     await kim.raw('PUT', `project/permissions/request/${project}`, { builder: true })
     await api.raw('PUT', `project/permissions/set/${project}`, { kim: { builder: 'approved' } })
     await until(() => sink.mails.length === 2, { timeout_ms: 30_000, what: 'the mails' })
-    assert.deepEqual(
-      sink.mails
-        .map(({ to, content }) => [to[0], /^Subject: (.*)$/m.exec(content)?.[1]])
-        .toSorted(),
-      [
-        ['kim@example.org', `[Copr] Your roles in ${project} changed`],
-        [`${owner}@example.org`, `[Copr] kim requests a role in ${project}`],
-      ].toSorted(),
+    const subjects = new Map(
+      sink.mails.map(({ to, content }) => [to[0], /^Subject: (.*)$/m.exec(content)?.[1]]),
     )
+    assert.equal(subjects.get('kim@example.org'), `[Copr] Your roles in ${project} changed`)
+    const asked = subjects.get(`${owner}@example.org`)
+    assert.equal(asked, `[Copr] kim requests a role in ${project}`)
   })
 
   test(`while the broker and a receiver are away for ${OUTAGE_MS / 1000} s, builds go on; then all events arrive, in order for each build`, async (t) => {
@@ -261,12 +259,13 @@ suite('events', { skip: whyNoRabbitmq(path) || whyNoSystem(path) }, () => {
   })
 })
 
-/** Gives each user an address. */
-async function addresses(databaseUrl: string): Promise<void> {
-  const { openDb } = await import('@copr/domain/database/open')
-  const { sql } = await import('kysely')
+/** Gives users addresses. */
+async function addresses(databaseUrl: string, usernames: string[]): Promise<void> {
   const db = openDb(databaseUrl, { max_connections: 1 })
-  await sql`update user_account set email = username || '@example.org'`.execute(db)
+  for (const username of usernames) {
+    const email = `${username}@example.org`
+    await db.updateTable('user_account').set({ email }).where('username', '=', username).execute()
+  }
   await db.destroy()
 }
 

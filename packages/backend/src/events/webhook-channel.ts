@@ -34,7 +34,7 @@ export interface WebhookSender extends Pick<Backend, 'db' | 'now' | 'log'> {
   keygen: Pick<KeygenClient, 'open'>
 }
 
-/** What a receiver did with a delivery; `status` is null if it did not respond. */
+/** A receiver's answer to a delivery; `status` is null if it did not respond. */
 interface Answer {
   status: number | null
   text: string

@@ -262,7 +262,6 @@ function deliveriesTable(
 
 function subjectOf({ data }: Delivery): string {
   const { build_id, chroot } = data
-  return [build_id === undefined ? '' : `of build ${String(build_id)}`, chroot]
-    .filter(Boolean)
-    .join(', ')
+  const build = typeof build_id === 'number' ? `of build ${build_id}` : ''
+  return [build, chroot].filter((each) => typeof each === 'string' && each !== '').join(', ')
 }

@@ -29,7 +29,7 @@ export interface BusListenerMessage {
 export interface BusListener extends AsyncDisposable {
   /** All valid messages, in the order of their arrival, repetitions included. */
   readonly messages: BusListenerMessage[]
-  /** What the listener has logged. */
+  /** The end of the listener's log. */
   log(): string
 }
 

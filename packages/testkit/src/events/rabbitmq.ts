@@ -10,7 +10,8 @@ import { until } from '../system/until.ts'
 
 /** Debian's launcher in /usr/sbin changes to another user and folder; this is the program itself. */
 const PROGRAM = '/usr/lib/rabbitmq/bin/rabbitmq-server'
-const START_MS = 60_000
+/** Long enough for a machine whose cores are busy. */
+const START_MS = 240_000
 
 /** Returns why RabbitMQ cannot run on this machine, or false. */
 export function whyNoRabbitmq(path: string | undefined): string | false {
@@ -25,7 +26,7 @@ export interface Rabbitmq extends AsyncDisposable {
   readonly url: string
   readonly ca_file: string
   /** Files of the certificate of a user: `copr` may only publish, `listener` may do everything. */
-  certificateOf(user: 'copr' | 'listener'): { certificate_file: string; key_file: string }
+  certificateOf: (user: 'copr' | 'listener') => { certificate_file: string; key_file: string }
   /** Kills the broker. */
   stop(): Promise<void>
   start(): Promise<void>
