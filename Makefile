@@ -95,7 +95,7 @@ test-corpus: setup ## Build a tenth of the corpus of packages in the mini distri
 	@node tools/corpus/build-corpus.ts $(or $(ARGS),--today)
 
 .PHONY: test-clients
-test-clients: setup ## Run the stock copr-cli, python-copr and dnf plugin against the whole system
+test-clients: setup ## Run the stock copr-cli, python-copr, Packit library and dnf plugin against the whole system
 	@tools/install-system-packages.sh clients
 	@$(NODE_TEST) --test-concurrency=1 'e2e/clients/**/*.test.ts'
 

@@ -4,12 +4,12 @@ import { pythonVenv } from '../python/venv.ts'
 export interface PythonClients {
   /** Path of copr-cli. */
   program: string
-  /** An interpreter with python-copr installed. */
+  /** An interpreter with python-copr and Packit's library installed. */
   python: string
 }
 
 /** Installs the clients in the requirements file, unmodified. */
 export async function pythonClients(): Promise<PythonClients> {
-  const bin = await pythonVenv('clients-requirements.txt')
+  const bin = await pythonVenv('clients-requirements.txt', 'packit-requirements.txt')
   return { program: join(bin, 'copr-cli'), python: join(bin, 'python') }
 }

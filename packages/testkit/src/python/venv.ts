@@ -7,12 +7,17 @@ import { runOrThrow } from '@copr/process/run'
 import { CACHE_DIR } from '../system/start-system.ts'
 
 /**
- * Installs the packages of a requirements file in `tools/`, unmodified, into a virtual environment that is reused until the file changes.
- * Returns its folder of programs.
+ * Installs the packages of a requirements file in `tools/`, unmodified, into a virtual environment that is reused until the files change.
+ * The packages of the file `alone` are installed without their dependencies. Returns the environment's folder of programs.
  */
-export async function pythonVenv(requirements: string): Promise<string> {
-  const file = fileURLToPath(new URL(`../../../../tools/${requirements}`, import.meta.url))
-  const digest = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12)
+export async function pythonVenv(requirements: string, alone?: string): Promise<string> {
+  const pathOf = (name: string): string =>
+    fileURLToPath(new URL(`../../../../tools/${name}`, import.meta.url))
+  const file = pathOf(requirements)
+  const more = alone === undefined ? [] : [pathOf(alone)]
+  const hash = createHash('sha256')
+  for (const each of [file, ...more]) hash.update(readFileSync(each))
+  const digest = hash.digest('hex').slice(0, 12)
   const name = basename(requirements, '-requirements.txt')
   const dir = join(CACHE_DIR, `${name}-${digest}`)
   const complete = join(dir, 'complete')
@@ -20,8 +25,13 @@ export async function pythonVenv(requirements: string): Promise<string> {
     rmSync(dir, { recursive: true, force: true })
     const env = pipSettings()
     await runOrThrow('python3', ['-m', 'venv', dir], { env })
-    const install = ['install', '--quiet', '--requirement', file]
-    await runOrThrow(join(dir, 'bin/pip'), install, { env, timeout_ms: 300_000 })
+    const install = async (...args: string[]): Promise<unknown> =>
+      await runOrThrow(join(dir, 'bin/pip'), ['install', '--quiet', ...args], {
+        env,
+        timeout_ms: 300_000,
+      })
+    await install('--requirement', file)
+    for (const each of more) await install('--no-deps', '--requirement', each)
     writeFileSync(complete, '')
   }
   return join(dir, 'bin')
