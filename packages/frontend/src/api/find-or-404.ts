@@ -10,7 +10,10 @@ import { CoprError } from '@copr/process/errors'
 export async function requireOwner(db: Db, ownername: string): Promise<void> {
   if (ownername.startsWith('@')) {
     if (!(await findGroup(db, ownername.slice(1))))
-      throw new CoprError('not_found', `Group ${ownername.slice(1)} does not exist: there is no owner ${ownername}`)
+      throw new CoprError(
+        'not_found',
+        `Group ${ownername.slice(1)} does not exist: there is no owner ${ownername}`,
+      )
     return
   }
   if (!(await findUser(db, ownername)))

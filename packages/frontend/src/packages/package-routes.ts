@@ -6,7 +6,6 @@ import type { BuildSummary } from '@copr/domain/builds/build-summaries'
 import {
   allPackages,
   countPackages,
-  findPackage,
   latestBuilds,
   PACKAGE_ORDERS,
   type Package,
