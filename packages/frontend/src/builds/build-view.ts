@@ -193,6 +193,17 @@ function review(url: string, { tool, errors, warnings }: Review): Html {
   return html`<p class="quiet"><a href="${url}${REVIEW_FILE[tool]}">${tool}</a>: ${words}</p>`
 }
 
+/** Names the project or gem of an index from which the SRPM is made. */
+function indexed({ source_type, source_json }: Build): [string, string][] {
+  if (source_type === 'rubygems') return [['Gem', `${String(source_json['gem_name'])} (newest)`]]
+  if (source_type !== 'pypi') return []
+  const { pypi_package_name: name, pypi_package_version: version, spec_generator } = source_json
+  return [
+    ['PyPI project', `${String(name)} ${version ? String(version) : '(newest)'}`],
+    ['Spec generator', String(spec_generator)],
+  ]
+}
+
 function about({ build, batch_id }: BuildView, now: Date): Html {
   const source = build.source_json['url']
   const name = build.srpm_name
@@ -204,6 +215,7 @@ function about({ build, batch_id }: BuildView, now: Date): Html {
     ['Submitted', html`${time(build.submitted_at)} by ${build.submitter ?? 'a webhook'}`],
     ['Duration', duration(build.submitted_at, build.finished_at ?? now)],
     ['Source', srpm],
+    ...indexed(build),
     ['Directory', build.dirname],
     ...(batch_id === undefined
       ? []

@@ -76,6 +76,19 @@ for (const [type, json, source_dict] of [
     })
   })
 
+for (const [type, json, shown] of [
+  ['pypi', { pypi_package_name: 'lens' }, ['lens (newest)', 'pyp2spec']],
+  ['pypi', { pypi_package_name: 'lens', pypi_package_version: '1.2' }, ['lens 1.2', 'pyp2spec']],
+  ['rubygems', { gem_name: 'lens' }, ['lens (newest)']],
+] as const)
+  test(`the page of a ${type} build of ${JSON.stringify(json)} says from what it is made`, async () => {
+    await using t = await openTestFrontend()
+    await addTelescope(t)
+    const { id } = await create(t, type, json)
+    const page = await (await t.ask(`/coprs/dana/telescope/build/${id}/`)).text()
+    for (const words of shown) assert.ok(page.includes(`>${words}<`), words)
+  })
+
 for (const [type, json, want] of [
   ['scm', {}, /^400 clone_url: This field is required/],
   ['distgit', {}, /^400 package_name: This field is required/],

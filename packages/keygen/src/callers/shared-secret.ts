@@ -5,7 +5,5 @@ import type { Identify } from './caller.ts'
 /** Gives every right to any caller with the secret: meant for components on one machine. */
 export function sharedSecret(secret: string): Identify {
   return async (token) =>
-    sameSecret(token, secret)
-      ? { name: 'secret', rights: KeygenRight.options }
-      : undefined
+    sameSecret(token, secret) ? { name: 'secret', rights: KeygenRight.options } : undefined
 }

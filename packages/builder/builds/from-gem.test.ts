@@ -9,9 +9,9 @@ import {
   sourceTask,
   urlOf,
   useSources,
-} from '../testing/source-suite.ts'
-import { makeFromGem } from './from-gem.ts'
-import type { MadeTask } from './from-script.ts'
+} from '../src/testing/source-suite.ts'
+import { makeFromGem } from '../src/sources/from-gem.ts'
+import type { MadeTask } from '../src/sources/from-script.ts'
 
 useSources()
 const indexes = packageIndexes('/index')

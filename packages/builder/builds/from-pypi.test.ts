@@ -9,9 +9,9 @@ import {
   sourceTask,
   urlOf,
   useSources,
-} from '../testing/source-suite.ts'
-import { makeFromPypi } from './from-pypi.ts'
-import type { MadeTask } from './from-script.ts'
+} from '../src/testing/source-suite.ts'
+import { makeFromPypi } from '../src/sources/from-pypi.ts'
+import type { MadeTask } from '../src/sources/from-script.ts'
 
 useSources()
 const indexes = packageIndexes('/index')
