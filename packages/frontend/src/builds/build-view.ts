@@ -199,7 +199,10 @@ function indexed({ source_type, source_json }: Build): [string, string][] {
   if (source_type !== 'pypi') return []
   const { pypi_package_name: name, pypi_package_version: version, spec_generator } = source_json
   return [
-    ['PyPI project', `${String(name)} ${version ? String(version) : '(newest)'}`],
+    [
+      'PyPI project',
+      `${String(name)} ${typeof version === 'string' && version !== '' ? version : '(newest)'}`,
+    ],
     ['Spec generator', String(spec_generator)],
   ]
 }
