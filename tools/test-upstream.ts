@@ -9,7 +9,9 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { makeDistro } from '@copr/demo-distro/make-distro'
 import { pythonVenv } from '@copr/testkit/python/venv'
+import { CACHE_DIR } from '@copr/testkit/system/start-system'
 import { committedList, type Suite, SUITES } from './upstream/list.ts'
 import { isEnough, judge, type Outcome, renderTable, unlisted } from './upstream/outcomes.ts'
 import { runApiTests } from './upstream/run-api.ts'
@@ -68,10 +70,16 @@ async function runClientSuites(
   const work = join(dir, 'work')
   await mkdir(work)
   const namespaces = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc']
-  const command = [process.execPath, CLIENT_SUITES, checkout, work, programs, ...names]
+  // Made outside, where mirrors can be reached.
+  const distro = join(CACHE_DIR, 'upstream/distro')
+  await makeDistro({ dir: distro })
+  const command = [process.execPath, CLIENT_SUITES, checkout, work, programs, distro, ...names]
   const child = spawn('unshare', [...namespaces, ...command], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
+  const stop = (): void => void child.kill('SIGKILL')
+  process.once('exit', stop)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   const [code] = (await once(child, 'exit')) as [number | null]
   if (code !== 0)
     throw new Error(`The shell tests and features could not be run: exit code ${code}`)

@@ -1,16 +1,17 @@
 /**
- * Runs upstream's shell tests and features against a system of its own: `node client-suites.ts CHECKOUT DIR PROGRAMS [NAME...]`, inside of
+ * Runs upstream's shell tests and features against a system of its own: `node client-suites.ts CHECKOUT DIR PROGRAMS DISTRO [NAME...]`, inside of
  * `unshare --mount --net --pid`, where nothing but the loopback device exists. DIR receives data, logs, and outcomes.json.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, symlinkSync } from 'node:fs'
+import { existsSync, openSync, symlinkSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { getCACertificates } from 'node:tls'
 import { freePort } from '@copr/domain/database/embedded-postgres'
 import { runOrThrow } from '@copr/process/run'
 import { makeAuthority } from '@copr/testkit/cluster/certificates'
-import { CACHE_DIR, COPRCTL } from '@copr/testkit/system/start-system'
+import { COPRCTL } from '@copr/testkit/system/start-system'
+import { packageIndexes } from '@copr/testkit/sources/package-indexes'
 import { until } from '@copr/testkit/system/until'
 import { parse } from 'yaml'
 import { upstreamChroots } from './chroots.ts'
@@ -28,7 +29,15 @@ const SITE = 'frontend'
 const URL_OF_SITE = `http://${SITE}`
 /** Where the stand-ins are served; a range for documentation, which exists only in this network namespace. */
 const STAND_INS = '192.0.2.1'
+const PYPI = 'pypi.org'
+/** A version without a number in a request means the last one here. */
+const PYTHON_PROJECTS = [
+  { name: 'motionpaint', version: '1.4' },
+  { name: 'motionpaint', version: '1.52' },
+  { name: 'pyp2spec', version: '0.10.0' },
+]
 const HOSTS = [
+  PYPI,
   'github.com',
   'raw.githubusercontent.com',
   'src.fedoraproject.org',
@@ -41,7 +50,7 @@ const START_MS = 300_000
 /** Scripts sleep for minutes, so more of them run than there are builders. */
 const AT_ONCE = 3
 
-const [checkout = '', dir = '', programs = '', ...only] = process.argv.slice(2)
+const [checkout = '', dir = '', programs = '', distro = '', ...only] = process.argv.slice(2)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 await makeNetwork()
@@ -49,7 +58,10 @@ const tls = await makeCertificates()
 const standIns = join(dir, 'stand-ins')
 await makeStandIns(standIns)
 await makeExtras(join(dir, 'extras'))
-await serveStandIns({ dir: standIns, address: STAND_INS, hosts: HOSTS, tls })
+const indexes = packageIndexes()
+for (const project of PYTHON_PROJECTS) await indexes.addProject(project)
+const programsOf = { [PYPI]: indexes.listener }
+await serveStandIns({ dir: standIns, address: STAND_INS, hosts: HOSTS, programs: programsOf, tls })
 const config = await startSite()
 const machine = await makeClient(config)
 const outcomes = await runSuites(machine)
@@ -87,23 +99,21 @@ async function makeCertificates(): Promise<{ cert: string; key: string }> {
 async function startSite(): Promise<string> {
   const data = join(dir, 'data')
   await mkdir(data, { recursive: true })
-  const distro = join(CACHE_DIR, 'distro')
-  if (!existsSync(join(distro, 'repo')))
-    throw new Error(`Cannot start: ${distro} is missing, which make test-clients builds`)
-  if (!existsSync(join(data, 'distro'))) symlinkSync(distro, join(data, 'distro'))
+  symlinkSync(distro, join(data, 'distro'))
   await writeConfiguration(data)
   const ready = join(data, 'ready.json')
   const listen = ['--host', '127.0.0.1', '--port', '80', '--public-url', URL_OF_SITE]
   const more = ['--no-example', '--builders', String(BUILDERS), '--ready-file', ready]
+  const log = openSync(join(dir, 'up.log'), 'a')
   const child = spawn(process.execPath, [COPRCTL, 'up', '--data-dir', data, ...listen, ...more], {
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', log, log],
     env: { ...process.env, NODE_EXTRA_CA_CERTS: join(dir, 'stand-ins-authority.crt') },
   })
   await until(() => child.exitCode !== null || existsSync(ready), {
     timeout_ms: START_MS,
     what: 'the system to be ready',
   })
-  if (child.exitCode !== null) throw new Error('The system did not start')
+  if (child.exitCode !== null) throw new Error(`The system did not start: see ${dir}/up.log`)
   const { config } = JSON.parse(await readFile(ready, 'utf8')) as { config: string }
   const copr_yaml = parse(await readFile(join(data, 'copr.yaml'), 'utf8')) as {
     database_url: string
@@ -136,7 +146,9 @@ async function writeConfiguration(data: string): Promise<void> {
       master_key_file: join(data, 'keygen-master-key'),
     },
     local_builders: BUILDERS,
-    allow_private_urls: true,
+    // Builds reach addresses of their machine only if these are listed one by one.
+    allow_private_urls: [`${STAND_INS}/32`, '127.0.0.0/8'],
+    sources: { pypi_index: `http://${PYPI}` },
   }
   // JSON is valid YAML.
   await writeFile(join(data, 'copr.yaml'), JSON.stringify(config), { mode: 0o600 })
@@ -151,7 +163,7 @@ async function makeClient(configuration: string): Promise<ClientMachine> {
     dir: join(dir, 'client'),
     url: URL_OF_SITE,
     config: file,
-    repository: `file://${CACHE_DIR}/distro/repo`,
+    repository: `file://${distro}/repo`,
     programs,
     certificates: join(dir, 'certificates.pem'),
     hosts: hostsFile(),

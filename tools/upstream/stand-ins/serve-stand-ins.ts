@@ -17,14 +17,24 @@ export interface StandInSite {
   dir: string
   address: string
   hosts: readonly string[]
+  /** Hosts that are served by programs instead of the folder. */
+  programs: Readonly<Record<string, RequestListener>>
   /** Files in PEM. */
   tls: { cert: string; key: string }
 }
 
 /** Serves the stand-ins over HTTP and HTTPS, and their names over DNS, until the process ends. */
-export async function serveStandIns({ dir, address, hosts, tls }: StandInSite): Promise<void> {
+export async function serveStandIns({
+  dir,
+  address,
+  hosts,
+  programs,
+  tls,
+}: StandInSite): Promise<void> {
   const known = new Set(hosts)
-  const listener = serveFiles(dir, known)
+  const files = serveFiles(dir, known)
+  const listener: RequestListener = (request, response) =>
+    (programs[hostOf(request)] ?? files)(request, response)
   const secure = { cert: readFileSync(tls.cert), key: readFileSync(tls.key) }
   for (const [server, port] of [
     [createServer(listener), 80],
@@ -43,7 +53,7 @@ export async function serveStandIns({ dir, address, hosts, tls }: StandInSite): 
 
 function serveFiles(dir: string, hosts: ReadonlySet<string>): RequestListener {
   return (request: IncomingMessage, response: ServerResponse) => {
-    const host = (request.headers.host ?? '').replace(/:\d+$/, '')
+    const host = hostOf(request)
     const { pathname } = new URL(request.url ?? '', 'http://server')
     if (!hosts.has(host) || pathname.includes('..')) return void response.writeHead(404).end()
     const git = /^(\/.+?)(?:\.git)?\/(?:info\/refs|git-upload-pack)$/.exec(pathname)?.[1]
@@ -61,4 +71,8 @@ function serveFiles(dir: string, hosts: ReadonlySet<string>): RequestListener {
     response.setHeader('content-length', statSync(file).size)
     createReadStream(file).pipe(response)
   }
+}
+
+function hostOf({ headers }: IncomingMessage): string {
+  return (headers.host ?? '').replace(/:\d+$/, '')
 }
