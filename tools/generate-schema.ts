@@ -46,7 +46,7 @@ const NARROWER: Record<string, string> = {
   'removal.place': "'results' | 'distgit'",
   'task.kind': "'source' | 'import' | 'rpm' | 'publish'",
   'task.payload': 'Json<ResultFile[]>',
-  'task.state': 'State<TaskState, undefined>',
+  'task.state': "State<TaskState, 'parked' | undefined>",
   'commit_status.reported': 'CommitState',
   'webhook_delivery.decisions': 'Json<Decision[]>',
   'webhook_delivery.forge': 'WebhookSource',

@@ -1,6 +1,7 @@
 import { expireChroots } from '@copr/domain/retention/expire-chroots'
 import { expireDirs } from '@copr/domain/retention/expire-dirs'
 import { expireProjects } from '@copr/domain/retention/expire-projects'
+import { advanceChains } from '@copr/domain/chains/advance-chains'
 import { pruneBuilds } from '@copr/domain/retention/prune-builds'
 import { dropOldDeliveries } from '@copr/domain/outbox/queues'
 import { noteGatewayBeat } from '@copr/domain/pools/gateway-heartbeat'
@@ -104,6 +105,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
   await Promise.all([
     ...publishers,
     ...renderers,
+    every(5, () => advanceChains(db, now()), { stop, log, bell: notices.bell('copr_chain') }),
     every(5, () => removeDue(backend), { stop, log, bell: remover }),
     every(5, () => actionsDue(backend, stop), { stop, log, bell: notices.bell('copr_action') }),
     requeue(),

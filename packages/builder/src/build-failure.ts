@@ -7,6 +7,8 @@ interface BuildFailureOptions extends ErrorOptions {
   category?: FailureCategory
   /** How to fix the failure. Default: the hint for the error in the log, or else for the category. */
   hint?: string
+  /** The requirements that no repository provides. */
+  unmet?: string[]
 }
 
 /** A failure that the build itself caused. The build's page shows the message as the reason. */
@@ -16,12 +18,14 @@ export class BuildFailure extends Error {
   readonly isExhausted: boolean
   readonly category: FailureCategory | undefined
   readonly hint: string | undefined
+  readonly unmet: string[]
 
   constructor(message: string, options: BuildFailureOptions = {}) {
-    const { exhausted, category, hint, ...rest } = options
+    const { exhausted, category, hint, unmet = [], ...rest } = options
     super(message, rest)
     this.isExhausted = exhausted !== undefined
     this.category = category ?? (this.isExhausted ? 'resources' : undefined)
     this.hint = hint
+    this.unmet = unmet
   }
 }

@@ -1,6 +1,12 @@
 import { mkdir, mkdtemp, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FinishRequest, RpmTask, Review } from '@copr/contract/builder-protocol'
+import {
+  type FinishRequest,
+  MAX_DEPENDENCIES,
+  MAX_DEPENDENCY_LENGTH,
+  type Review,
+  type RpmTask,
+} from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
 import { MachineFault } from '@copr/agent/machine-fault'
 import { messageOf } from '@copr/process/errors'
@@ -61,6 +67,8 @@ export interface Build<Task extends EngineTask = RpmTask> {
   hold: AsyncDisposableStack
   /** Paths of result files known so far, which are uploaded even if the build fails. */
   found: Set<string>
+  /** What the spec declares that its packages provide, as far as the engine has read it. */
+  declares: string[]
   /** The findings of the tools that have checked the packages. */
   reviews: Review[]
 }
@@ -155,6 +163,7 @@ async function runIn<Task extends EngineTask>(
     watch,
     hold,
     found: new Set(),
+    declares: [],
     reviews: [],
   }
   try {
@@ -221,8 +230,17 @@ async function runBuild<Task extends EngineTask>(
     log.lastLine(`Build failed: ${fault.message}`)
     const files = await uploadAll([...found, ...(await packLogs(build.log_dir))], context)
     const reason = fault.message.slice(0, 2000)
-    return { outcome: 'failed', reason, failure, files, seconds: log.seconds }
+    const dependencies = {
+      ...(fault.unmet.length > 0 && { unmet: reportable(fault.unmet) }),
+      ...(build.declares.length > 0 && { declares: reportable(build.declares) }),
+    }
+    return { outcome: 'failed', reason, failure, ...dependencies, files, seconds: log.seconds }
   }
+}
+
+/** Returns as many dependencies as the gateway accepts. */
+function reportable(texts: string[]): string[] {
+  return texts.filter((text) => text.length <= MAX_DEPENDENCY_LENGTH).slice(0, MAX_DEPENDENCIES)
 }
 
 /** Throws if the machine could not store all that the build wrote to its own disk: the packages may be damaged. */

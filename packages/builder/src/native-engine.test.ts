@@ -217,3 +217,44 @@ test('refuses packages whose scriptlets call macros that are not defined', { ski
     context.text(),
   )
 })
+
+test(
+  'a build of a chain that lacks requirements reports them, and what its spec declares',
+  { skip },
+  async () => {
+    const head = `BuildRequires: chain-lens-devel >= 2, make
+BuildRequires: /usr/bin/chain-lens, perl(Chain::Lens)
+Provides: virtual(probe) = 3
+%package -n probe-devel
+Summary: More
+%description -n probe-devel
+More.
+%files -n probe-devel`
+    const options = { in_chain: true, with_opts: ['lens'] }
+    const { context, outcome } = await build(await fixture.task(specOf({ head }), options))
+    assert.ok(outcome.outcome === 'failed', context.text())
+    const unmet = ['/usr/bin/chain-lens', 'chain-lens-devel >= 2', 'perl(Chain::Lens)']
+    assert.deepEqual(outcome.unmet?.toSorted(), unmet)
+    assert.deepEqual(outcome.declares?.toSorted(), [
+      'probe = 1.0-1',
+      'probe-devel = 1.0-1',
+      'virtual(probe) = 3',
+    ])
+    const single = await build(await fixture.task(specOf({ head })))
+    assert.ok(single.outcome.outcome === 'failed')
+    assert.equal(single.outcome.declares, undefined)
+  },
+)
+
+test(
+  'requirements that only %generate_buildrequires names are reported as missing',
+  { skip },
+  async () => {
+    const prep = `%generate_buildrequires
+echo 'chain-generated >= 1'`
+    const task = await fixture.task(specOf({ prep }), { in_chain: true })
+    const { context, outcome } = await build(task)
+    assert.ok(outcome.outcome === 'failed', context.text())
+    assert.deepEqual(outcome.unmet, ['chain-generated >= 1'])
+  },
+)

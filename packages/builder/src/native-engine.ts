@@ -24,6 +24,7 @@ import {
   SRPM_SUFFIX,
   takePackages,
 } from './rpmbuild/rpmbuild.ts'
+import { declaredProvides } from './rpmbuild/declared-provides.ts'
 import { giveAway, makeBuildFolders } from './roots/build-folders.ts'
 import { fetchSources } from './sources/fetch-sources.ts'
 
@@ -62,17 +63,34 @@ async function makePackages(build: Build): Promise<string[]> {
   await writeMacros(build, base)
   // Additional packages come first, as in mock: the spec may need their macros.
   const first = await installAdditional(build, base, repositories)
-  const required = await installRequired(build, { ...common, root: first }, repositories)
+  try {
+    return await buildIn(build, { ...common, root: first }, repositories)
+  } catch (error) {
+    if (task.in_chain && error instanceof BuildFailure && !signal.aborted)
+      build.declares = await declaredProvides({ ...common, root: first })
+    throw error
+  }
+}
+
+/** Installs the BuildRequires in the root of the options and builds the packages; returns the paths of the results. */
+async function buildIn(
+  build: Build,
+  options: RpmbuildOptions,
+  repositories: TaskRepositories,
+): Promise<string[]> {
+  const { task, dir, log } = build
+  const { absent } = options
+  const required = await installRequired(build, options, repositories)
   const { root, requires } = required.is_dynamic
-    ? await installGenerated(build, { ...common, ...required }, repositories)
+    ? await installGenerated(build, { ...options, ...required }, repositories)
     : required
   log.only(root.installed, 'installed_pkgs')
   await log.phase('rpmbuild', 'building', async () => {
     // Without its NoSource files, rpmbuild -ba would fail at the end.
-    const exit = await rpmbuild(absent.size > 0 ? 'bb' : 'ba', { ...common, root })
+    const exit = await rpmbuild(absent.size > 0 ? 'bb' : 'ba', { ...options, root })
     if (exit.code !== 0)
       throw rpmbuildFailure('rpmbuild exited with code', exit, await errorOf(build))
-    if (absent.size > 0) await makeNosrc({ ...common, root })
+    if (absent.size > 0) await makeNosrc({ ...options, root })
   })
   const results = await collectResults(task, dir, await takeResults(dir, requires))
   return [...results.rpms, results.summary]

@@ -231,6 +231,8 @@ export const RpmTask = z.object({
   macros: z.record(z.string(), z.string()),
   /** The URL of the results at which builders read them, as in `repos`, and the URL for users; set only if the two differ. */
   results: z.object({ url: z.string(), public_url: z.string() }).optional(),
+  /** Whether the build is in a chain, so that missing requirements may come later, and the agent reports what the spec declares. */
+  in_chain: z.boolean().optional(),
   git_url: z.string(),
   git_commit: z.string().regex(/^[0-9a-f]{40}$/),
   /** Base URL of the source files, which are at `<lookaside_url>/<filename>/md5/<md5>/<filename>`. */
@@ -290,6 +292,12 @@ export const LostCause = z.enum([
 ])
 export type LostCause = z.infer<typeof LostCause>
 
+/** Maximum number and length of the dependencies that an agent reports; it leaves out the others. */
+export const MAX_DEPENDENCIES = 1000
+export const MAX_DEPENDENCY_LENGTH = 300
+
+const DependencyTexts = z.array(z.string().max(MAX_DEPENDENCY_LENGTH)).max(MAX_DEPENDENCIES)
+
 export const FinishRequest = z.discriminatedUnion('outcome', [
   z.object({
     outcome: z.literal('succeeded'),
@@ -307,6 +315,10 @@ export const FinishRequest = z.discriminatedUnion('outcome', [
     reason: z.string().max(2000),
     /** The cause, as far as the agent has found it; builders of earlier versions send none. */
     failure: FailureDetails.optional(),
+    /** The requirements that no repository provides, such as `zlib-devel >= 1.3`; RPM tasks only. */
+    unmet: DependencyTexts.optional(),
+    /** What the spec declares that its packages provide; only if `in_chain`. */
+    declares: DependencyTexts.optional(),
     files: z.array(ResultFile),
     seconds: z.record(z.string(), z.number()).optional(),
   }),

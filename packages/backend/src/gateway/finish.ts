@@ -1,5 +1,6 @@
 import type { FinishRequest, ResultFile } from '@copr/contract/builder-protocol'
 import { type FailureCategory, failureOutsideLogs } from '@copr/contract/failure'
+import { chainIdOf } from '@copr/domain/chains/chains'
 import type { Db } from '@copr/domain/database/open'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import {
@@ -87,10 +88,14 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
     return { outcome: { kind: 'canceled' }, afterwards: drop }
   }
   if (request.outcome === 'failed') {
+    if (await waitsInChain(backend.db, task, request)) {
+      await note(`waiting: ${request.reason}`)
+      // The logs of the attempt are not published, and the live log stays open for the next one.
+      return { outcome: failureOf(request), afterwards: () => store.dropStaged(key) }
+    }
     await store.place(key, withoutRpms(request.files), results)
     await note(`failed: ${request.reason}`)
-    const { reason, failure, seconds } = request
-    return { outcome: { kind: 'failed', reason, failure, seconds }, afterwards: drop }
+    return { outcome: failureOf(request), afterwards: drop }
   }
   switch (task.kind) {
     case 'source':
@@ -117,6 +122,23 @@ function knownOf(outcome: TaskOutcome): Partial<SourceReport> {
   if (outcome.kind !== 'source') return {}
   const { name, version, srpm_name } = outcome.facts
   return { package_name: name, package_version: version, srpm_name }
+}
+
+type FailedRequest = Extract<FinishRequest, { outcome: 'failed' }>
+
+/** Whether a failed attempt only means that its build waits for other packages of its chain; see parkInChain(). */
+async function waitsInChain(
+  db: Db,
+  task: TaskRow,
+  { unmet = [] }: FailedRequest,
+): Promise<boolean> {
+  if (task.kind !== 'rpm' || unmet.length === 0) return false
+  return (await chainIdOf(db, task.build_id)) !== undefined
+}
+
+function failureOf({ reason, failure, seconds, unmet, declares }: FailedRequest): TaskOutcome {
+  const found = { unmet: unmet ?? [], provides: declares ?? [] }
+  return { kind: 'failed', reason, failure, seconds, found }
 }
 
 async function endSource(

@@ -11,6 +11,8 @@ import { gunzipSync } from 'node:zlib'
 import type { FinishRequest } from '@copr/contract/builder-protocol'
 import { cancelBuild } from '@copr/domain/builds/cancel'
 import { secretName, setSecret } from '@copr/domain/secrets/project-secrets'
+import { advanceChains } from '@copr/domain/chains/advance-chains'
+import { createChain, startChain } from '@copr/domain/chains/chains'
 import { requeueExpired } from '@copr/domain/builds/task-outcomes'
 import { LEASE_HEADER } from '@copr/contract/builder-protocol'
 import type { KyselyPlugin } from 'kysely'
@@ -272,6 +274,35 @@ test('a lost task is requeued, and the log of the earlier attempt is set aside',
     await readFile(join(place, 'prev_build_backup/builder-live.log'), 'utf8'),
     'first try\n',
   )
+})
+
+test('an attempt that lacks requirements in a chain publishes no files, and its build starts again when the chain lets it', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const id = await system.untilRpmTask(agent, hello)
+  const { project_id } = await system.db
+    .selectFrom('build')
+    .select('project_id')
+    .executeTakeFirstOrThrow()
+  const chain_id = await createChain(system.db, project_id, new Date())
+  await system.db.updateTable('build').set({ chain_id }).execute()
+  await startChain(system.db, chain_id, new Date())
+  await agent.log('nothing provides lens-devel\n', 0)
+  const spec = hello.find(({ name }) => name.endsWith('.spec')) ?? srpmOf(hello)
+  await agent.put(spec.name, spec.data)
+  const files = [listed(spec)]
+  const reason = 'Packages needed for the build are missing'
+  const report = { unmet: ['lens-devel'], declares: ['hello = 1-1'] }
+  await accepted(await agent.finish({ outcome: 'failed', reason, ...report, files }))
+  const { chroot } = await system.build(id)
+  assert.equal(chroot?.state, 'pending')
+  const place = join(system.results, 'dana/telescope', CHROOT, chroot.result_dir ?? '')
+  assert.deepEqual((await readdir(place)).toSorted(), ['backend.log', 'builder-live.log'])
+  assert.deepEqual(await readdir(join(system.data_dir, 'staging')), [])
+  await advanceChains(system.db, new Date())
+  await agent.claim()
+  assert.equal((await agent.log('second try\n', 0)).status, 200)
+  assert.equal(await readFile(join(place, 'builder-live.log'), 'utf8'), 'second try\n')
 })
 
 test('an uploaded SRPM is imported from the uploads, published, and removed from the uploads', async () => {

@@ -1,7 +1,7 @@
 import type { SourceMetadata } from '@copr/domain/builds/source-metadata'
 import { PackageName } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
-import { checkPackageNames, readPackageInfo } from '@copr/rpm/package-info'
+import { checkPackageNames, formatDependency, readPackageInfo } from '@copr/rpm/package-info'
 import { formatEvr } from '@copr/rpm/version'
 
 /** Reads the metadata from an SRPM's header. Throws RpmFormatError or CoprError with a message for the build's page. */
@@ -25,5 +25,6 @@ export async function readSourceMetadata(path: string, file_name: string): Promi
     srpm_name: info.fileName,
     exclusive_arch: info.exclusiveArch,
     exclude_arch: info.excludeArch,
+    requires: info.requires.map(formatDependency),
   }
 }

@@ -141,6 +141,7 @@ async function rpmTask({ db, config }: Pick<Messenger, 'db' | 'config'>, facts: 
       }),
     },
     ...(results_url !== public_url && { results: { url: results_url, public_url } }),
+    ...(build.chain_id !== null && { in_chain: true }),
     git_url: `${base_url}/git/${path}`,
     git_commit: chroot.git_commit,
     lookaside_url: `${base_url}/lookaside/${path}`,

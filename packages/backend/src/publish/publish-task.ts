@@ -6,6 +6,7 @@ import type { PackageInfo } from '@copr/rpm/package-info'
 import type { Backend } from '../context.ts'
 import { isOurs } from '../gateway/finish.ts'
 import { sha256Of, sizeOf } from '../store/files.ts'
+import { chainDependencies } from './chain-dependencies.ts'
 import { failResults } from './fail-results.ts'
 import { withProjectKey } from './project-key.ts'
 import { type Results, resultsOf } from './results.ts'
@@ -78,7 +79,9 @@ export async function publishTask(
   for (const info of packages) members.push(await memberOf(backend, results, info))
   const nevras = packages.map(nevraOf)
   const result_bytes = sizeOfAll(members) + sizeOfAll(files.filter(({ name }) => !isRpm(name)))
-  const added = { lease, packages: nevras, members, result_bytes, now: now() }
+  const isInChain = facts.build.chain_id !== null
+  const dependencies = isInChain ? await chainDependencies(backend, staged, packages) : undefined
+  const added = { lease, packages: nevras, members, result_bytes, dependencies, now: now() }
   const outcome = await addMembers(db, added)
   log.info({ packages: packages.length, outcome }, 'Results placed')
   at('drop')

@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
     *) shift ;;
   esac
 done
-if [ -e "$dir/exit" ]; then echo 'ERROR: it does not work' >&2; exit "$(cat "$dir/exit")"; fi
+if [ -e "$dir/exit" ]; then echo "No matching package to install: 'lens-devel >= 2'"; echo 'ERROR: it does not work' >&2; exit "$(cat "$dir/exit")"; fi
 if [ -n "\${spec-}" ]; then
   exec rpmbuild -bs --define "_sourcedir $sources" --define "_srcrpmdir $results" --define "_topdir $dir/top" "$spec"
 fi
@@ -102,10 +102,11 @@ test("a build that fails in mock reports rpm's reason", async () => {
   assert.deepEqual([outcome.failure?.category, outcome.failure?.section], ['test', '%check'])
 })
 
-test('BuildRequires that cannot be installed fail the build', async () => {
+test('BuildRequires that cannot be installed fail the build, and are reported', async () => {
   const { outcome } = await build(await fixture.task(specOf()), 30)
   assert.ok(outcome.outcome === 'failed')
   assert.match(outcome.reason, /BuildRequires cannot be installed: it does not work/)
+  assert.deepEqual(outcome.unmet, ['lens-devel >= 2'])
   assert.equal(outcome.failure?.category, 'dependency')
 })
 

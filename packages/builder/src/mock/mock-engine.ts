@@ -7,6 +7,7 @@ import { run } from '@copr/process/run'
 import { BuildFailure } from '../build-failure.ts'
 import { buildPackages } from '../build-packages.ts'
 import type { Build, EngineOptions } from '../engine.ts'
+import { unmetIn } from '../repositories/dnf-faults.ts'
 import { readTaskRepositories } from '../repositories/task-repositories.ts'
 import { collectResults, describeMachine } from '../results.ts'
 import { buildError } from '../rpmbuild/build-error.ts'
@@ -139,9 +140,19 @@ async function runMock(
   const fault = BUILD_FAULTS[code]
   if (fault !== undefined) {
     const [words, category] = fault
-    throw new BuildFailure(`${words}${buildError(ended.output)}`, category && { category })
+    const unmet = category === 'dependency' ? unmetOfMock(ended.output) : []
+    throw new BuildFailure(`${words}${buildError(ended.output)}`, {
+      ...(category && { category }),
+      unmet,
+    })
   }
   throw new Error(`mock exited with code ${code}: ${ended.output.trim().slice(-500)}`)
+}
+
+/** Returns the requirements that mock, or the package manager that it runs, did not find. */
+function unmetOfMock(output: string): string[] {
+  const own = output.matchAll(/No matching package to install: '([^'\n]+)'/g)
+  return [...new Set([...Array.from(own, ([, name = '']) => name), ...unmetIn(output)])]
 }
 
 /** Returns the packages and the SRPM that mock left in its result directory, which builds in its chroot cannot reach. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { faultOfDnf } from './dnf-faults.ts'
+import { faultOfDnf, unmetIn } from './dnf-faults.ts'
 import type { Repository } from './repository.ts'
 
 function repository(id: string, isOurs: boolean): Repository {
@@ -92,3 +92,16 @@ for (const line of [
     assert.equal(fault.code, 'ENOSPC')
     assert.match(fault.words, /^Packages needed for the build do not fit: .* filesystem/)
   })
+
+test('unmetIn() returns the requirements of the build and of the packages that it needs, each once', () => {
+  const output = `No match for argument: foo
+Error: 
+ Problem 1: conflicting requests
+  - nothing provides bar >= 2 needed by baz-1-1.noarch from copr_base
+  - nothing provides (a or b) needed by requirements-1-1.noarch
+ Problem 2: package x-1-1.noarch requires y, but none of the providers can be installed
+  - nothing provides perl(Foo)
+  - nothing provides bar >= 2 needed by other-1-1.noarch from copr_base
+`
+  assert.deepEqual(unmetIn(output), ['foo', 'perl(Foo)', 'bar >= 2', '(a or b)'])
+})

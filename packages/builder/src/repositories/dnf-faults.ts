@@ -58,6 +58,12 @@ export function missingIn(output: string): string[] {
   return unique(found).filter((one) => !/ needed by \S+(?: from \S+)?$/.test(one))
 }
 
+/** Returns all requirements that no package provides: the build's own, and those of packages that it needs. */
+export function unmetIn(output: string): string[] {
+  const ofOthers = output.matchAll(/^[^\n]*- nothing provides (.+?) needed by \S+(?: from \S+)?$/gm)
+  return [...new Set([...missingIn(output), ...unique(ofOthers)])]
+}
+
 /** Returns the other problems, such as conflicts, and packages whose own requirements are missing. */
 function problemsIn(output: string): string[] {
   const ofSolver = unique(output.matchAll(/^ *(?:- |Problem(?: \d+)?: )(.+)$/gm)).filter(

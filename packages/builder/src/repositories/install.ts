@@ -9,7 +9,7 @@ import type { BuildLog } from '../build-log.ts'
 import type { SandboxLimits } from '../sandbox/limits.ts'
 import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 import { renderDnfConfig } from './dnf-config.ts'
-import { faultOfDnf, missingIn } from './dnf-faults.ts'
+import { faultOfDnf, missingIn, unmetIn } from './dnf-faults.ts'
 import { lineFilter } from './line-filter.ts'
 import { clientTls } from './read-url.ts'
 import { chrootParts, type Repository } from './repository.ts'
@@ -305,7 +305,8 @@ function failureIn(output: string, { repositories }: Pick<InstallOptions, 'repos
       hint: 'Correct the repositories of the project: builders reach public addresses only.',
     })
   const fault = faultOfDnf(output, repositories)
-  if (fault.isBuilds) return new BuildFailure(fault.words, { category: 'dependency' })
+  if (fault.isBuilds)
+    return new BuildFailure(fault.words, { category: 'dependency', unmet: unmetIn(output) })
   return Object.assign(new Error(fault.words), fault.code && { code: fault.code })
 }
 

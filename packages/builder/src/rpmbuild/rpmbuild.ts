@@ -66,10 +66,6 @@ export async function rpmbuild(
 ): Promise<SandboxExit> {
   const { task, spec } = options
   const { arch } = chrootParts(task.chroot.name)
-  const conditions = [
-    ...task.with_opts.flatMap((name) => ['--with', name]),
-    ...task.without_opts.flatMap((name) => ['--without', name]),
-  ]
   // --nodeps: dnf has installed the requirements, and the root's rpm may be unable to read the database that the host's rpm wrote.
   const command = [
     'rpmbuild',
@@ -78,10 +74,18 @@ export async function rpmbuild(
     '--target',
     arch,
     ...more,
-    ...conditions,
+    ...conditionsOf(task),
     `/builddir/build/SPECS/${spec}`,
   ]
   return await runAsBuild(arch === 'i686' ? ['setarch', 'i686', ...command] : command, options)
+}
+
+/** Returns the build conditions of a task as arguments of rpm's tools. */
+export function conditionsOf({ with_opts, without_opts }: RpmTask): string[] {
+  return [
+    ...with_opts.flatMap((name) => ['--with', name]),
+    ...without_opts.flatMap((name) => ['--without', name]),
+  ]
 }
 
 /** Runs a command in the root as the unprivileged user and logs its output as it arrives. */

@@ -16,6 +16,7 @@ export const WhyAnswer = z.strictObject({
           kind: z.enum([
             'source',
             'batch',
+            'chain',
             'retry',
             'limit',
             'no_machine',

@@ -1,5 +1,6 @@
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
+import { noteBuilt } from '../chains/chain-steps.ts'
 import { refreshBuild } from '../states/build-state.ts'
 import type { TaskRow } from '../queue/leases.ts'
 import { endTask, withLeasedTask } from './task-outcomes.ts'
@@ -18,6 +19,8 @@ export interface NewMembers {
   members: Member[]
   /** The size of all results together; the logs are added when the build has ended. */
   result_bytes: number
+  /** The BuildRequires that the build had and what its packages provide; only for builds of a chain. */
+  dependencies?: { requires: string[]; provides: string[] } | undefined
   now: Date
 }
 
@@ -35,7 +38,7 @@ export async function addMembers(
 async function add(
   tx: Tx,
   task: TaskRow,
-  { packages, members, result_bytes, now }: NewMembers,
+  { packages, members, result_bytes, dependencies, now }: NewMembers,
 ): Promise<'added'> {
   const build_chroot_id = task.build_chroot_id
   if (build_chroot_id === null) throw new Error(`Publish task ${task.id} has no build chroot`)
@@ -65,6 +68,7 @@ async function add(
     .set({ repository_id: repository.id, generation: repository.generation, result_bytes })
     .where('id', '=', build_chroot_id)
     .execute()
+  if (dependencies) await noteBuilt(tx, build_chroot_id, dependencies)
   await refreshBuild(tx, task.build_id, now)
   await notify(tx, 'copr_repository', String(repository.id))
   return 'added'

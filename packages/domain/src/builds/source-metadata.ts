@@ -1,6 +1,8 @@
 import { notify } from '../database/notify.ts'
 import type { Tx } from '../database/open.ts'
 import { notDenied } from '../chroots/chroot-denylist.ts'
+import { insertSteps } from '../chains/chain-steps.ts'
+import { twinInChain, twinText } from '../chains/chains.ts'
 import { insertTask } from '../queue/insert-task.ts'
 import { refreshBuild } from '../states/build-state.ts'
 import { moveChroots } from '../states/chroot-state.ts'
@@ -15,6 +17,8 @@ export interface SourceMetadata {
   srpm_name: string
   exclusive_arch: readonly string[]
   exclude_arch: readonly string[]
+  /** The BuildRequires in the header, such as `zlib-devel >= 1.3`. Default: none. */
+  requires?: readonly string[]
 }
 
 /**
@@ -32,6 +36,7 @@ export async function applySourceMetadata(
     .selectAll()
     .where('id', '=', buildId)
     .executeTakeFirstOrThrow()
+  if (await isTwin(tx, build, facts, now)) return
   const { id: package_id, chroot_denylist } = await packageOf(tx, build, facts.name, now)
   await tx
     .updateTable('build')
@@ -40,6 +45,7 @@ export async function applySourceMetadata(
     .execute()
   const chroots = await chrootsOf(tx, build, chroot_denylist)
   await insertMissing(tx, buildId, chroots)
+  if (build.chain_id !== null) await insertSteps(tx, buildId, facts.requires ?? [])
   const isLeft = await skipUnwanted(tx, buildId, { chroots, facts, now })
   if (chroots.length === 0) {
     const fail_reason = 'The project has no chroot left in which to build'
@@ -53,6 +59,31 @@ export async function applySourceMetadata(
     await notify(tx, 'copr_queue')
   }
   await refreshBuild(tx, buildId, now)
+}
+
+/** Fails the source of a build whose chain has a build of the same package already; submitBuild() refuses such uploads. */
+async function isTwin(
+  tx: Tx,
+  { id, chain_id }: { id: number; chain_id: number | null },
+  { name, srpm_name }: SourceMetadata,
+  now: Date,
+): Promise<boolean> {
+  if (chain_id === null) return false
+  const twin = await twinInChain(tx, { chain_id, name, except: id })
+  if (twin === undefined) return false
+  const fail_reason = twinText(chain_id, name, twin)
+  await moveSource(tx, id, { to: 'failed', set: { fail_reason, srpm_name, source_ended_at: now } })
+  const waiting = await tx
+    .selectFrom('build_chroot')
+    .select('id')
+    .where('build_id', '=', id)
+    .where('state', '=', 'waiting')
+    .execute()
+  const ids = waiting.map((each) => each.id)
+  const set = { state_reason: fail_reason, ended_at: now }
+  await moveChroots(tx, ids, { to: 'failed', from: ['waiting'], set })
+  await refreshBuild(tx, id, now)
+  return true
 }
 
 /** Inserts the chroots' rows. Those requested by name exist since the build was submitted. */

@@ -2,6 +2,7 @@ import type { QuotaDefaults } from '@copr/contract/quota-kinds'
 import { CoprError } from '@copr/process/errors'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
+import { joinChain } from '../chains/chains.ts'
 import { alignDevelRepositories } from '../projects/devel-repositories.ts'
 import { requireDirname } from '../projects/project-dirname.ts'
 import { findProjectDir } from '../projects/project-queries.ts'
@@ -15,6 +16,8 @@ import { sourceChroot } from './source-chroot.ts'
 import { applySourceMetadata, type SourceMetadata } from './source-metadata.ts'
 
 export interface Submission extends BatchWish {
+  /** The chain that orders this build; it must be open. */
+  chain_id?: number | undefined
   project: { id: number; ownername: string; name: string }
   /** Default: the project's main directory. */
   dirname?: string | undefined
@@ -66,6 +69,9 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
     await lockQuota(tx, project.ownername)
     await requireBuildQuota(tx, project, { limits, bytes })
     await holdProject(tx, project)
+    const { chain_id } = submission
+    if (chain_id !== undefined)
+      await joinChain(tx, { chain_id, project_id: project.id, name: facts?.name })
     const dir = await dirOf(tx, project, submission.dirname ?? project.name, now)
     await tx.updateTable('project_dir').set({ last_build_at: now }).where('id', '=', dir).execute()
     const batch_id = await batchOf(tx, submission)
@@ -90,6 +96,7 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
         isolation: submission.isolation ?? 'unchanged',
         chroots_wanted: submission.chroots,
         batch_id,
+        chain_id: chain_id ?? null,
       })
       .returning(['id', 'project_id', 'source_type', 'source_json', 'chroots_wanted'])
       .executeTakeFirstOrThrow()

@@ -8,6 +8,7 @@ import { refreshBuild } from '../states/build-state.ts'
 import { moveChroots } from '../states/chroot-state.ts'
 import { moveSource } from '../states/source-state.ts'
 import { moveTasks } from '../states/task-state.ts'
+import { type FoundDependencies, parkInChain } from '../chains/park-task.ts'
 import { insertPublishTask, insertTask } from '../queue/insert-task.ts'
 import { lockLeased, type TaskRow } from '../queue/leases.ts'
 
@@ -37,6 +38,8 @@ interface Failure {
   reason: string
   failure?: FailureDetails | undefined
   seconds?: Record<string, number> | undefined
+  /** What the attempt has found out about dependencies, for builds of a chain. */
+  found?: FoundDependencies | undefined
 }
 
 /** Ends a leased task. Returns undefined if the lease is lost, and `canceled` if the build was canceled, whatever the outcome. */
@@ -79,6 +82,7 @@ async function finish(tx: Tx, task: TaskRow, outcome: TaskOutcome, now: Date): P
       return await failTask(tx, task, { reason, failure }, now)
     }
     case 'failed':
+      if (outcome.found && (await parkInChain(tx, task, outcome.found, now))) return
       return await failTask(tx, task, outcome, now)
     case 'source':
       return await finishSource(tx, task, outcome.facts, now)
@@ -128,6 +132,7 @@ async function finishImport(
       'chroot.config',
       'chroot.distgit_branch',
       'project_chroot.build_tags',
+      'build.chain_id',
     ])
     .where('build_chroot.build_id', '=', task.build_id)
     .where('build_chroot.state', '=', 'waiting')
@@ -144,7 +149,12 @@ async function finishImport(
     await moveChroots(tx, [chroot.id], { to: 'pending', set: { git_commit } })
     const tags = [...new Set([...chroot.config.tags, ...(chroot.build_tags ?? [])])]
     const build_chroot = { ...chroot, tags }
-    await insertTask(tx, { kind: 'rpm', build: { id: task.build_id }, build_chroot }, now)
+    const is_parked = chroot.chain_id !== null
+    await insertTask(
+      tx,
+      { kind: 'rpm', build: { id: task.build_id }, build_chroot, is_parked },
+      now,
+    )
   }
   await moveSource(tx, task.build_id, {
     to: 'succeeded',

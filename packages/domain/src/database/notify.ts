@@ -15,6 +15,7 @@ const CHANNELS = [
   'copr_removal',
   'copr_action',
   'copr_outbox',
+  'copr_chain',
 ] as const
 export type Channel = (typeof CHANNELS)[number]
 

@@ -6,13 +6,7 @@ import type { FailureDetails } from '@copr/contract/failure'
 import type { KeyAlgorithm, SecretPurpose } from '@copr/contract/keygen-protocol'
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { QuotaKind } from '@copr/contract/quota-kinds'
-import type {
-  CommitState,
-  Decision,
-  DeliveryOutcome,
-  StatusForge,
-  WebhookSource,
-} from '@copr/contract/api/webhooks'
+import type { CommitState, Decision, DeliveryOutcome, StatusForge, WebhookSource } from '@copr/contract/api/webhooks'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
@@ -100,6 +94,7 @@ export interface BuildTable {
   source_bytes: Generated<number>
   source_measured: Generated<boolean>
   failure: Json<FailureDetails> | null
+  chain_id: number | null
 }
 
 export interface BuildChrootTable {
@@ -129,6 +124,23 @@ export interface BuiltPackageTable {
   version: string
   release: string
   arch: string
+}
+
+export interface ChainTable {
+  id: GeneratedAlways<number>
+  project_id: number
+  created_at: Date
+  started_at: Date | null
+  ended_at: Date | null
+}
+
+export interface ChainStepTable {
+  build_chroot_id: number
+  requires: Generated<string[]>
+  unmet: Generated<string[]>
+  provides: Generated<string[]>
+  released_with: number | null
+  is_stuck: Generated<boolean>
 }
 
 export interface ChrootTable {
@@ -569,7 +581,7 @@ export interface TaskTable {
   kind: 'source' | 'import' | 'rpm' | 'publish'
   build_id: number
   build_chroot_id: number | null
-  state: State<TaskState, undefined>
+  state: State<TaskState, 'parked' | undefined>
   arch: string | null
   tags: Generated<string[]>
   ownername: string
@@ -659,6 +671,8 @@ export interface DB {
   build: BuildTable
   build_chroot: BuildChrootTable
   built_package: BuiltPackageTable
+  chain: ChainTable
+  chain_step: ChainStepTable
   chroot: ChrootTable
   chroot_alias: ChrootAliasTable
   commit_status: CommitStatusTable

@@ -29,4 +29,4 @@ export type SourceState =
   | 'failed'
   | 'canceled'
 
-export type TaskState = 'queued' | 'leased' | 'done'
+export type TaskState = 'parked' | 'queued' | 'leased' | 'done'

@@ -11,12 +11,14 @@ export interface NewTask {
   build_chroot: { id: number; chroot_name: string; arch: string; tags: string[] } | undefined
   /** The chroot whose architecture and tags the machine for a source task must have; undefined if any machine will do. */
   machine?: { arch: string; config: { tags: string[] } } | undefined
+  /** Whether the task waits until its chain puts it into the queue. */
+  is_parked?: boolean
 }
 
 /** Puts a task into the queue. The caller notifies `copr_queue` once. */
 export async function insertTask(
   tx: Tx,
-  { kind, build, build_chroot, machine }: NewTask,
+  { kind, build, build_chroot, machine, is_parked = false }: NewTask,
   now: Date,
 ): Promise<void> {
   const needs =
@@ -48,6 +50,7 @@ export async function insertTask(
       sandbox: sandboxOf(facts),
       priority: facts.is_background ? BACKGROUND : 0,
       queued_at: now,
+      ...(is_parked && { state: 'parked' as const }),
     })
     .execute()
 }

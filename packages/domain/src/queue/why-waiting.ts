@@ -9,6 +9,7 @@ interface Reason {
   readonly kind:
     | 'source'
     | 'batch'
+    | 'chain'
     | 'retry'
     | 'limit'
     | 'no_machine'
@@ -42,7 +43,7 @@ export interface Step {
 interface TaskRow {
   id: number
   kind: 'source' | 'import' | 'rpm' | 'publish'
-  state: 'queued' | 'leased'
+  state: 'parked' | 'queued' | 'leased'
   chroot: string | null
   arch: string | null
   tags: string[]
@@ -139,6 +140,10 @@ async function queuedStep(db: Db, task: TaskRow, facts: Facts): Promise<Step> {
       ...other,
       reasons: [{ kind: 'publishing', text: 'Its packages wait to be signed', since }],
     }
+  if (task.state === 'parked') {
+    const text = task.state_reason ?? 'It waits until its chain starts it'
+    return { ...step, ...other, reasons: [{ kind: 'chain', text, since }] }
+  }
   if (task.kind === 'import')
     return {
       ...step,

@@ -7,12 +7,13 @@ export interface QuotaCounted {
   id?: number
 }
 
-/** Counts the waiting tasks. Reads only the index `task_waiting_owner`, in which the quota limits the number of entries per owner. */
+/** Counts the waiting tasks. Reads only the indexes `task_waiting_owner` and `task_parked`, in which the quota limits the entries per owner. */
 export async function waitingTasks(db: Db, { ownername, id }: QuotaCounted): Promise<number> {
+  const counted = sql`kind in ('source', 'import', 'rpm') and ownername = ${ownername}
+    and ${id === undefined ? sql`true` : sql`project_id = ${id}`}`
   const { rows } = await sql<{ count: number }>`
-    select count(*)::int as count from task
-    where state = 'queued' and kind in ('source', 'import', 'rpm') and ownername = ${ownername}
-      and ${id === undefined ? sql`true` : sql`project_id = ${id}`}`.execute(db)
+    select (select count(*)::int from task where state = 'queued' and ${counted})
+      + (select count(*)::int from task where state = 'parked' and ${counted}) as count`.execute(db)
   return rows[0]?.count ?? 0
 }
 

@@ -54,7 +54,7 @@ export async function lockBuild(tx: Tx, buildId: number): Promise<boolean> {
 export async function refreshBuild(tx: Tx, buildId: number, now: Date): Promise<void> {
   const build = await tx
     .selectFrom('build')
-    .select(['canceled', 'source_state', 'finished_at'])
+    .select(['canceled', 'source_state', 'finished_at', 'chain_id'])
     .where('id', '=', buildId)
     .executeTakeFirstOrThrow()
   const chroots = await tx
@@ -79,6 +79,7 @@ export async function refreshBuild(tx: Tx, buildId: number, now: Date): Promise<
     .where('id', '=', buildId)
     .execute()
   await notify(tx, 'copr_build', String(buildId))
+  if (build.chain_id !== null) await notify(tx, 'copr_chain')
   if (!finished || build.finished_at !== null) return
   // A batch may wait for this build.
   await notify(tx, 'copr_queue')

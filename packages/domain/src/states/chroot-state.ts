@@ -7,11 +7,12 @@ import type { ChrootState } from '../database/state-columns.ts'
 
 /**
  * The states of a build in one chroot. The initial state is `waiting`, until the import is done; `pending` means that the build
- * can start. It stays `running` while the results are published, and returns to `pending` if the builder is lost.
+ * can start. It stays `running` while the results are published, and returns to `pending` if the builder is lost, or if its chain makes
+ * it wait. Only a chain fails a build that has not started.
  */
 export const CHROOT_TRANSITIONS: Transitions<ChrootState> = {
   waiting: ['pending', 'failed', 'canceled', 'skipped', 'forked'],
-  pending: ['starting', 'canceled'],
+  pending: ['starting', 'failed', 'canceled'],
   starting: ['running', 'pending', 'failed', 'canceled'],
   running: ['succeeded', 'pending', 'failed', 'canceled'],
   succeeded: [],

@@ -4,10 +4,14 @@ import type { TaskTable } from '../database/schema.ts'
 import { expectedBefore, statesBefore, type Transitions } from './transitions.ts'
 import type { TaskState } from '../database/state-columns.ts'
 
-/** The states of a task. The initial state is `queued`; a task returns to it if the lease expires or the holder returns the task. */
+/**
+ * The states of a task. The initial state is `queued`; a task returns to it if the lease expires or the holder returns the task. The
+ * tasks of a chain start as `parked`, and return to it if requirements are missing; the chain moves them to `queued`.
+ */
 export const TASK_TRANSITIONS: Transitions<TaskState> = {
+  parked: ['queued', 'done'],
   queued: ['leased', 'done'],
-  leased: ['queued', 'done'],
+  leased: ['parked', 'queued', 'done'],
   done: [],
 }
 
@@ -39,9 +43,9 @@ export async function moveTasks(
   return moved.map(({ id }) => id)
 }
 
-/** Ends the queued tasks at once; the agents of running ones learn of the cancellation with their next heartbeat. */
+/** Ends the waiting tasks at once; the agents of running ones learn of the cancellation with their next heartbeat. */
 export async function cancelTasks(tx: Tx, ids: readonly number[]): Promise<void> {
-  await moveTasks(tx, ids, { to: 'done', from: ['queued'] })
+  await moveTasks(tx, ids, { to: 'done', from: ['parked', 'queued'] })
   if (ids.length === 0) return
   await tx
     .updateTable('task')

@@ -7,7 +7,12 @@ import { checkHeaderDigests } from '@copr/rpm/digests'
 import { RpmFormatError } from '@copr/rpm/errors'
 import { listFiles } from '@copr/rpm/file-list'
 import { type RpmHeader, readRpmHeader } from '@copr/rpm/header'
-import { checkPackageNames, packageInfo, type PackageInfo } from '@copr/rpm/package-info'
+import {
+  checkPackageNames,
+  formatDependency,
+  packageInfo,
+  type PackageInfo,
+} from '@copr/rpm/package-info'
 import { sourceNameFault } from '@copr/rpm/source-name'
 import { findSpec } from '@copr/rpm/spec-file'
 import { FILE_FLAG } from '@copr/rpm/tags'
@@ -43,6 +48,7 @@ export async function checkSrpm(
       srpm_name: info.fileName,
       exclusive_arch: info.exclusiveArch,
       exclude_arch: info.excludeArch,
+      requires: info.requires.map(formatDependency),
     }
     return { bytes, facts }
   } catch (error) {

@@ -1,0 +1,32 @@
+import { listFiles } from '@copr/rpm/file-list'
+import { readRpmHeader } from '@copr/rpm/header'
+import { formatDependency, type PackageInfo } from '@copr/rpm/package-info'
+import type { Backend } from '../context.ts'
+import type { StagingKey } from '../store/results-store.ts'
+
+/** The paths that packages may require without a repository's full list of files, as in its primary metadata. */
+const REQUIRED_PATH = /^\/etc\/|bin\/|^\/usr\/lib\/sendmail$/
+
+/** Reads the BuildRequires that a build had from its source package, and what its packages provide, files included, from the others. */
+export async function chainDependencies(
+  { store }: Pick<Backend, 'store'>,
+  staged: StagingKey,
+  packages: PackageInfo[],
+): Promise<{ requires: string[]; provides: string[] }> {
+  const binaries = packages.filter(({ isSource }) => !isSource)
+  const source = packages.find(({ isSource }) => isSource)
+  const paths: string[] = []
+  for (const { fileName } of binaries) {
+    const { header } = await store.withStaged(staged, fileName, readRpmHeader)
+    paths.push(...listFiles(header).map(({ path }) => path))
+  }
+  return {
+    requires: (source?.requires ?? [])
+      .filter(({ name }) => !name.startsWith('rpmlib('))
+      .map(formatDependency),
+    provides: [
+      ...binaries.flatMap(({ provides }) => provides.map(formatDependency)),
+      ...paths.filter((path) => REQUIRED_PATH.test(path)),
+    ],
+  }
+}

@@ -1,0 +1,160 @@
+import { operandsOf, overlap, parseDependency } from './dependency-text.ts'
+import type { Requirement } from '@copr/rpm/package-info'
+import { components } from './components.ts'
+
+/**
+ * What a step does: its source package is made or imported (`source`), it waits for other steps (`parked`), it is queued, built or
+ * published (`active`), it has ended with its packages installable (`succeeded`) or without (`ended`).
+ */
+export type StepPhase = 'source' | 'parked' | 'active' | 'succeeded' | 'ended'
+
+/** The build of one package of a chain in one chroot. Dependencies are texts such as `zlib-devel >= 1.3`. */
+export interface ChainStep {
+  build_chroot_id: number
+  build_id: number
+  package_name: string
+  phase: StepPhase
+  requires: string[]
+  /** The requirements that the last attempt did not find. */
+  unmet: string[]
+  /** What the spec declares; once the packages are built, what they provide. */
+  provides: string[]
+  /** The number of steps that had succeeded when the last attempt was queued; null before the first. */
+  released_with: number | null
+  is_stuck: boolean
+  ended_at: Date | null
+}
+
+/** `step` needs a requirement that `provider` provides, or would provide. */
+export interface Edge {
+  step: ChainStep
+  requirement: string
+  provider: ChainStep
+}
+
+type Offers = (requirement: string) => ChainStep[]
+
+/**
+ * Returns a function that finds the steps that provide a requirement. A step that is not built and whose spec has not been read counts as
+ * the provider of its own name, in any version.
+ */
+export function offersOf(steps: readonly ChainStep[]): Offers {
+  const byName = new Map<string, { step: ChainStep; offer: Requirement }[]>()
+  for (const step of steps) {
+    const isGuess = step.provides.length === 0 && step.phase !== 'succeeded'
+    for (const text of isGuess ? [step.package_name] : step.provides) {
+      const offer = parseDependency(text)
+      const list = byName.get(offer.name)
+      if (list) list.push({ step, offer })
+      else byName.set(offer.name, [{ step, offer }])
+    }
+  }
+  return (requirement) => [
+    ...new Set(
+      operandsOf(requirement).flatMap((operand) =>
+        (byName.get(operand.name) ?? [])
+          .filter(({ offer }) => overlap(offer, operand))
+          .map(({ step }) => step),
+      ),
+    ),
+  ]
+}
+
+/** Finds which steps need what from which others: for requirements that several provide, the one that succeeded first. */
+export function edgesOf(steps: readonly ChainStep[]): Edge[] {
+  const offers = offersOf(steps)
+  return steps.flatMap((step) =>
+    [...new Set([...step.requires, ...step.unmet])].flatMap((requirement) => {
+      const provider = providerFor(step, offers(requirement))
+      return provider ? [{ step, requirement, provider }] : []
+    }),
+  )
+}
+
+function providerFor(step: ChainStep, found: ChainStep[]): ChainStep | undefined {
+  const others = found.filter((one) => one !== step)
+  const built = others
+    .filter((one) => one.phase === 'succeeded' && isBefore(one, step))
+    .toSorted((a, b) => Number(a.ended_at) - Number(b.ended_at))
+  if (built[0] || step.phase === 'succeeded') return built[0]
+  const isOpen = (one: ChainStep): boolean => one.phase !== 'succeeded' && one.phase !== 'ended'
+  return others.find(isOpen) ?? others.find((one) => one.phase === 'ended') ?? found[0]
+}
+
+/**
+ * Whether `step` may have been built with the packages of `provider`. The start of `step` does not tell: it reads the repositories later.
+ */
+function isBefore(provider: ChainStep, step: ChainStep): boolean {
+  if (step.ended_at === null || provider.ended_at === null) return true
+  return provider.ended_at < step.ended_at
+}
+
+/**
+ * Numbers the waves: a step is in wave 1 if it needs no other, else in the wave after the last of those that it needs. Steps on a cycle,
+ * and those that need one of them, are in none.
+ */
+export function wavesOf(
+  steps: readonly ChainStep[],
+  edges: readonly Edge[],
+): Map<ChainStep, number> {
+  const needed = Map.groupBy(edges, ({ step }) => step)
+  const graph = (step: ChainStep) => (needed.get(step) ?? []).map(({ provider }) => provider)
+  const waves = new Map<ChainStep, number>()
+  // Components come after those that they point to, so the wave of each provider is known.
+  for (const component of components(steps, graph)) {
+    const [step] = component
+    if (!step || component.length > 1) continue
+    const before = graph(step).map((provider) => waves.get(provider))
+    if (before.includes(undefined)) continue
+    waves.set(step, 1 + Math.max(0, ...before.map((wave) => wave ?? 0)))
+  }
+  return waves
+}
+
+/**
+ * Returns a cycle of each group of steps that need one another: a shortest one from the group's alphabetically first step, as edges of
+ * which each starts where the previous one ends.
+ */
+export function cyclesOf(steps: readonly ChainStep[], edges: readonly Edge[]): Edge[][] {
+  const among = new Set(steps)
+  const needed = Map.groupBy(
+    edges.filter(({ step, provider }) => among.has(step) && among.has(provider)),
+    ({ step }) => step,
+  )
+  const graph = (step: ChainStep) => (needed.get(step) ?? []).map(({ provider }) => provider)
+  return components(steps, graph)
+    .map((component) => component.toSorted(byName)[0])
+    .flatMap((first) => (first ? [shortestCycle(first, needed)] : []))
+    .filter((cycle) => cycle.length > 0)
+    .toSorted((a, b) => (a[0] && b[0] ? byName(a[0].step, b[0].step) : 0))
+}
+
+/** Finds a shortest way from a step back to itself; empty if there is none. */
+function shortestCycle(first: ChainStep, needed: Map<ChainStep, Edge[]>): Edge[] {
+  const cameBy = new Map<ChainStep, Edge>()
+  const queue = [first]
+  for (const step of queue)
+    for (const edge of needed.get(step) ?? []) {
+      if (cameBy.has(edge.provider)) continue
+      cameBy.set(edge.provider, edge)
+      if (edge.provider === first) return wayBack(first, cameBy)
+      queue.push(edge.provider)
+    }
+  return []
+}
+
+function wayBack(first: ChainStep, cameBy: Map<ChainStep, Edge>): Edge[] {
+  const cycle: Edge[] = []
+  let at = first
+  do {
+    const edge = cameBy.get(at)
+    if (!edge) return []
+    cycle.unshift(edge)
+    at = edge.step
+  } while (at !== first)
+  return cycle
+}
+
+function byName(a: ChainStep, b: ChainStep): number {
+  return a.package_name < b.package_name ? -1 : a.package_name > b.package_name ? 1 : 0
+}

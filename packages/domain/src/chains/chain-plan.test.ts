@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { type ChainStep, cyclesOf, edgesOf, wavesOf } from './chain-graph.ts'
+import { cycleText, planChroot } from './chain-plan.ts'
+
+const at = (seconds: number): Date => new Date(1_800_000_000_000 + seconds * 1000)
+
+/** A package as its spec really is: a simulated builder finds out what a chain cannot see before. */
+interface Source {
+  name: string
+  /** The BuildRequires that the SRPM's header states. */
+  header?: string[]
+  /** The BuildRequires that only an attempt finds. */
+  generated?: string[]
+  /** The provides that the spec declares. */
+  declares?: string[]
+  /** The provides that packages get when they are built. */
+  gains?: string[]
+  fails?: boolean
+}
+
+interface Outcome {
+  /** The packages in the order in which they were built. */
+  order: string[]
+  attempts: number
+  steps: ChainStep[]
+  reasons: Map<string, string>
+}
+
+function stepOf({ name, header = [] }: Source, id: number): ChainStep {
+  return {
+    build_chroot_id: id,
+    build_id: id,
+    package_name: name,
+    phase: 'parked',
+    requires: header,
+    unmet: [],
+    provides: [],
+    released_with: null,
+    is_stuck: false,
+    ended_at: null,
+  }
+}
+
+/** Builds a chain with one builder and a chroot whose repositories provide `repository`. */
+function simulate(sources: Source[], repository: string[] = []): Outcome {
+  const steps = sources.map(stepOf)
+  const offered = new Set(repository)
+  const outcome: Outcome = { order: [], attempts: 0, steps, reasons: new Map() }
+  for (let round = 0; ; round++) {
+    assert.ok(round <= 10 * sources.length + 10, 'the chain does not end')
+    const plan = planChroot(steps, { is_moving: false })
+    const built = steps.filter(({ phase }) => phase === 'succeeded').length
+    for (const step of plan.release) Object.assign(step, { phase: 'active', released_with: built })
+    for (const { step, reason } of plan.stuck) {
+      Object.assign(step, { phase: 'ended', is_stuck: true })
+      outcome.reasons.set(step.package_name, reason)
+    }
+    const next = steps.find(({ phase }) => phase === 'active')
+    if (!next) {
+      if (steps.some(({ phase }) => phase === 'parked')) continue
+      return outcome
+    }
+    attempt(next, sources[next.build_id] ?? { name: '' })
+  }
+
+  function attempt(step: ChainStep, source: Source): void {
+    const { name, header = [], generated = [], declares = [], gains = [], fails } = source
+    outcome.attempts++
+    // %generate_buildrequires runs only once the static BuildRequires are installed.
+    const lacking = (wanted: string[]) => wanted.filter((one) => !offered.has(one))
+    const unmet = lacking(header).length > 0 ? lacking(header) : lacking(generated)
+    if (unmet.length > 0 || fails) {
+      const phase = unmet.length > 0 ? 'parked' : 'ended'
+      return void Object.assign(step, { phase, unmet, provides: [name, ...declares] })
+    }
+    const time = at(outcome.order.push(name))
+    const provides = [name, ...declares, ...gains]
+    for (const one of provides) offered.add(one)
+    const requires = [...header, ...generated]
+    Object.assign(step, { phase: 'succeeded', requires, provides, ended_at: time })
+  }
+}
+
+suite('planChroot()', () => {
+  test('starts packages before those that need them, whoever names the requirement', () => {
+    const { order, attempts } = simulate([
+      { name: 'app', header: ['lib', 'perl(Lib)'] },
+      { name: 'lib', header: ['base'] },
+      { name: 'perl-Lib', gains: ['perl(Lib)'], header: ['pkgconfig(base)'] },
+      { name: 'base', gains: ['pkgconfig(base)'] },
+      { name: 'tool', generated: ['app'] },
+    ])
+    assert.deepEqual(order.toSorted(), ['app', 'base', 'lib', 'perl-Lib', 'tool'])
+    for (const [first, second] of [
+      ['base', 'lib'],
+      ['base', 'perl-Lib'],
+      ['lib', 'app'],
+      ['perl-Lib', 'app'],
+      ['app', 'tool'],
+    ] as const)
+      assert.ok(order.indexOf(first) < order.indexOf(second), `${first} before ${second}: ${order}`)
+    // Only requirements that no name reveals cost an attempt: perl(Lib) none, as app waits for lib, too.
+    assert.equal(attempts, 5 + 2)
+  })
+
+  test('names the cycle, the requirements that make it, and what waits for it; builds the rest', () => {
+    const { order, reasons } = simulate([
+      { name: 'a', header: ['b-devel'] },
+      { name: 'b', header: ['virtual(c)'], declares: ['b-devel'] },
+      { name: 'c', generated: ['a'], declares: ['virtual(c)'] },
+      { name: 'd', header: ['c'] },
+      { name: 'e' },
+      { name: 'f', header: ['nowhere'] },
+    ])
+    assert.deepEqual(order, ['e'])
+    const cycle =
+      'The chain has a cycle: a -> b -> c -> a (a requires b-devel, b requires virtual(c), c requires a)'
+    for (const name of ['a', 'b', 'c']) assert.equal(reasons.get(name), cycle)
+    assert.equal(
+      reasons.get('d'),
+      'Requirements cannot be met: c (of c, build 2, which is on a cycle)',
+    )
+    assert.equal(
+      reasons.get('f'),
+      'Requirements cannot be met: nowhere (neither a repository nor a package of the chain provides it)',
+    )
+  })
+
+  test('builds packages that need one another if the repositories have earlier versions of them', () => {
+    const { order, reasons } = simulate(
+      [
+        { name: 'app', header: ['gcc'] },
+        { name: 'gcc', header: ['glibc'] },
+        { name: 'glibc', header: ['gcc'] },
+      ],
+      ['gcc', 'glibc'],
+    )
+    assert.deepEqual([...reasons], [])
+    assert.equal(order.length, 3)
+    assert.ok(order.indexOf('gcc') < order.indexOf('app'), 'app is built with the gcc of the chain')
+  })
+
+  test('tries a package whose requirement failed, because a repository may provide it, then says which build failed', () => {
+    const sources = [
+      { name: 'app', header: ['lib'] },
+      { name: 'lib', fails: true },
+    ]
+    assert.deepEqual(simulate(sources, ['lib']).order, ['app'])
+    const { order, reasons } = simulate(sources)
+    assert.deepEqual(order, [])
+    assert.equal(
+      reasons.get('app'),
+      'Requirements cannot be met: lib (of lib, build 1, which has not succeeded)',
+    )
+  })
+
+  test('waits for a version that a package of the chain will have', () => {
+    const steps: ChainStep[] = [
+      { ...stepOf({ name: 'a' }, 1), released_with: 0, unmet: ['b >= 2'] },
+      { ...stepOf({ name: 'b' }, 2), phase: 'succeeded', provides: ['b = 1-1'] },
+      { ...stepOf({ name: 'c' }, 3), phase: 'active' },
+    ]
+    assert.deepEqual(planChroot(steps, { is_moving: false }).release, [])
+    steps[1] = { ...(steps[1] ?? stepOf({ name: 'b' }, 2)), provides: ['b = 2-1'] }
+    assert.deepEqual(planChroot(steps, { is_moving: false }).release, [steps[0]])
+  })
+
+  test('declares nothing stuck while sources are not ready', () => {
+    const steps = [{ ...stepOf({ name: 'a' }, 1), released_with: 0, unmet: ['b'] }]
+    assert.deepEqual(planChroot(steps, { is_moving: true }), { release: [], stuck: [] })
+    assert.equal(planChroot(steps, { is_moving: false }).stuck.length, 1)
+  })
+
+  for (let seed = 1; seed <= 40; seed++)
+    test(`builds random graph ${seed} in order, each package once, and all but cycles and what needs them`, () => {
+      const random = randomOf(seed)
+      const count = 5 + random(30)
+      const needs = Array.from({ length: count }, (_, i) => {
+        // Mostly on earlier packages; a few on any, which makes cycles.
+        const pool = random(10) === 0 ? count : i
+        return pool === 0 ? [] : Array.from({ length: random(4) }, () => random(pool))
+      })
+      const sources = needs.map((list, i): Source => {
+        const words = list.map((n) => [`p${n}`, `declared(${n})`, `gained(${n})`][random(3)] ?? '')
+        const isHidden = random(3) === 0
+        return {
+          name: `p${i}`,
+          ...(isHidden ? { generated: words } : { header: words }),
+          declares: [`declared(${i})`],
+          gains: [`gained(${i})`],
+        }
+      })
+      const { order, reasons, steps, attempts } = simulate(sources)
+      assert.equal(new Set(order).size, order.length, 'a package was built twice')
+      assert.equal(order.length + reasons.size, count)
+      // The packages that can be built, computed independently: repeatedly those whose needs are all built.
+      const buildable = new Set<number>()
+      for (let grown = true; grown;) {
+        grown = false
+        for (const [i, list] of needs.entries())
+          if (!buildable.has(i) && list.every((n) => buildable.has(n))) {
+            buildable.add(i)
+            grown = true
+          }
+      }
+      assert.deepEqual(new Set(order), new Set([...buildable].map((i) => `p${i}`)))
+      for (const [i, list] of needs.entries())
+        if (buildable.has(i))
+          for (const n of list) assert.ok(order.indexOf(`p${n}`) < order.indexOf(`p${i}`))
+      assert.ok(attempts <= 5 * count, `${attempts} attempts for ${count} packages`)
+      const waves = wavesOf(steps, edgesOf(steps))
+      for (const { step, provider } of edgesOf(steps).filter(({ step }) => waves.has(step)))
+        assert.ok((waves.get(provider) ?? 0) < (waves.get(step) ?? 0))
+    })
+})
+
+test('cyclesOf() names a shortest cycle of each group, from its first name, also of a package that needs itself', () => {
+  const step = (name: string, id: number, requires: string[]) =>
+    stepOf({ name, header: requires }, id)
+  const steps = [
+    step('z', 1, ['y']),
+    step('y', 2, ['x', 'z']),
+    step('x', 3, ['z']),
+    step('self', 4, ['self', 'z']),
+    step('free', 5, ['z']),
+  ]
+  assert.deepEqual(cyclesOf(steps, edgesOf(steps)).map(cycleText), [
+    'self -> self (self requires self)',
+    'x -> z -> y -> x (x requires z, z requires y, y requires x)',
+  ])
+})
+
+test('wavesOf() and cyclesOf() handle a chain of 5000 packages and one circle of them', () => {
+  const steps = Array.from({ length: 5000 }, (_, i) =>
+    stepOf({ name: `p${i}`, header: i === 0 ? [] : [`p${i - 1}`] }, i),
+  )
+  const last = steps.at(-1)
+  assert.equal(last && wavesOf(steps, edgesOf(steps)).get(last), 5000)
+  steps[0]?.requires.push('p4999')
+  assert.equal(cyclesOf(steps, edgesOf(steps))[0]?.length, 5000)
+})
+
+/** Returns a small deterministic generator of integers below a limit. */
+function randomOf(seed: number): (limit: number) => number {
+  let state = seed * 2_654_435_761
+  return (limit) => {
+    state = (Math.imul(state ^ (state >>> 15), 2_246_822_519) + 3_266_489_917) >>> 0
+    return state % limit
+  }
+}
