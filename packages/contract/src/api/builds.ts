@@ -30,6 +30,8 @@ export const BuildOptions = z.object({
   isolation: Line.pipe(z.enum(['unchanged', 'default', 'nspawn', 'simple'])).optional(),
   after_build_id: WholeOrEmpty.optional(),
   with_build_id: WholeOrEmpty.optional(),
+  /** The open chain that orders the build. The reference system has no chains. */
+  chain_id: WholeOrEmpty.optional(),
   packit_forge_project: Line.pipe(z.string().max(1000, 'has more than 1000 characters')).optional(),
 })
 export type BuildOptions = z.output<typeof BuildOptions>

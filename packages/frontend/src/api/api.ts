@@ -6,6 +6,7 @@ import { accountRoutes } from '../users/account-routes.ts'
 import { buildChrootRoutes } from '../builds/build-chroot-routes.ts'
 import { buildCreateRoutes } from '../builds/build-create-routes.ts'
 import { buildRoutes } from '../builds/build-routes.ts'
+import { chainRoutes } from '../chains/chain-routes.ts'
 import { chrootRoutes } from '../chroots/chroot-routes.ts'
 import { monitorRoutes } from '../packages/monitor-routes.ts'
 import { packageRoutes } from '../packages/package-routes.ts'
@@ -32,6 +33,7 @@ const PARTS = [
   sourceRoutes,
   buildRoutes,
   buildChrootRoutes,
+  chainRoutes,
   monitorRoutes,
   webhookRoutes,
   outgoingWebhookRoutes,

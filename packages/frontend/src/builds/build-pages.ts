@@ -1,6 +1,7 @@
 import { batchIdOf } from '@copr/domain/builds/batches'
 import { builtPackages, runningPhases } from '@copr/domain/builds/build-queries'
 import { cancelBuild, deleteBuilds } from '@copr/domain/builds/cancel'
+import { chainIdOf } from '@copr/domain/chains/chains'
 import { whyWaiting } from '@copr/domain/queue/why-waiting'
 import { replacementsOf } from '@copr/domain/repositories/publishing'
 import { rightsIn } from '@copr/domain/projects/project-access'
@@ -34,6 +35,7 @@ export function buildPages(frontend: Frontend): Hono {
       packages: await builtPackages(db, build.id),
       replacements: build.finished_at ? await replacementsOf(db, build.id) : new Map(),
       batch_id: await batchIdOf(db, build.id),
+      chain_id: await chainIdOf(db, build.id),
       steps: build.finished_at
         ? []
         : await whyWaiting(db, build.id, { limits: frontend.config.limits, now: now() }),

@@ -1,5 +1,6 @@
 import { BuildOptions, BuildTarget } from '@copr/contract/api/builds'
 import { BOTH_BATCHES, checkBatch } from '@copr/domain/builds/batches'
+import { checkChain } from '@copr/domain/chains/chains'
 import type { Submission } from '@copr/domain/builds/submit'
 import { chrootPattern } from '@copr/domain/chroots/chroot-pattern'
 import { notDenied } from '@copr/domain/chroots/chroot-denylist'
@@ -84,7 +85,7 @@ export async function prepareSubmission(
 ): Promise<Prepared> {
   const { db, config } = frontend
   const timeout_seconds = await checkOptions(frontend, { project, options, pack })
-  const { after_build_id, with_build_id } = options
+  const { after_build_id, with_build_id, chain_id } = options
   const batch = { after_build_id, with_build_id }
   checkForge(project, options.packit_forge_project)
   const enabled = await listEnabledChroots(db, project.id)
@@ -99,6 +100,7 @@ export async function prepareSubmission(
   )
   const ofPackage = pack && notDenied(pack.chroot_denylist, enabled).map(({ name }) => name)
   if (user.id !== null) await checkBatch(db, user, batch)
+  if (chain_id !== undefined) await checkChain(db, { chain_id, project_id: project.id, builds })
   // submitBuild() checks each build again, under a lock. This check refuses several builds before any of them is created.
   const { limits } = config
   await requireBuildQuota(db, project, { limits, builds })
@@ -116,6 +118,7 @@ export async function prepareSubmission(
     isolation: options.isolation ?? 'unchanged',
     limits,
     ...batch,
+    chain_id,
   }
 }
 

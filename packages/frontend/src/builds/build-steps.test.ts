@@ -25,6 +25,7 @@ test('the last step counts the chroots by result', async () => {
       steps: [],
       max_attempts: 3,
       batch_id: undefined,
+      chain_id: undefined,
       rights: { build: true, edit: true, delete: true },
       packages: new Map(),
     }

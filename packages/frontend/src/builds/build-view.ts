@@ -32,6 +32,7 @@ export interface BuildView {
   /** The newer builds whose packages have replaced those of this build in the repositories, by build chroot. */
   replacements: Map<number, Replacement[]>
   batch_id: number | undefined
+  chain_id: number | undefined
   /** The state of each unfinished step, with the reasons why it is not running; empty when the build has finished. */
   steps: Step[]
   /** Maximum number of lost tries before the build fails. */
@@ -207,7 +208,7 @@ function indexed({ source_type, source_json }: Build): [string, string][] {
   ]
 }
 
-function about({ build, batch_id }: BuildView, now: Date): Html {
+function about({ build, project, batch_id, chain_id }: BuildView, now: Date): Html {
   const source = build.source_json['url']
   const name = build.srpm_name
   const srpm =
@@ -223,6 +224,14 @@ function about({ build, batch_id }: BuildView, now: Date): Html {
     ...(batch_id === undefined
       ? []
       : [['Batch', html`<a href="${paths.batch(batch_id)}">${batch_id}</a>`] as [string, Html]]),
+    ...(chain_id === undefined
+      ? []
+      : [
+          ['Chain', html`<a href="${paths.chain(project, chain_id)}">${chain_id}</a>`] as [
+            string,
+            Html,
+          ],
+        ]),
     ['Timeout', secondsText(build.timeout_seconds)],
     [
       'Network',

@@ -61,6 +61,7 @@ GET /coprs/:owner/:project
 GET /coprs/:owner/:project/packages
 GET /coprs/:owner/:project/builds
 GET /coprs/:owner/:project/build/:id
+GET /coprs/:owner/:project/chain/:id
 GET /coprs/:owner/:project/monitor
 GET /coprs/:owner/:project/monitor/detailed
 GET /coprs/:owner/:project/chroot/:chroot/comps

@@ -8,6 +8,7 @@ import { apiTokenPages } from '../users/api-token-pages.ts'
 import { auditPages } from '../audit/audit-pages.ts'
 import { batchPages } from '../builds/batch-pages.ts'
 import { buildPages } from '../builds/build-pages.ts'
+import { chainPages } from '../chains/chain-pages.ts'
 import { chrootSettingsPages } from '../chroots/chroot-settings-pages.ts'
 import { compsPages } from '../projects/comps-pages.ts'
 import { forkPages } from '../projects/fork-pages.ts'
@@ -45,6 +46,7 @@ const PARTS = [
   statusPages,
   batchPages,
   buildPages,
+  chainPages,
   submitPages,
   compsPages,
   chrootSettingsPages,

@@ -105,6 +105,7 @@ export const paths = {
     `${projectPath(project)}/chroot/${part(chroot)}/comps/`,
   deleteProject: (project: ProjectName) => `${projectPath(project)}/delete/`,
   build: (build: BuildName) => `${buildProjectPath(build)}/build/${build.id}/`,
+  chain: (project: ProjectName, id: number) => `${projectPath(project)}/chain/${id}/`,
   cancelBuild: (build: BuildName) => `${buildProjectPath(build)}/cancel_build/${build.id}/`,
   deleteBuild: (build: BuildName) => `${buildProjectPath(build)}/delete_build/${build.id}/`,
   repeatBuild: (build: BuildName) => `${buildProjectPath(build)}/repeat_build/${build.id}/`,

@@ -1,6 +1,7 @@
 import { TOKEN_SCOPES, type TokenScope } from '@copr/contract/token-scopes'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { COMMAND, type TokenLimits, type User } from '@copr/domain/audit/actor'
+import { createChain } from '@copr/domain/chains/chains'
 import type { Db } from '@copr/domain/database/open'
 import { findProjectById } from '@copr/domain/projects/project-queries'
 import { addWebhook, testWebhook } from '@copr/domain/webhooks/project-webhooks'
@@ -42,8 +43,10 @@ export interface Fixture extends AsyncDisposable {
   sessionOf(role: Role): string
   finished_build: number
   running_build: number
+  /** An open chain. */
+  chain: number
   /** The corresponding builds in the group's project. */
-  group_builds: { finished_build: number; running_build: number }
+  group_builds: { finished_build: number; running_build: number; chain: number }
   /** The webhook secret of every project. */
   webhook_secret: string
   /** The secret of a login link with which dana chooses a password. */
@@ -251,6 +254,7 @@ async function makeBuilds({ db, dana }: TestFrontend, project_id: number) {
   return {
     finished_build: await build('succeeded', NOW),
     running_build: await build('pending', null),
+    chain: await createChain(db, project_id, NOW),
   }
 }
 

@@ -44,7 +44,7 @@ export function pathOfPage(
     dirname: 'telescope',
     package: 'lenscap',
     // Batches, projects and tokens have the ID 1.
-    id: String(isBuild ? build : 1),
+    id: String(path.includes('/chain/') ? builds.chain : isBuild ? build : 1),
     build_id: String(build),
     task_id: `${build}-fedora-43-x86_64`,
     name_release: 'fedora-43',

@@ -110,6 +110,10 @@ export const SAMPLES: Record<string, (fixture: Fixture) => SampleRequest | Promi
     'GET /build-chroot/build-config': ({ finished_build }) => ({ query: chroot(finished_build) }),
     'GET /build-chroot/build-config/{build_id}/{chrootname}': () => ({}),
     'GET /build-chroot/built-packages': ({ finished_build }) => ({ query: chroot(finished_build) }),
+    'POST /chain/create': () => ({ json: TARGET }),
+    'PUT /chain/start/{chain_id}': () => ({}),
+    'PUT /chain/cancel/{chain_id}': () => ({}),
+    'GET /chain/{chain_id}': () => ({}),
     'GET /mock-chroots/list': () => ({}),
     'GET /monitor': () => ({ query: AT }),
     'POST /webhook/generate/{ownername}/{projectname}': () => ({}),
@@ -146,7 +150,7 @@ function chroot(build: number): Record<string, string> {
 }
 
 /** Values of path parameters that a sample does not set itself. */
-export function usualPath({ finished_build }: Fixture): Record<string, string> {
+export function usualPath({ finished_build, chain }: Fixture): Record<string, string> {
   return {
     ownername: 'dana',
     projectname: 'telescope',
@@ -156,6 +160,7 @@ export function usualPath({ finished_build }: Fixture): Record<string, string> {
     package_name: 'lenscap',
     source_type: 'scm',
     build_id: String(finished_build),
+    chain_id: String(chain),
     who: 'kim',
     // The only webhook of dana/telescope, and its only delivery.
     webhook_id: '1',
