@@ -25,6 +25,7 @@ import { proxyCommand } from './commands/proxy-command.ts'
 import { drainCommand } from './commands/drain-command.ts'
 import { prepareCommand } from './commands/prepare-command.ts'
 import { runCommand } from './commands/run-command.ts'
+import { submitCommand } from './submit/submit-command.ts'
 import { upCommand } from './up/up-command.ts'
 
 /** Returns the program with all its commands. */
@@ -63,6 +64,7 @@ export function commandTable(io: Io): Command {
     .addCommand(keygenCommand(io))
     .addCommand(buildersCommand(io))
     .addCommand(imageCommand(io))
+    .addCommand(submitCommand(io))
     .addCommand(distroCommand())
   inherit(program)
   return program

@@ -83,5 +83,6 @@ export const RUN_ELSEWHERE: Record<string, string> = {
   'builders doctor': 'packages/cli/src/commands/pools-commands.test.ts',
   'builders aws-policy': 'packages/cli/src/commands/pools-commands.test.ts',
   'builders reap': 'packages/cli/src/commands/reap-command.test.ts',
+  submit: 'e2e/system/chain.test.ts',
   'image bake': 'packages/resalloc/clouds/aws-bake.test.ts',
 }
