@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
 
 interface TinySource {
@@ -9,6 +9,14 @@ interface TinySource {
   release?: string
   /** The BuildRequires. */
   requires?: string[]
+  /** The BuildRequires that %generate_buildrequires prints. */
+  generates?: string[]
+  /** The explicit Provides. */
+  provides?: string[]
+  /** Names of packages, without files, in addition to the main one. */
+  subpackages?: string[]
+  /** The path of a second file. */
+  file?: string
   /** The shell lines of %build. */
   build?: string
   /** A source file next to the spec. */
@@ -52,7 +60,9 @@ async function makeTiny(dir: string, wanted: TinySource): Promise<string> {
   return join(target, made)
 }
 
-function specOf({ name, version, release, requires, build = '', source }: TinySource): string {
+function specOf({ build = '', ...wanted }: TinySource): string {
+  const { name, version, release, requires, generates, provides, file, source } = wanted
+  const { subpackages = [] } = wanted
   return `Name: ${name}
 Version: ${version}
 Release: ${release}
@@ -61,15 +71,20 @@ License: MIT
 BuildArch: noarch
 ${source ? `Source0: ${source.name}` : ''}
 ${requires ? `BuildRequires: ${requires.join(' ')}` : ''}
+${provides ? `Provides: ${provides.join(' ')}` : ''}
 %description
 Has one file.
+${subpackages.map((each) => `%package -n ${each}\nSummary: Empty package of a test\n%description -n ${each}\nIs empty.\n%files -n ${each}`).join('\n')}
 %prep
+${generates ? `%generate_buildrequires\n${generates.map((each) => `echo '${each}'`).join('\n')}` : ''}
 %build
 ${build}
 %install
 mkdir -p %{buildroot}/usr/share/tiny
 echo ${name} ${version} ${release} > %{buildroot}/usr/share/tiny/${name}
+${file === undefined ? '' : `mkdir -p %{buildroot}${dirname(file)}; touch %{buildroot}${file}`}
 %files
 /usr/share/tiny/${name}
+${file ?? ''}
 `
 }
