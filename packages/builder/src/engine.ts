@@ -67,7 +67,7 @@ export interface Build<Task extends EngineTask = RpmTask> {
   hold: AsyncDisposableStack
   /** Paths of result files known so far, which are uploaded even if the build fails. */
   found: Set<string>
-  /** What the spec declares that its packages provide, as far as the engine has read it. */
+  /** The Provides that the spec declares, as far as the engine has read it. */
   declares: string[]
   /** The findings of the tools that have checked the packages. */
   reviews: Review[]

@@ -317,7 +317,7 @@ export const FinishRequest = z.discriminatedUnion('outcome', [
     failure: FailureDetails.optional(),
     /** The requirements that no repository provides, such as `zlib-devel >= 1.3`; RPM tasks only. */
     unmet: DependencyTexts.optional(),
-    /** What the spec declares that its packages provide; only if `in_chain`. */
+    /** The Provides that the spec declares; only if `in_chain`. */
     declares: DependencyTexts.optional(),
     files: z.array(ResultFile),
     seconds: z.record(z.string(), z.number()).optional(),

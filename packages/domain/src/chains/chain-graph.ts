@@ -3,7 +3,7 @@ import type { Requirement } from '@copr/rpm/package-info'
 import { components } from './components.ts'
 
 /**
- * What a step does: its source package is made or imported (`source`), it waits for other steps (`parked`), it is queued, built or
+ * The phases of a step: its source package is made or imported (`source`), it waits for other steps (`parked`), it is queued, built or
  * published (`active`), it has ended with its packages installable (`succeeded`) or without (`ended`).
  */
 export type StepPhase = 'source' | 'parked' | 'active' | 'succeeded' | 'ended'
@@ -17,7 +17,7 @@ export interface ChainStep {
   requires: string[]
   /** The requirements that the last attempt did not find. */
   unmet: string[]
-  /** What the spec declares; once the packages are built, what they provide. */
+  /** The Provides that the spec declares; once the packages are built, all that they have. */
   provides: string[]
   /** The number of steps that had succeeded when the last attempt was queued; null before the first. */
   released_with: number | null

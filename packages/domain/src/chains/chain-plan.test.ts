@@ -99,7 +99,10 @@ suite('planChroot()', () => {
       ['perl-Lib', 'app'],
       ['app', 'tool'],
     ] as const)
-      assert.ok(order.indexOf(first) < order.indexOf(second), `${first} before ${second}: ${order}`)
+      assert.ok(
+        order.indexOf(first) < order.indexOf(second),
+        `${first} before ${second}: ${order.join()}`,
+      )
     // Only requirements that no name reveals cost an attempt: perl(Lib) none, as app waits for lib, too.
     assert.equal(attempts, 5 + 2)
   })

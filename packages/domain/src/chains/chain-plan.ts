@@ -1,7 +1,7 @@
 import { type ChainStep, cyclesOf, type Edge, edgesOf, offersOf } from './chain-graph.ts'
 import { components } from './components.ts'
 
-/** What to do with the parked steps of a chain in one chroot. */
+/** The actions that are due for the parked steps of a chain in one chroot. */
 export interface ChainPlan {
   /** The steps to put into the queue. */
   release: ChainStep[]

@@ -5,7 +5,7 @@ import { cycleText, unmetOnly } from './chain-plan.ts'
 import { type Chain, findChain } from './chains.ts'
 import { loadSteps, type ShownStep } from './chain-steps.ts'
 
-export interface ChainBuild {
+interface ChainBuild {
   id: number
   /** Null until the source package is known. */
   package_name: string | null

@@ -219,7 +219,7 @@ test('a build that lacks requirements is parked until a package of its chain pro
   assert.equal(await claim(site), undefined, 'lib-devel is still missing')
   await build(site, lib, ['lib-devel = 2-1'])
   const again = await only(site, builds['app'])
-  assert.equal(again.attempts, 1, 'the first attempt does not count as lost')
+  assert.equal(again.attempts, 2, 'the earlier attempts count as one')
   await build(site, again, ['app = 1-1'])
 })
 
@@ -336,7 +336,7 @@ test('canceling a build of a chain lets the others go on; canceling the chain en
   await advanceChains(db, now)
   // The repositories may have lib.
   const tasks = await claimAll(site)
-  assert.deepEqual([...tasks.keys()].toSorted(), [builds['app'], builds['base']].toSorted())
+  assert.deepEqual(new Set(tasks.keys()), new Set([builds['app'], builds['base']]))
   await cancelChain(db, COMMAND, chain, now)
   await cancelChain(db, COMMAND, chain, now)
   await advanceChains(db, now)

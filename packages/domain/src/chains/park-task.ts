@@ -7,11 +7,11 @@ import { moveChroots } from '../states/chroot-state.ts'
 import { moveTasks } from '../states/task-state.ts'
 import { noteAttempt } from './chain-steps.ts'
 
-/** What a failed attempt has found out about the dependencies of its package. */
+/** The dependencies that a failed attempt has found. */
 export interface FoundDependencies {
   /** The requirements that nothing in the repositories provides. */
   unmet: string[]
-  /** What the spec declares that its packages will provide. */
+  /** The Provides that the spec declares. */
   provides: string[]
 }
 
@@ -36,8 +36,8 @@ export async function parkInChain(
   await noteAttempt(tx, build_chroot_id, found)
   if (found.unmet.length === 0) return false
   await releaseMachine(tx, task, now)
-  // The attempt has succeeded in finding out what is missing, so it does not count as one that was lost.
-  const idle = { lease: null, lease_until: null, machine_id: null, phase: null, attempts: 0 }
+  // All attempts that find requirements missing count as one, because attempts limit how often a task may lose its machine.
+  const idle = { lease: null, lease_until: null, machine_id: null, phase: null, attempts: 1 }
   await moveTasks(tx, [task.id], { to: 'parked', set: { ...idle, lost_cause: null } })
   const state_reason = waitText(found.unmet)
   const from = ['starting', 'running'] as const
