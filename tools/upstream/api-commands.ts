@@ -26,7 +26,7 @@ function command<Shape extends z.ZodRawShape>(
   return async (frontend, args) => await act(frontend, z.strictObject(shape).parse(args))
 }
 
-/** What upstream's tests write straight into their tables. */
+/** The objects that upstream's tests write straight into their tables, and the questions about them. */
 export const COMMANDS = {
   add_user: command(
     { username: z.string(), email: z.string(), is_admin: z.boolean() },

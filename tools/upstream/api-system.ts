@@ -4,13 +4,9 @@
  * `POST /control` with `{"command": NAME, ...}` runs a command and answers `{"value": ...}` or `{"error": ...}`; every other path is the
  * frontend's. `{"command": "reset"}` replaces the database by an empty one.
  */
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { json } from 'node:stream/consumers'
-import { getRequestListener } from '@hono/node-server'
 import { Configuration } from '@copr/contract/configuration'
 import { messageOf } from '@copr/process/errors'
+import { serveHttp } from '@copr/process/http-server'
 import { openTestDb, startTestPostgres } from '@copr/testkit/postgres'
 import {
   openFrontendOn,
@@ -32,20 +28,24 @@ export async function startApiSystem(): Promise<ApiSystem> {
   process.env['COPR_TEST_POSTGRES'] = postgres.url
   let current = await openEmptyFrontend()
   stack.defer(async () => await current[Symbol.asyncDispose]())
-  const server = createServer((request, response) => void serve(request, response))
-  stack.defer(() => close(server))
+  const server = stack.use(
+    await serveHttp(
+      {
+        fetch: async (request, bindings) =>
+          new URL(request.url).pathname === '/control'
+            ? await control(request)
+            : await current.app.fetch(request, bindings),
+      },
+      { host: '127.0.0.1', port: 0 },
+    ),
+  )
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.url !== '/control') {
-      await getRequestListener(current.app.fetch)(request, response)
-      return
-    }
-    response.setHeader('content-type', 'application/json')
+  async function control(request: Request): Promise<Response> {
     try {
-      const value = await runCommand((await json(request)) as Record<string, unknown>)
-      response.end(JSON.stringify({ value: value ?? null }))
+      const value = await runCommand((await request.json()) as Record<string, unknown>)
+      return Response.json({ value: value ?? null })
     } catch (error) {
-      response.end(JSON.stringify({ error: messageOf(error) }))
+      return Response.json({ error: messageOf(error) })
     }
   }
 
@@ -59,12 +59,9 @@ export async function startApiSystem(): Promise<ApiSystem> {
     return await COMMANDS[command](current.frontend, args)
   }
 
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
   const kept = stack.move()
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${server.port}`,
     [Symbol.asyncDispose]: async () => await kept.disposeAsync(),
   }
 }
@@ -90,10 +87,4 @@ async function openEmptyFrontend(): Promise<TestFrontend> {
       },
     },
   )
-}
-
-async function close(server: Server): Promise<void> {
-  server.closeAllConnections()
-  server.close()
-  await once(server, 'close')
 }

@@ -5,7 +5,7 @@ import { runOrThrow } from '@copr/process/run'
 
 const CLIENT = fileURLToPath(new URL('client', import.meta.url))
 /** The release of Fedora that upstream's tests expect. */
-export const FEDORA_RELEASE = '44'
+const FEDORA_RELEASE = '44'
 
 /** The machine on which upstream's shell tests and features run. */
 export interface ClientMachine {

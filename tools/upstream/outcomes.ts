@@ -1,11 +1,11 @@
 import type { ListedTest, Suite } from './list.ts'
 
-/** What happened in one run of a test; a test that runs several times has several outcomes. */
+/** The outcome of one run of a test; a test that runs several times has several outcomes. */
 export interface Outcome {
   suite: Suite
   name: string
   holds: boolean
-  /** What was asserted, or the error. */
+  /** The assertion, or the error. */
   text: string
 }
 
@@ -17,7 +17,7 @@ export interface Verdict {
 }
 
 /** The part of the tests that must hold. */
-export const WANTED = 0.95
+const WANTED = 0.95
 
 /** Judges each listed test by its outcomes: it holds if it ran and each of its runs holds. Tests that are not listed are not judged. */
 export function judge(list: readonly ListedTest[], outcomes: readonly Outcome[]): Verdict[] {
