@@ -37,6 +37,9 @@ export function exitCodes(fixture: () => ClientFixture): void {
   test('uploadrpm fails because the API does not support it', async () => {
     const { cli, sources } = fixture()
     const file = await sources.make({ name: 'binary' })
-    assert.match(await cli.fails(1, 'uploadrpm', 'codes', file), /has no POST .*rpm-upload/)
+    assert.match(
+      await cli.fails(1, 'uploadrpm', 'codes', file),
+      /API endpoint doesn't exist: POST .*rpm-upload/,
+    )
   })
 }
