@@ -65,6 +65,27 @@ test('pyp2rpm makes an SRPM with its template and Python version', { skip }, asy
   assert.match(ended.log, /\$ pyp2rpm -t fedora -s -d \/workdir -b 3 -v 2\.0 shelf-rpm/)
 })
 
+test(
+  'the password of an index opens its archives, and nothing in the sandbox knows it',
+  { skip },
+  async () => {
+    using guarded = packageIndexes('/guarded')
+    await guarded.addProject({ name: 'guarded', version: '1.0' })
+    const refused: string[] = []
+    const url = serve('/guarded', (request, response) => {
+      const isOpen = request.headers.authorization === `Basic ${btoa('jane:pa55word')}`
+      if (isOpen) return guarded.listener(request, response)
+      refused.push(request.url ?? '')
+      return response.writeHead(401).end()
+    })
+    const index_url = url.replace('//', '//jane:pa55word@')
+    const { outcome, log } = await pypi({ pypi_package_name: 'guarded', index_url })
+    assert.equal(outcome.outcome, 'succeeded', log)
+    assert.doesNotMatch(log, /pa55word/)
+    assert.ok(refused.length > 0 && refused.every((path) => /\.whl(\.metadata)?$/.test(path)), log)
+  },
+)
+
 const indexWith = (url: string, head: Record<string, unknown> = {}): string => {
   const name = `index-${url.replaceAll(/\W/g, '-')}`
   const urls = [{ packagetype: 'sdist', filename: 'probe-1.0.tar.gz', url, ...head }]

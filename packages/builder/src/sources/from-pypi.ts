@@ -14,13 +14,15 @@ import { FIXED, makeSrpm, type SourceWork, type SrpmTask, WORKDIR } from './make
 import { takeResultFolder } from './result-folder.ts'
 import { scriptFailure } from './script-failure.ts'
 
-const REDIRECT = fileURLToPath(new URL('generators/sitecustomize.py', import.meta.url))
+const LOCAL_ANSWERS = fileURLToPath(new URL('generators/sitecustomize.py', import.meta.url))
 const FOLDER = 'python'
 
 /** A release of a project: the version that was requested, or the newest. */
 interface Release {
   name: string
   version: string
+  /** The index's description of the release, in JSON. */
+  answer: string
   /** The name of the source archive. */
   archive: string
 }
@@ -46,9 +48,13 @@ export async function makeFromPypi(
       release = await fetchRelease(build, settings, into)
       const folder = join(fixed, FOLDER)
       await mkdir(folder)
-      await cp(REDIRECT, join(folder, 'sitecustomize.py'))
-      const data = { index_url: settings.index_url, archive: `${inRoot}/${release.archive}` }
-      await writeFile(join(folder, 'index.json'), JSON.stringify(data))
+      await cp(LOCAL_ANSWERS, join(folder, 'sitecustomize.py'))
+      await writeFile(join(folder, 'release.json'), release.answer)
+      const files = {
+        release: `${FIXED}/${FOLDER}/release.json`,
+        archive: `${inRoot}/${release.archive}`,
+      }
+      await writeFile(join(folder, 'files.json'), JSON.stringify(files))
     },
     async make(work) {
       if (!release) throw new Error('The release was not fetched')
@@ -90,7 +96,7 @@ async function fetchRelease(
   const { version, sdist } = readRelease(answer, { name, url })
   build.log.line(`${name} ${version}: ${sdist.file_name}`)
   await downloadArchive(build, sdist, folder)
-  return { name, version, archive: sdist.file_name }
+  return { name, version, answer, archive: sdist.file_name }
 }
 
 async function unknownRelease(
@@ -107,7 +113,7 @@ async function unknownRelease(
   )
 }
 
-/** The environment of a generator, in which requests to PyPI lead to the task's index. */
+/** The environment of a generator, in which files answer its requests to PyPI; it downloads a wheel from the network itself. */
 const ENV = { PYTHONPATH: `${FIXED}/${FOLDER}`, PYTHONDONTWRITEBYTECODE: '1' }
 
 /**

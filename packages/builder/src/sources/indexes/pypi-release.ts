@@ -58,10 +58,21 @@ export function readRelease(
     version,
     sdist: {
       file_name: sdist.filename,
-      url: URL.parse(sdist.url, url)?.href ?? sdist.url,
+      url: archiveUrl(sdist.url, url),
       sha256: sdist.digests.sha256,
     },
   }
+}
+
+/** Returns the URL of an archive, with the password of the index if the index itself serves it. */
+function archiveUrl(archive: string, index_url: string): string {
+  const [url, index] = [URL.parse(archive, index_url), new URL(index_url)]
+  if (!url) return archive
+  if (url.origin === index.origin && url.username === '') {
+    url.username = index.username
+    url.password = index.password
+  }
+  return url.href
 }
 
 function parseRelease(text: string): z.output<typeof Release> | undefined {
