@@ -10,7 +10,7 @@ const DEFAULT_PORTS: Record<string, string> = {
 /** The short form of git's SSH URLs, `git@host:path`; a drive letter or a path with a scheme is none. */
 const SHORT_SSH = /^(?:[^\s@/:]+@)?([^\s@/:]{2,}|\[[^\]\s]+\]):(?!\/\/)\/*(.+)$/
 
-export interface RepositoryUrl {
+interface RepositoryUrl {
   /** In lower case, without the port. */
   host: string
   /** Empty for the default port of the scheme. */
@@ -20,7 +20,7 @@ export interface RepositoryUrl {
 }
 
 /** Splits the URL of a git repository in any of its forms; undefined for text that is not such a URL. */
-export function parseRepositoryUrl(text: string): RepositoryUrl | undefined {
+function parseRepositoryUrl(text: string): RepositoryUrl | undefined {
   const plain = text.trim()
   if (!plain.includes('://')) {
     const [, host = '', path = ''] = SHORT_SSH.exec(plain) ?? []

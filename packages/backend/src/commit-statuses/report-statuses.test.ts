@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test'
 import type { StatusForge } from '@copr/contract/api/webhooks'
 import { COMMAND } from '@copr/domain/audit/actor'
 import { secretName, setSecret } from '@copr/domain/secrets/project-secrets'
-import { takeDueStatuses } from '@copr/domain/webhooks/commit-statuses'
+import { takeDueStatuses } from '@copr/domain/received-webhooks/commit-statuses'
 import { fixtures } from '@copr/domain/testing/fixtures'
 import { makeLog } from '@copr/process/log'
 import { TestBackend } from '../testing/test-backend.ts'
@@ -132,7 +132,7 @@ for (const [forge, path, header, value, states] of [
       await end(ids[i] ?? 0, state)
     await report()
     await report()
-    const seen = received.map(({ body }) => body['state']).toSorted()
+    const seen = received.map(({ body }) => String(body['state'])).toSorted()
     assert.deepEqual(seen, ['pending', 'pending', ...states].toSorted())
     for (const each of received) {
       assert.deepEqual([each.method, each.url, each.headers[header]], ['POST', path, value])

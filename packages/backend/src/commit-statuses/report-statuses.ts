@@ -8,7 +8,7 @@ import {
   retryStatus,
   statusReported,
   takeDueStatuses,
-} from '@copr/domain/webhooks/commit-statuses'
+} from '@copr/domain/received-webhooks/commit-statuses'
 import { messageOf } from '@copr/process/errors'
 import { addressRules } from '@copr/process/guarded/address-rules'
 import { guardedPost } from '@copr/process/guarded/guarded-fetch'

@@ -9,7 +9,6 @@ import {
   requireUserNamed,
 } from '@copr/domain/users/user-queries'
 import type { User } from '@copr/domain/audit/actor'
-import { CoprError } from '@copr/process/errors'
 import { loginUrl } from '../up/administrator.ts'
 import { administer, type Answer, type Io, type Task } from './administer.ts'
 import { secretFromStdin } from './secret-from-stdin.ts'

@@ -3,7 +3,7 @@ import { Flag, Line, Text } from './form-fields.ts'
 import { listOf } from './lists.ts'
 
 /** The systems whose webhooks are understood; `custom` is any other program. */
-export const WEBHOOK_SOURCES = ['github', 'gitlab', 'bitbucket', 'forgejo', 'custom'] as const
+const WEBHOOK_SOURCES = ['github', 'gitlab', 'bitbucket', 'forgejo', 'custom'] as const
 export const WebhookSource = z.enum(WEBHOOK_SOURCES)
 export type WebhookSource = z.infer<typeof WebhookSource>
 
@@ -11,11 +11,11 @@ export type WebhookSource = z.infer<typeof WebhookSource>
 export const PULL_REQUESTS = ['all', 'own', 'none'] as const
 export type PullRequests = (typeof PULL_REQUESTS)[number]
 
-/** What became of a delivery; `processing` is left over only if the server was stopped in between. */
-export const DELIVERY_OUTCOMES = ['processing', 'built', 'ignored', 'refused', 'failed'] as const
+/** The result of a delivery; `processing` is left over only if the server was stopped in between. */
+const DELIVERY_OUTCOMES = ['processing', 'built', 'ignored', 'refused', 'failed'] as const
 export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number]
 
-/** What a delivery meant for one package. */
+/** The consequence of a delivery for one package. */
 export const Decision = z.strictObject({
   package: z.string(),
   /** Null if the package was not built. */
@@ -133,7 +133,7 @@ export const NewProjectSecret = z
   })
 export type NewProjectSecret = z.output<typeof NewProjectSecret>
 
-export const ProjectSecretAnswer = z.strictObject({
+const ProjectSecretAnswer = z.strictObject({
   id: z.number().int(),
   kind: z.enum(['git', 'forge']),
   url: z.string(),

@@ -11,7 +11,7 @@ import { lockQuota, requireBuildQuota } from '../quotas/quota-check.ts'
 import type { SourceType } from '@copr/contract/states'
 import { type BatchWish, batchOf } from './batches.ts'
 import { refreshBuild } from '../states/build-state.ts'
-import { type CommitStatusWish, wantCommitStatus } from '../webhooks/commit-statuses.ts'
+import { type CommitStatusWish, wantCommitStatus } from '../received-webhooks/commit-statuses.ts'
 import { sourceChroot } from './source-chroot.ts'
 import { applySourceMetadata, type SourceMetadata } from './source-metadata.ts'
 

@@ -1,6 +1,6 @@
 import type { Decision, DeliveryOutcome } from '@copr/contract/api/webhooks'
 import type { Project } from '@copr/domain/projects/project-queries'
-import type { Delivery } from '@copr/domain/webhooks/deliveries'
+import type { Delivery } from '@copr/domain/received-webhooks/deliveries'
 import { html } from 'hono/html'
 import { postButton } from '../pages/forms.ts'
 import { card, code, empty, facts, table, time } from '../pages/parts.ts'

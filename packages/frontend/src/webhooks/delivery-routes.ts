@@ -1,6 +1,6 @@
 import { ListQuery } from '@copr/contract/api/lists'
 import { DeliveriesAnswer, DeliveryAnswer, OneDeliveryAnswer } from '@copr/contract/api/webhooks'
-import { listDeliveries } from '@copr/domain/webhooks/deliveries'
+import { listDeliveries } from '@copr/domain/received-webhooks/deliveries'
 import { type Api, answer, pathPart } from '../http/answer.ts'
 import { inProject } from '../http/in-project.ts'
 import { hasOrder, metaOf, readPage } from '../http/paging.ts'

@@ -1,7 +1,7 @@
 import { NewProjectSecret, WebhookSettings } from '@copr/contract/api/webhooks'
 import { makeWebhookSecret } from '@copr/domain/projects/webhook-secret'
 import { deleteSecret, listSecrets } from '@copr/domain/secrets/project-secrets'
-import { listDeliveries } from '@copr/domain/webhooks/deliveries'
+import { listDeliveries } from '@copr/domain/received-webhooks/deliveries'
 import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'

@@ -1,5 +1,5 @@
 import type { DeliveryAnswer } from '@copr/contract/api/webhooks'
-import type { Delivery } from '@copr/domain/webhooks/deliveries'
+import type { Delivery } from '@copr/domain/received-webhooks/deliveries'
 
 export function presentDelivery({
   id,

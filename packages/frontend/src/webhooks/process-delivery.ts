@@ -1,15 +1,14 @@
-import type { DeliveryResult, NewDelivery } from '@copr/domain/webhooks/deliveries'
-import { finishDelivery, recordDelivery } from '@copr/domain/webhooks/deliveries'
-import { claimOnce, markDone, releaseClaims } from '@copr/domain/webhooks/seen'
+import type { DeliveryResult, NewDelivery } from '@copr/domain/received-webhooks/deliveries'
+import { finishDelivery, recordDelivery } from '@copr/domain/received-webhooks/deliveries'
+import { claimOnce, markDone, releaseClaims } from '@copr/domain/received-webhooks/seen'
 import { CoprError, messageOf } from '@copr/process/errors'
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
 import type { Frontend } from '../frontend.ts'
 import { buildCustom } from './build-custom.ts'
 import { buildEvent } from './build-event.ts'
 import { FORGES } from './forges/forges.ts'
 import { signingSecret } from './project-secret.ts'
-import { keptBody, keptHeaders, payloadOf, type ReceivedDelivery } from './received-delivery.ts'
+import { eventsOf, keptBody, keptHeaders, type ReceivedDelivery } from './received-delivery.ts'
 import { verifySignature } from './verify-signature.ts'
 
 /** The log has room for longer reasons than forges show. */
@@ -67,13 +66,12 @@ async function build(
   frontend: Frontend,
   delivery: ReceivedDelivery & { isReplay: boolean },
 ): Promise<DeliveryResult> {
-  const { source, project, header, isReplay, package_name: named } = delivery
+  const { source, project, isReplay, package_name: named } = delivery
   if (source === 'custom') {
     const decision = await buildCustom(frontend, delivery)
     return { outcome: 'built', reason: null, decisions: [decision] }
   }
-  const { parse, eventOf } = FORGES[source]
-  const events = validated(() => parse(payloadOf(delivery), eventOf(header)))
+  const events = eventsOf(source, delivery)
   if (typeof events === 'string') return resultOf('ignored', events)
   const decisions = []
   for (const event of events)
@@ -85,17 +83,6 @@ async function build(
     )
   const isBuilt = decisions.some(({ build_id }) => build_id !== null)
   return { outcome: isBuilt ? 'built' : 'ignored', reason: null, decisions }
-}
-
-function validated<T>(parse: () => T): T {
-  try {
-    return parse()
-  } catch (cause) {
-    if (!(cause instanceof z.ZodError)) throw cause
-    throw new CoprError('invalid', `Cannot accept the webhook: ${z.prettifyError(cause)}`, {
-      cause,
-    })
-  }
 }
 
 type Refusal = { error: CoprError } | { error?: undefined; keys: readonly string[] }

@@ -1,10 +1,12 @@
 import type { WebhookSource } from '@copr/contract/api/webhooks'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
+import { z } from 'zod'
 import { requireFewFields } from '../http/body-limits.ts'
 import { jsonOf } from '../http/read-form.ts'
 import { urlEncodedFields } from '../http/url-encoded.ts'
-import type { Header } from './forges/forge-event.ts'
+import type { Header, Parsed } from './forges/forge-event.ts'
+import { type Forge, FORGES } from './forges/forges.ts'
 
 /** A delivery whose URL has the project's secret. */
 export interface ReceivedDelivery {
@@ -53,8 +55,25 @@ export function keptHeaders(header: Header): Record<string, string> {
   )
 }
 
+/** Parses the events in a delivery; throws CoprError `invalid` for a body that is not in the forge's format. */
+export function eventsOf(
+  forge: Forge,
+  delivery: Pick<ReceivedDelivery, 'header' | 'body'>,
+): Parsed {
+  const { parse, eventOf } = FORGES[forge]
+  const payload = payloadOf(delivery)
+  try {
+    return parse(payload, eventOf(delivery.header))
+  } catch (cause) {
+    if (!(cause instanceof z.ZodError)) throw cause
+    throw new CoprError('invalid', `Cannot accept the webhook: ${z.prettifyError(cause)}`, {
+      cause,
+    })
+  }
+}
+
 /** The JSON in the body of a forge's delivery, which GitHub and Gitea also send as the field `payload` of a form. */
-export function payloadOf({ header, body }: Pick<ReceivedDelivery, 'header' | 'body'>): unknown {
+function payloadOf({ header, body }: Pick<ReceivedDelivery, 'header' | 'body'>): unknown {
   if (!isForm(header)) return jsonOf(body.toString('utf8'))
   requireFewFields(body, '&', 1)
   const payload = urlEncodedFields(body).find(([name]) => name === 'payload')?.[1]

@@ -5,7 +5,7 @@ import {
   type Delivery,
   findDelivery,
   recordDelivery,
-} from '@copr/domain/webhooks/deliveries'
+} from '@copr/domain/received-webhooks/deliveries'
 import { CoprError } from '@copr/process/errors'
 import type { Frontend } from '../frontend.ts'
 import { runDelivery } from './process-delivery.ts'

@@ -18,7 +18,7 @@ export interface ForgeEvent {
   pull_request?: PullRequest
 }
 
-export interface PullRequest {
+interface PullRequest {
   number: number
   /** URLs of the repository that contains the commits; the first one can be cloned without a key. */
   source_urls: readonly string[]

@@ -175,6 +175,6 @@ const STATES: Partial<Record<BuildState, CommitState>> = {
 }
 
 /** The state of a commit for the state of a build; `pending` until the build has ended. */
-export function commitState(state: BuildState): CommitState {
+function commitState(state: BuildState): CommitState {
   return STATES[state] ?? 'pending'
 }

@@ -6,7 +6,7 @@ import type { Db } from '../database/open.ts'
 import { deleteProject } from '../projects/delete-project.ts'
 import { deleteSecret, listSecrets, sealedSecrets, setSecret } from '../secrets/project-secrets.ts'
 import { createUser } from '../users/user-queries.ts'
-import { dropOldDeliveries, finishDelivery, listDeliveries, recordDelivery } from './deliveries.ts'
+import { dropOldReceived, finishDelivery, listDeliveries, recordDelivery } from './deliveries.ts'
 import { claimOnce, dropOldSeen, markDone, releaseClaims } from './seen.ts'
 
 const NOW = new Date('2026-11-22T12:00:00Z')
@@ -77,12 +77,12 @@ test('releaseClaims() frees what is not done, and dropOldSeen() forgets after a 
   assert.equal(await claim('a', later(366 * DAY)), true)
 })
 
-test('dropOldDeliveries() keeps 200 deliveries of a project for 30 days', async () => {
+test('dropOldReceived() keeps 200 deliveries of a project for 30 days', async () => {
   const [full, quiet] = [await newProject(), await newProject()]
   for (let i = 0; i < 203; i++) await record(full.id, later(i))
   const old = await record(quiet.id, later(-31 * DAY))
   const kept = await record(quiet.id, later(-29 * DAY))
-  await dropOldDeliveries(db, NOW)
+  await dropOldReceived(db, NOW)
   const page = { limit: 1000, offset: 0, descending: false }
   const left = await listDeliveries(db, full.id, page)
   assert.deepEqual([left.length, left[0]?.received_at], [200, later(3)])

@@ -11,7 +11,7 @@ export type Delivery = Selectable<WebhookDeliveryTable>
 const KEPT_DAYS = 30
 const KEPT_FOR_PROJECT = 200
 /** Maximum bytes of a body that are kept. A larger delivery cannot be replayed. */
-export const KEPT_BODY_BYTES = 128 * 1024
+const KEPT_BODY_BYTES = 128 * 1024
 const DAY_MS = 86_400_000
 
 export interface NewDelivery {
@@ -121,7 +121,7 @@ export async function auditReplay(
 }
 
 /** Deletes deliveries older than `KEPT_DAYS`, and of each project all but the newest `KEPT_FOR_PROJECT`. */
-export async function dropOldDeliveries(db: Db, now: Date): Promise<void> {
+export async function dropOldReceived(db: Db, now: Date): Promise<void> {
   const before = new Date(now.getTime() - KEPT_DAYS * DAY_MS)
   await db.deleteFrom('webhook_delivery').where('received_at', '<', before).execute()
   await sql`
