@@ -73,7 +73,7 @@ for (const [fields, message] of [
     /^events: must name at least one of build.finished, /,
   ],
   [{ url: 'https://hooks.example.org/', events: [] }, /^events: must name at least one of/],
-  [{}, /^url: is required/],
+  [{}, /^url: This field is required/],
 ] as const)
   test(`a webhook is refused with the reason: ${JSON.stringify(fields).slice(0, 70)}`, async () => {
     await using t = await openTestFrontend()
