@@ -72,7 +72,8 @@ process.exit(0)
 async function makeNetwork(): Promise<void> {
   const ip = async (...args: string[]): Promise<void> => void (await runOrThrow('ip', args))
   await ip('link', 'set', 'lo', 'up')
-  await ip('addr', 'add', `${STAND_INS}/24`, 'dev', 'lo')
+  // Not as a network: the machine's networks stay closed to sandboxes.
+  await ip('addr', 'add', `${STAND_INS}/32`, 'dev', 'lo')
   await writeFile(join(dir, 'hosts'), hostsFile())
   await writeFile(join(dir, 'resolv.conf'), resolvConf())
   await runOrThrow('mount', ['--bind', join(dir, 'hosts'), '/etc/hosts'])
