@@ -76,7 +76,13 @@ import type { FailureDetails } from '@copr/contract/failure'
 import type { KeyAlgorithm, SecretPurpose } from '@copr/contract/keygen-protocol'
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { QuotaKind } from '@copr/contract/quota-kinds'
-import type { CommitState, Decision, DeliveryOutcome, StatusForge, WebhookSource } from '@copr/contract/api/webhooks'
+import type {
+  CommitState,
+  Decision,
+  DeliveryOutcome,
+  StatusForge,
+  WebhookSource,
+} from '@copr/contract/api/webhooks'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
