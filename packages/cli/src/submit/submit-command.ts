@@ -117,7 +117,7 @@ function projectOf(
 ): { ownername: string; projectname: string } {
   const [, ownername, projectname] = /^(?:(@?[^/\s]+)\/)?([^/\s]+)$/.exec(text) ?? []
   const owner = ownername ?? username
-  if (projectname === undefined || owner === undefined || /\.src\.rpm$/.test(text))
+  if (projectname === undefined || owner === undefined || text.endsWith('.src.rpm'))
     throw new CoprError(
       'invalid',
       `the last argument must be the project, as OWNER/PROJECT, not "${text}"`,
