@@ -11,6 +11,8 @@ import { webhookChannel, type WebhookSender } from './webhook-channel.ts'
 /** Number of webhooks that one backend serves at the same time, so that a slow receiver delays no other. */
 const WEBHOOK_SENDERS = 4
 const INTERVAL_SECONDS = 1
+/** A notification announces each new event; only retries wait for this interval, and every installation polls. */
+const WEBHOOK_INTERVAL_SECONDS = 5
 
 export interface EventSender extends Pick<Backend, 'notices'>, WebhookSender {
   config: WebhookSender['config'] & Pick<Configuration, 'amqp' | 'mail' | 'site_name'>
@@ -22,9 +24,9 @@ export interface EventSender extends Pick<Backend, 'notices'>, WebhookSender {
  */
 export async function deliverEvents(sender: EventSender, stop: AbortSignal): Promise<void> {
   const { config, notices, log, db } = sender
-  const serve = async (channel: Channel): Promise<void> => {
+  const serve = async (channel: Channel, seconds = INTERVAL_SECONDS): Promise<void> => {
     const bell = notices.bell('copr_outbox')
-    await every(INTERVAL_SECONDS, () => serveQueues(sender, channel, stop), { stop, log, bell })
+    await every(seconds, () => serveQueues(sender, channel, stop), { stop, log, bell })
   }
   const known = new AbortController()
   // Retried until the database answers; only then are events stored for these channels.
@@ -38,6 +40,8 @@ export async function deliverEvents(sender: EventSender, stop: AbortSignal): Pro
   await Promise.all([
     ...(publisher ? [serve(busChannel(sender, publisher))] : []),
     ...(config.mail ? [serve(mailChannel(sender, config.mail))] : []),
-    ...Array.from({ length: WEBHOOK_SENDERS }, () => serve(webhookChannel(sender, stop))),
+    ...Array.from({ length: WEBHOOK_SENDERS }, () =>
+      serve(webhookChannel(sender, stop), WEBHOOK_INTERVAL_SECONDS),
+    ),
   ])
 }
