@@ -189,6 +189,11 @@ function pageLists(mass_package: string): List[] {
     ],
     [
       'the giant’s, any depth',
+      `${project}/monitor/simple`,
+      (i) => `${GIANT_PAGE}/monitor/simple?after=${letters(i)}`,
+    ],
+    [
+      'the giant’s, any depth',
       `${project}/monitor/detailed`,
       (i) => `${GIANT_PAGE}/monitor/detailed?after=${letters(i)}`,
     ],

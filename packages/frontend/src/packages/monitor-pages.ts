@@ -21,7 +21,7 @@ export function monitorPages(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   const { get } = projectPagesOf(app, frontend)
 
-  for (const rest of ['/monitor', '/monitor/detailed'])
+  for (const rest of ['/monitor', '/monitor/simple', '/monitor/detailed'])
     get(rest, 'anyone', async (c, { view, project }) => {
       const dirname = c.req.query('dirname') || project.name
       const dir = await findProjectDir(db, project.id, dirname)

@@ -64,6 +64,7 @@ GET /coprs/:owner/:project/build/:id
 GET /coprs/:owner/:project/chain/:id
 GET /coprs/:owner/:project/monitor
 GET /coprs/:owner/:project/monitor/detailed
+GET /coprs/:owner/:project/monitor/simple
 GET /coprs/:owner/:project/chroot/:chroot/comps
 GET /coprs/:owner/:project/package/:package
 GET /coprs/:owner/:project/package/:package/status_image/last_build.png
