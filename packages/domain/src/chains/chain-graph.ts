@@ -34,6 +34,9 @@ export interface Edge {
 
 type Offers = (requirement: string) => ChainStep[]
 
+/** Only so many steps count as providers of one name: comparing all versions that 300 hostile packages claim would take minutes. */
+const MAX_PROVIDERS = 4
+
 /**
  * Returns a function that finds the steps that provide a requirement. A step that is not built and whose spec has not been read counts as
  * the provider of its own name, in any version.
@@ -45,11 +48,11 @@ export function offersOf(steps: readonly ChainStep[]): Offers {
     for (const text of isGuess ? [step.package_name] : step.provides) {
       const offer = parseDependency(text)
       const list = byName.get(offer.name)
-      if (list) list.push({ step, offer })
-      else byName.set(offer.name, [{ step, offer }])
+      if (list && list.length < MAX_PROVIDERS) list.push({ step, offer })
+      else if (!list) byName.set(offer.name, [{ step, offer }])
     }
   }
-  return (requirement) => [
+  const find: Offers = (requirement) => [
     ...new Set(
       operandsOf(requirement).flatMap((operand) =>
         (byName.get(operand.name) ?? [])
@@ -58,6 +61,12 @@ export function offersOf(steps: readonly ChainStep[]): Offers {
       ),
     ),
   ]
+  const known = new Map<string, ChainStep[]>()
+  return (requirement) => {
+    const found = known.get(requirement) ?? find(requirement)
+    known.set(requirement, found)
+    return found
+  }
 }
 
 /** Finds which steps need what from which others: for requirements that several provide, the one that succeeded first. */

@@ -2,7 +2,7 @@ import type { Requirement } from '@copr/rpm/package-info'
 import { isRich, richOperands } from '@copr/rpm/rich-dependency'
 import { compareEvr, compareVersions, parseEvr, type Order } from '@copr/rpm/version'
 
-const LIMITS = { count: 4000, length: 300, total: 128 * 1024 }
+const LIMITS = { count: 500, length: 300, total: 64 * 1024 }
 
 /** Keeps as many dependencies as the database stores for one build chroot, each once. An overlong one is left out. */
 export function boundedDependencies(texts: Iterable<string>): string[] {
