@@ -25,7 +25,9 @@ async function openSite(replies: Record<string, Reply[]>): Promise<Site> {
   const server = createServer(async (request, response) => {
     const body = await textOf(request)
     const key = `${request.method} ${request.url?.replace('/api_3/', '')}`
-    requests.push(body.startsWith('{') ? `${key} ${Object.keys(JSON.parse(body) as object).join()}` : key)
+    requests.push(
+      body.startsWith('{') ? `${key} ${Object.keys(JSON.parse(body) as object).join()}` : key,
+    )
     const list = replies[key] ?? []
     const reply = list.length > 1 ? list.shift() : list[0]
     if (reply === 'drop') return void request.socket.destroy()
