@@ -142,6 +142,8 @@ suite('events', { skip: whyNoRabbitmq(path) || whyNoSystem(path) }, () => {
     const { db, url } = testDb
     await using receiver = await webhookReceiver()
     const stop = new AbortController()
+    // A failed test must not leave the loops running.
+    using _stopped = { [Symbol.dispose]: () => stop.abort() }
     const notices = new Notices()
     const log = silentLog()
     const config = {

@@ -1,5 +1,4 @@
 import type { RenderContext } from './render-context.ts'
-import type { Program } from './program-config.ts'
 
 /** Ports of webhook receivers to which the backend may connect. */
 const WEBHOOK_PORTS = [80, 443, 8443]
@@ -13,7 +12,7 @@ const DEFAULT_PORTS: Record<string, number> = {
 /** The message broker and the mail server in the configuration of a program. The frontend shows users the settings of mail. */
 export function eventsConfig(
   { vars }: Pick<RenderContext, 'vars'>,
-  program: Program,
+  program: string,
   { dir, fromFile }: { dir: string; fromFile: (path: string) => object },
 ): object {
   const { amqp, mail } = vars.events
@@ -56,7 +55,7 @@ export function eventsConfig(
 }
 
 /** The files of passwords and certificates next to the backend's configuration. */
-export function eventsSources({ vars }: Pick<RenderContext, 'vars'>, program: Program): object[] {
+export function eventsSources({ vars }: Pick<RenderContext, 'vars'>, program: string): object[] {
   if (program !== 'backend') return []
   const { amqp, mail } = vars.events
   const file = (name: string, key: string, path: string): object => ({
