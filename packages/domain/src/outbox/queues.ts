@@ -32,10 +32,13 @@ export interface QueueClaim {
   lease_seconds: number
 }
 
-/** Matches the first open delivery of each ordering key: a later one waits until it has arrived. */
-const IS_FIRST = sql<boolean>`outbox.outcome is null and not exists (
-  select from outbox earlier where earlier.queue_id = outbox.queue_id and earlier.ordering = outbox.ordering
-    and earlier.outcome is null and earlier.id < outbox.id)`
+/**
+ * Matches the first open delivery of each ordering key: a later one waits until it has arrived. The subquery is one look into an index
+ * for each row; PostgreSQL would turn `not exists` into a join with all that waits.
+ */
+const IS_FIRST = sql<boolean>`outbox.outcome is null and outbox.id = (
+  select min(earlier.id) from outbox earlier where earlier.queue_id = outbox.queue_id
+    and earlier.ordering = outbox.ordering and earlier.outcome is null)`
 
 /**
  * Leases a queue of the channel that has something to send now: the one that was served longest ago. Returns undefined if there is
