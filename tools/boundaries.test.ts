@@ -15,7 +15,7 @@ const OURS: Record<string, string[]> = {
   'keygen-client': ['contract', 'process'],
   'object-store': ['contract', 'process'],
   'kube-client': ['process'],
-  domain: ['contract', 'process'],
+  domain: ['rpm', 'contract', 'process'],
   frontend: COMPONENT,
   backend: COMPONENT,
   resalloc: [...COMPONENT, 'kube-client'],

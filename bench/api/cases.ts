@@ -11,6 +11,8 @@ export interface Case {
   status: number
 }
 
+const ONE_ROW = 'one row by its primary key'
+const KEPT_LOG = 'the newest deliveries of one webhook, by an index'
 /** Routes that are not measured, and why. The bench fails for any other route whose parameters it cannot fill in. */
 const NOT_MEASURED: Record<string, string> = {
   '/static/:version/assets/fonts/:family/:file{[A-Za-z0-9-]+\\.woff2}':
@@ -19,6 +21,24 @@ const NOT_MEASURED: Record<string, string> = {
   '/tmp/:dir/:file': 'a file that a builder fetches',
   '/oidc_login': 'waits for the identity provider',
   '/oidc_auth': 'waits for the identity provider',
+  '/recent/all': 'a redirect, without the database',
+  '/recent/my': 'a redirect to the page of the user',
+  '/explore': 'a redirect, without the database',
+  '/status/pending/all': 'a redirect, without the database',
+  '/status/batches': 'a redirect, without the database',
+  '/status/stats': 'a redirect, without the database',
+  '/groups/g/:group/coprs': 'a redirect, without the database',
+  '/groups/g/:group/coprs/:page{[0-9]+}': 'a redirect, without the database',
+  '/coprs/fulltext/:page{[0-9]+}': 'a redirect, without the database',
+  '/coprs/:owner{[0-9]+}': 'a redirect, unless a user has this name',
+  '/coprs/:owner/:page{[0-9]+}': 'a redirect, without the database',
+  '/api_3/chain/:chain_id{[0-9]+}': 'as many rows as the chain has builds, at most 500',
+  '/api_3/webhook/delivery/:ownername/:projectname/:delivery_id{[0-9]+}': ONE_ROW,
+  '/coprs/g/:group/:project/integrations/deliveries/:delivery_id{[0-9]{1,15}}': ONE_ROW,
+  '/coprs/:owner/:project/integrations/deliveries/:delivery_id{[0-9]{1,15}}': ONE_ROW,
+  '/api_3/outgoing-webhook/deliveries/:ownername/:projectname/:webhook_id{[0-9]+}': KEPT_LOG,
+  '/coprs/g/:group/:project/outgoing_webhooks/:webhook{[0-9]+}': KEPT_LOG,
+  '/coprs/:owner/:project/outgoing_webhooks/:webhook{[0-9]+}': KEPT_LOG,
 }
 
 /** Routes whose responses have no limit; LONG_CASES measures them for the giant, the largest project. */

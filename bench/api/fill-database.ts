@@ -12,6 +12,15 @@ const EMPTY: Record<string, string> = {
   manager_lease: 'one row, of the manager of machines',
   pools_file: 'one row at most',
   gateway_beat: 'one row at most',
+  outbox: 'events on their way, and the log of each webhook, which its page reads by an index',
+  outbox_queue: 'a row for each destination of events',
+  project_webhook: 'a few rows for each project',
+  project_secret: 'a few rows for each project',
+  webhook_delivery: 'at most 200 rows for each project',
+  webhook_seen: 'only the receiver of webhooks reads it',
+  commit_status: 'only the backend reads it',
+  chain: 'read by its primary key',
+  chain_step: 'read by the build chroots of a chain',
   sign_ticket: 'rights of a few minutes, which only the backend and keygen read',
 }
 
