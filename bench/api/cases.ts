@@ -32,7 +32,7 @@ const NOT_MEASURED: Record<string, string> = {
   '/coprs/fulltext/:page{[0-9]+}': 'a redirect, without the database',
   '/coprs/:owner{[0-9]+}': 'a redirect, unless a user has this name',
   '/coprs/:owner/:page{[0-9]+}': 'a redirect, without the database',
-  '/api_3/chain/:chain_id{[0-9]+}': 'as many rows as the chain has builds, at most 500',
+  '/api_3/chain/:chain_id{[0-9]+}': 'as many rows as the chain has builds, at most 300',
   '/api_3/webhook/delivery/:ownername/:projectname/:delivery_id{[0-9]+}': ONE_ROW,
   '/coprs/g/:group/:project/integrations/deliveries/:delivery_id{[0-9]{1,15}}': ONE_ROW,
   '/coprs/:owner/:project/integrations/deliveries/:delivery_id{[0-9]{1,15}}': ONE_ROW,
