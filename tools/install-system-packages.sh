@@ -75,6 +75,7 @@ xz xz-utils
 bzip2 bzip2
 gpgv gpgv
 ruby ruby
+svnserve subversion
 /usr/sbin/sshd openssh-server
 ssh openssh-client
 openssl openssl

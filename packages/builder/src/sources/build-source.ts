@@ -18,32 +18,37 @@ const CURL_OPTIONS = `--proto =${PROTOCOLS} --proto-redir =${PROTOCOLS} --max-re
 interface SpecInRoot {
   spec: string
   sources: string
+  /** Names of sources that were left out because they are links that lead out of the repository. */
+  outside?: string[]
+  /** The list that names all sources, if the spec's URLs are not to be used. */
+  list?: string
 }
 
 /** Makes the SRPM of a spec file with its sources; downloads those that it names by URL and that are missing. */
 export async function buildSource(
   { build, run }: SourceWork,
-  { spec, sources }: SpecInRoot,
+  { spec, sources, outside = [], list }: SpecInRoot,
 ): Promise<void> {
   const { arch } = chrootParts(build.task.chroot.name)
   const macros = [
     `_topdir ${TOPDIR}`,
     `_sourcedir ${sources}`,
-    '_disable_source_fetch 0',
+    `_disable_source_fetch ${list === undefined ? 0 : 1}`,
     `__urlhelper_localopts ${CURL_OPTIONS}`,
   ]
   const command = ['rpmbuild', '-bs', '--nodeps', '--target', arch]
   const defined = macros.flatMap((macro) => ['--define', macro])
   // Some specs run `git describe` or the like, which must run in the repository.
   const cwd = sources
-  const exit = await run([...command, ...defined, spec], { network: 'public', cwd })
-  if (exit.code !== 0) throw await failureOf(exit, build.rules, sources)
+  const network = list === undefined ? 'public' : 'none'
+  const exit = await run([...command, ...defined, spec], { network, cwd })
+  if (exit.code !== 0) throw await failureOf(exit, build.rules, { sources, outside, list })
 }
 
 async function failureOf(
   exit: SandboxExit,
   rules: SourceWork['build']['rules'],
-  sources: string,
+  { sources, outside, list }: { sources: string; outside: string[]; list: string | undefined },
 ): Promise<BuildFailure> {
   const url = /^error: Couldn't download (.+)$/m.exec(exit.output)?.[1]
   if (url !== undefined && exit.exhausted === undefined) {
@@ -55,6 +60,17 @@ async function failureOf(
     })
   }
   const missing = missingSources(exit.output, `${sources}/`)
+  const link = outside.find((name) => missing.includes(name))
+  if (link !== undefined)
+    return new BuildFailure(`the source ${link} is a link that leads out of the repository`, {
+      category: 'prep',
+      hint: 'Replace the link by the file.',
+    })
+  if (missing.length > 0 && list !== undefined)
+    return new BuildFailure(
+      `the spec names ${missing.toSorted().join(', ')}, which is neither in the repository nor in its file ${list}`,
+      { category: 'prep', hint: `Upload the file to the lookaside cache, and add it to ${list}.` },
+    )
   if (missing.length > 0)
     return new BuildFailure(
       `the spec names ${missing.toSorted().join(', ')} without a URL, and the source does not contain it: name each source by a URL, or build a source package (.src.rpm)`,

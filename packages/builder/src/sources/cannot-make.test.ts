@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cannotMake } from './cannot-make.ts'
 
-for (const type of ['svn', 'distgit'] as const)
+for (const type of ['distgit'] as const)
   test(`a source of type ${type} fails with a reason of one sentence`, () => {
     const end = FinishRequest.parse(cannotMake(type))
     assert.ok(end.outcome === 'failed')

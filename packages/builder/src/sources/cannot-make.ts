@@ -2,10 +2,9 @@ import type { FinishRequest } from '@copr/contract/builder-protocol'
 import { failureOutsideLogs } from '@copr/contract/failure'
 
 /** The source types that no builder supports. */
-type UnsupportedType = 'distgit' | 'svn'
+type UnsupportedType = 'distgit'
 
 const WORDS: Record<UnsupportedType, string> = {
-  svn: 'Subversion',
   distgit: 'another dist-git',
 }
 

@@ -1,19 +1,22 @@
 import type { FinishRequest } from '@copr/contract/builder-protocol'
 import { ScmSettings } from '@copr/contract/made-sources'
 import type { TaskContext } from '@copr/agent/handler'
+import { BuildFailure } from '../build-failure.ts'
 import type { EngineOptions } from '../engine.ts'
 import { CURL } from './build-source.ts'
-import { cannotMake } from './cannot-make.ts'
 import { withoutCredentials } from './download-from-user.ts'
 import type { MadeTask } from './from-script.ts'
 import { makeSrpm, type SourceWork } from './make-srpm.ts'
 import { TOPDIR } from '../roots/build-folders.ts'
-import { checkScmSettings, cloneGit, GIT_ENV } from './scm/clone.ts'
+import { checkScmSettings, SETTINGS } from './scm/check-settings.ts'
+import { cloneGit, GIT_ENV } from './scm/git.ts'
 import { locatePackage, onlySpec } from './scm/locate.ts'
 import { runMakefile } from './scm/makefile.ts'
 import { buildByRpkg } from './scm/rpkg.ts'
+import { checkOutSvn } from './scm/svn.ts'
 import { scriptFailure } from './script-failure.ts'
 
+const CLIENT: Record<ScmSettings['type'], string> = { git: 'git-core', svn: 'subversion' }
 const PACKAGES: Record<ScmSettings['source_build_method'], string[]> = {
   rpkg: ['bash', 'findutils', 'gzip', 'tar', CURL],
   make_srpm: ['make', 'dnf'],
@@ -28,22 +31,29 @@ export async function makeFromScm(
   options: EngineOptions,
 ): Promise<FinishRequest> {
   const settings = ScmSettings.parse(task.source.settings)
-  if (settings.type === 'svn') return cannotMake('svn')
+  const { type, source_build_method } = settings
   return await makeSrpm(task, context, options, {
     title: withoutCredentials(settings.clone_url),
-    packages: ['git-core', ...PACKAGES[settings.source_build_method]],
-    prepare: async () => checkScmSettings(settings),
+    packages: [CLIENT[type], ...PACKAGES[source_build_method]],
+    async prepare() {
+      checkScmSettings(settings)
+      if (type === 'svn' && source_build_method.startsWith('tito'))
+        throw new BuildFailure(
+          `Cannot run ${source_build_method} in a Subversion repository: tito builds tags of git`,
+          { ...SETTINGS, hint: 'Choose the method rpkg or make_srpm.' },
+        )
+    },
     make: (work) => makeByMethod(work, settings),
   })
 }
 
 async function makeByMethod(work: SourceWork, settings: ScmSettings): Promise<void> {
-  const top = await cloneGit(work, settings)
+  const top = await (settings.type === 'svn' ? checkOutSvn : cloneGit)(work, settings)
   const place = await locatePackage(work, top, settings)
   const { directory } = place
   switch (settings.source_build_method) {
     case 'rpkg':
-      return await buildByRpkg(work, onlySpec(place, top))
+      return await buildByRpkg(work, { spec: onlySpec(place, top), top })
     case 'make_srpm': {
       const spec = settings.spec === '' ? directory : (place.specs[0] ?? directory)
       return await runMakefile(work, { top, directory, spec })

@@ -13,12 +13,12 @@ import { readTaskRepositories, type TaskRepositories } from '../repositories/tas
 import { giveAway, makeBuildFolders } from '../roots/build-folders.ts'
 import { baseRoot, type BuildRoot, withPackages } from '../roots/build-root.ts'
 import { rootOptions } from '../roots/root-options.ts'
-import { runInRoot } from '../roots/run-in-root.ts'
+import { type RootRun, runInRoot } from '../roots/run-in-root.ts'
 import { renderMacros } from '../rpmbuild/macros.ts'
 import { SRPM_SUFFIX, takePackages } from '../rpmbuild/rpmbuild.ts'
 import type { SandboxExit } from '../sandbox/sandbox.ts'
 import { checkSrpm } from './check-srpm.ts'
-import { withoutCredentials } from './download-from-user.ts'
+import { secretHider } from './scm/credentials.ts'
 
 /** A source task that makes its SRPM in a root. */
 export type SrpmTask = SourceTask & NonNullable<SourceTask['root']>
@@ -61,6 +61,8 @@ interface RunOptions {
   shown?: string
   cwd?: string
   env?: Record<string, string>
+  /** Directories in addition to those that all commands of the source share. */
+  binds?: NonNullable<RootRun['binds']>
   /** `root` has its privileges in the buildroot only, for programs that install packages there. Default: the unprivileged user. */
   as?: 'build' | 'root'
 }
@@ -148,12 +150,13 @@ async function runCommand(
   build: Build<SrpmTask>,
   { root, repositories }: Pick<SourceWork, 'root' | 'repositories'>,
   command: string[],
-  { network, shown, cwd, env, as = 'build' }: RunOptions,
+  { network, shown, cwd, env, binds = [], as = 'build' }: RunOptions,
 ): Promise<SandboxExit> {
   const { task, dir, limits, rules, log, signal } = build
-  if (shown === undefined) log.command(command.map(withoutCredentials), 'build')
-  else log.line(withoutCredentials(shown), 'build')
-  const filter = lineFilter(withoutCredentials, (text) => log.output(text, 'build'))
+  const hide = secretHider(task)
+  if (shown === undefined) log.command(command.map(hide), 'build')
+  else log.line(hide(shown), 'build')
+  const filter = lineFilter(hide, (text) => log.output(text, 'build'))
   const exit = await runInRoot(command, {
     chroot: task.chroot.name,
     dir,
@@ -164,6 +167,7 @@ async function runCommand(
       { from: join(dir, 'workdir'), to: WORKDIR, changes: 'kept' },
       { from: join(dir, 'fixed'), to: FIXED, changes: 'forbidden' },
       ...(as === 'root' ? repositories.flatMap(bindOfRepository) : []),
+      ...binds,
     ],
     env: { ...TRUST, ...env },
     as,
@@ -172,7 +176,7 @@ async function runCommand(
     signal,
   })
   filter.end()
-  return { ...exit, output: withoutCredentials(exit.output) }
+  return { ...exit, output: hide(exit.output) }
 }
 
 /** Moves the build's only SRPM out of its reach, and verifies it; returns its path, which ends in its canonical name. */

@@ -1,13 +1,14 @@
 import { lookup } from 'node:dns/promises'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 
-/** Messages of curl, which git and rpm repeat, and our wording for them. */
+/** Messages of curl, which git and rpm repeat, and of svn, and our wording for them. */
 const WORDS: [RegExp, (match: RegExpExecArray) => string][] = [
   [
     /The requested URL returned error: (\d+)/,
     ([, status]) => `the server responded with ${status}`,
   ],
   [/Could not resolve host: (\S+)/, ([, host]) => `the host ${host} is unknown`],
+  [/at URL '\w+:\/\/([^/:']+)[^\n]*\nsvn: E670002/, ([, host]) => `the host ${host} is unknown`],
   [
     /Protocol "?([^\s"]+)"? (?:not supported|disabled)/,
     ([, name]) => `${name} URLs are not allowed`,
@@ -17,18 +18,22 @@ const WORDS: [RegExp, (match: RegExpExecArray) => string][] = [
   [/SSL certificate problem: (.*)/, ([, problem]) => `its certificate is not valid: ${problem}`],
 ]
 
-const CONNECT = /(?:Failed to connect to (\S+) port (\d+))|(?:unable to connect to ([^\s:]+):)/
+/** As curl, git and svn report it. */
+const CONNECT = [
+  /Failed to connect to (\S+) port (\d+)/,
+  /unable to connect to ([^\s:]+):/,
+  /at URL '\w+:\/\/([^/:']+)(?::(\d+))?[^\n]*\nsvn: E\d+: (?:Can't connect|Error running context)/,
+]
 
 /**
- * Returns why a program in a sandbox could not load a URL, as a clause derived from curl's messages; undefined if they do not say. A
+ * Returns why a program in a sandbox could not load a URL, as a clause derived from its messages; undefined if they do not say. A
  * sandbox's network refuses connections to private addresses without a reason; this function names them, even after a redirect.
  */
 export async function networkFault(
   output: string,
   rules: AddressRules,
 ): Promise<string | undefined> {
-  const [, byCurl, port, byGit] = CONNECT.exec(output) ?? []
-  const host = byCurl ?? byGit
+  const [, host, port] = CONNECT.map((pattern) => pattern.exec(output)).find(Boolean) ?? []
   if (host !== undefined)
     return (await isForbidden(host, rules))
       ? `${host} is a private address, which is not allowed`

@@ -3,6 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
 import { dirname, join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
+import { specOf } from './engine-suite.ts'
 
 /** Serves the repositories below a directory over git's smart HTTP protocol; `prefix` is the path of the directory in URLs. */
 export function gitServer(dir: string, prefix: string): RequestListener {
@@ -42,6 +43,22 @@ export function gitServer(dir: string, prefix: string): RequestListener {
   }
 }
 
+/** Asks for a user name and a password before it passes requests on; records the `Authorization` header of each in `seen`. */
+export function behindPassword(
+  listener: RequestListener,
+  { username, password }: { username: string; password: string },
+  seen: (string | undefined)[],
+): RequestListener {
+  const wanted = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  return (request, response) => {
+    const { authorization } = request.headers
+    seen.push(authorization)
+    if (authorization === wanted) return listener(request, response)
+    request.resume()
+    response.writeHead(401, { 'www-authenticate': 'Basic realm="private"' }).end()
+  }
+}
+
 /** A git repository of a test. */
 export interface TestRepository {
   dir: string
@@ -77,4 +94,20 @@ export async function testRepository(dir: string): Promise<TestRepository> {
       return await git('rev-parse', 'HEAD')
     },
   }
+}
+
+/** Makes a repository of a package whose source is a file of the submodule `vendor`. */
+export async function repositoryWithSubmodule(
+  dir: string,
+  { url, commit }: { url: string; commit: string },
+): Promise<void> {
+  const parent = await testRepository(dir)
+  const head = 'Source0: module.txt'
+  await parent.commit({
+    'package.spec': specOf({ name: 'package', head }),
+    'module.txt': '->vendor/module.txt',
+    '.gitmodules': `[submodule "vendor"]\n\tpath = vendor\n\turl = ${url}\n`,
+  })
+  await parent.git('update-index', '--add', '--cacheinfo', `160000,${commit},vendor`)
+  await parent.git('commit', '-q', '-m', 'Add a submodule')
 }

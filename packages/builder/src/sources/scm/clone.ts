@@ -1,77 +1,106 @@
-import { readFileSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ScmSettings } from '@copr/contract/made-sources'
+import type { SourceCredentials } from '@copr/contract/builder-protocol'
 import { BuildFailure } from '../../build-failure.ts'
 import type { SandboxExit } from '../../sandbox/sandbox.ts'
 import { withoutCredentials } from '../download-from-user.ts'
 import { type SourceWork, WORKDIR } from '../make-srpm.ts'
 import { networkFault } from '../network-fault.ts'
+import { SETTINGS } from './check-settings.ts'
+import { CLONE_DIR, cloneCredentials, withoutUserInfo } from './credentials.ts'
 
-const CLONE = readFileSync(new URL('clone.sh', import.meta.url), 'utf8')
-
-/** The environment of git in the root: no password prompts, only HTTP(S) and git URLs, and a time limit for stalled transfers. */
-export const GIT_ENV = {
-  GIT_CONFIG_NOSYSTEM: '1',
-  GIT_TERMINAL_PROMPT: '0',
-  GIT_ASKPASS: 'false',
-  GIT_ALLOW_PROTOCOL: 'http:https:git',
-  GIT_HTTP_LOW_SPEED_LIMIT: '1',
-  GIT_HTTP_LOW_SPEED_TIME: '60',
+/** A repository at a commit or revision, which is the default one if it is empty. */
+export interface RepositoryAt {
+  clone_url: string
+  committish: string
 }
 
-const PROTOCOLS = { git: ['http:', 'https:', 'git:'], svn: ['http:', 'https:', 'svn:'] }
-const ATTEMPTS = 3
-const SETTINGS = { category: 'prep', hint: 'Correct the source of the package.' } as const
-const NETWORK = {
+/** How one version control system clones. */
+export interface Cloner {
+  /** Arguments of a shell script: the script itself, then its arguments. */
+  script: (clone: { url: string; top: string }) => string[]
+  env: Record<string, string>
+  /** Writes the files of {@link CLONE_DIR}, which exists only while the script runs. */
+  prepare: (folder: string, credentials: SourceCredentials[], url: string) => Promise<void>
+  /** Messages of faults that may be temporary. */
+  transient: RegExp
+  /** Returns the failure of the script, unless the network is at fault. */
+  failureOf: (
+    exit: SandboxExit,
+    clone: { shown: string; fault: string | undefined },
+  ) => BuildFailure
+}
+
+/** How failures are classified for which the repository, or the way to it, is at fault. */
+export const NETWORK = {
   category: 'network',
   hint: 'Clone the URL yourself, without a password: builders reach public addresses only.',
 } as const
-/** Messages of faults that may be temporary. */
-const TRANSIENT =
-  /returned error: 5\d\d|HTTP 5\d\d|RPC failed|early EOF|hung up|timed out|Connection reset|too slow/
 
-/** Throws a BuildFailure unless the settings are safe to pass to programs as arguments. */
-export function checkScmSettings(settings: ScmSettings): void {
-  const { type, clone_url, committish, subdirectory, spec } = settings
-  const url = /\s/.test(clone_url) ? null : URL.parse(clone_url)
-  if (!url || !PROTOCOLS[type].includes(url.protocol) || url.hostname.startsWith('-'))
-    throw new BuildFailure(
-      `Cannot clone ${withoutCredentials(clone_url)}: use a URL that begins with ${PROTOCOLS[type].join('//, ')}//`,
-      SETTINGS,
-    )
-  if (/^-|[\s~^:?*[\\]|\.\./.test(committish))
-    throw new BuildFailure(
-      `Cannot check out ${JSON.stringify(committish)}: it is not a branch, tag or commit`,
-      SETTINGS,
-    )
-  for (const [name, path] of Object.entries({ subdirectory, spec }))
-    if (path.startsWith('-') || path.split('/').includes('..') || /\p{Cc}/u.test(path))
-      throw new BuildFailure(
-        `Cannot use the ${name} ${JSON.stringify(path)}: it is not a path in the repository`,
-        SETTINGS,
-      )
+const ATTEMPTS = 3
+
+/**
+ * Clones a repository as the unprivileged user, with the credentials of the task and of the URL, which no later step can read; returns
+ * the path of its top in the root.
+ */
+export async function clone(
+  work: SourceWork,
+  { clone_url, committish }: RepositoryAt,
+  cloner: Cloner,
+): Promise<string> {
+  const { task, dir, signal, log, rules } = work.build
+  const url = plainUrl(clone_url)
+  const shown = withoutCredentials(clone_url)
+  const top = `${WORKDIR}/${nameOf(clone_url)}`
+  const folder = join(dir, 'clone')
+  await mkdir(folder)
+  try {
+    await cloner.prepare(folder, cloneCredentials(task, clone_url), url)
+    for (let attempt = 1; ; attempt++) {
+      const exit = await work.run(['/bin/sh', '-c', ...cloner.script({ url, top })], {
+        network: 'public',
+        shown: `Cloning ${shown}${committish === '' ? '' : ` at ${committish}`}`,
+        env: cloner.env,
+        binds: [{ from: folder, to: CLONE_DIR, changes: 'forbidden' }],
+      })
+      if (exit.code === 0) return top
+      if (attempt === ATTEMPTS || exit.exhausted || !cloner.transient.test(exit.output))
+        throw await cloneFailure(exit, cloner, { shown, committish, rules })
+      log.line('Trying again')
+      await sleep(1000 * attempt, undefined, { signal })
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 }
 
-/** Clones the repository as the unprivileged user; returns the path of its top in the root. */
-export async function cloneGit(work: SourceWork, settings: ScmSettings): Promise<string> {
-  const { clone_url, committish } = settings
-  const shown = withoutCredentials(clone_url)
-  const plain = clone_url.replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1')
-  const top = `${WORKDIR}/${nameOf(clone_url)}`
-  const command = ['/bin/sh', '-c', CLONE, 'sh', clone_url, plain, top, committish]
-  const { signal, log, rules } = work.build
-  for (let attempt = 1; ; attempt++) {
-    const exit = await work.run(command, {
-      network: 'public',
-      shown: `Cloning ${shown}${committish === '' ? '' : ` at ${committish}`}`,
-      env: GIT_ENV,
-    })
-    if (exit.code === 0) return top
-    if (attempt === ATTEMPTS || exit.exhausted || !TRANSIENT.test(exit.output))
-      throw await cloneFailure(exit, { shown, committish, rules })
-    log.line('Trying again')
-    await sleep(1000 * attempt, undefined, { signal })
-  }
+async function cloneFailure(
+  exit: SandboxExit,
+  { failureOf }: Cloner,
+  {
+    shown,
+    committish,
+    rules,
+  }: { shown: string; committish: string } & Pick<SourceWork['build'], 'rules'>,
+): Promise<BuildFailure> {
+  const { exhausted, code, output } = exit
+  if (exhausted)
+    return new BuildFailure(`cannot clone ${shown} because ${exhausted}`, { exhausted })
+  const fault = await networkFault(output, rules)
+  if (code === 81 && fault === undefined)
+    return new BuildFailure(
+      `the repository ${shown} has no branch, tag or commit ${JSON.stringify(committish)}`,
+      SETTINGS,
+    )
+  return failureOf(exit, { shown, fault })
+}
+
+/** Returns the URL without credentials, and with the host as credentials name it. */
+function plainUrl(clone_url: string): string {
+  const plain = withoutUserInfo(clone_url)
+  const url = URL.parse(plain)
+  return url ? plain.replace(/^[a-z]+:\/\/[^/?#]*/i, `${url.protocol}//${url.host}`) : plain
 }
 
 /** Returns the name of the repository's directory: the last part of the URL without its suffix. */
@@ -81,53 +110,11 @@ function nameOf(url: string): string {
   return /^[A-Za-z0-9_]/.test(plain) ? plain : 'repository'
 }
 
-async function cloneFailure(
-  { code, output, exhausted }: SandboxExit,
-  {
-    shown,
-    committish,
-    rules,
-  }: { shown: string; committish: string; rules: SourceWork['build']['rules'] },
-): Promise<BuildFailure> {
-  if (exhausted)
-    return new BuildFailure(`cannot clone ${shown} because ${exhausted}`, { exhausted })
-  if (code === 83)
-    return new BuildFailure(
-      `${shown} has no commits: it is empty, or not a git repository`,
-      SETTINGS,
-    )
-  const fault = await networkFault(output, rules)
-  if (code === 81 && fault === undefined)
-    return new BuildFailure(
-      `the repository ${shown} has no branch, tag or commit ${JSON.stringify(committish)}`,
-      SETTINGS,
-    )
-  const cause = fault ?? gitFault(output)
-  if (code !== 82) return new BuildFailure(`cannot clone ${shown}: ${cause}`, NETWORK)
-  const [, url, path] = /clone of '(.*)' into submodule path '(.*)' failed/.exec(output) ?? []
-  const name = path?.slice(path.indexOf('/', WORKDIR.length + 1) + 1)
-  const submodule = url === undefined ? 'a submodule' : `the submodule ${name} from ${url}`
-  return new BuildFailure(`cannot clone ${submodule}: ${cause}`, NETWORK)
-}
-
-const GIT_WORDS: [RegExp, string][] = [
-  [
-    /could not read Username|Authentication failed/,
-    'it is not public: the server asks for a password',
-  ],
-  [/transport '(\S+)' not allowed/, '$1 URLs are not allowed'],
-  [/repository '.*' not found/, 'there is no repository at this URL'],
-  [
-    /is this a git repository\?|does not appear to be a git repository/,
-    'there is no git repository at this URL',
-  ],
-]
-
-function gitFault(output: string): string {
-  for (const [pattern, words] of GIT_WORDS) {
+/** Returns the message for the first pattern that the output has, with `$1` replaced by its first group. */
+export function wordsFor(output: string, messages: [RegExp, string][]): string | undefined {
+  for (const [pattern, words] of messages) {
     const match = pattern.exec(output)
-    if (match) return words.replace('$1', match[1] ?? '')
+    if (match) return words.replace('$1', () => match[1] ?? '')
   }
-  const last = [...output.matchAll(/^(?:fatal|error): (.*)$/gm)].at(-1)?.[1]
-  return (last ?? output.trim().split('\n').at(-1) ?? 'git failed').slice(0, 300)
+  return undefined
 }

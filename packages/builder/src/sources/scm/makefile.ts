@@ -5,7 +5,7 @@ import { TOPDIR } from '../../roots/build-folders.ts'
 import { BuildFailure } from '../../build-failure.ts'
 import { FIXED, type SourceWork } from '../make-srpm.ts'
 import { scriptFailure } from '../script-failure.ts'
-import { GIT_ENV } from './clone.ts'
+import { GIT_ENV } from './git.ts'
 
 /** Settings of dnf inside of the root, where makefiles run it; its repositories are those that the root was made from. */
 const DNF = {

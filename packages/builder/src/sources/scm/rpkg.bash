@@ -28,6 +28,8 @@ read_options() {
   done
 }
 
+require_git() { [ -n "$GIT_ROOT" ] || { log_error 'the functions git_... need a git repository'; exit 1; }; }
+
 git_check_path() { [ -e "$1" ] || { log_error "there is no file $1"; return 1; }; }
 
 # Path of a directory relative to the top of the repository; empty for the top.
@@ -160,9 +162,9 @@ git_changelog_of() {
 for kind in name version release vcs pack changelog setup; do
   suffix=$kind
   [ "$kind" != setup ] || suffix=setup_macro
-  eval "git_dir_$suffix() { git_${kind}_of \"\$INPUT_DIR_PATH\" \"\$@\"; }"
-  eval "git_repo_$suffix() { git_${kind}_of \"\$GIT_ROOT\" \"\$@\"; }"
-  eval "git_cwd_$suffix() { git_${kind}_of \"\$PWD\" \"\$@\"; }"
+  eval "git_dir_$suffix() { require_git; git_${kind}_of \"\$INPUT_DIR_PATH\" \"\$@\"; }"
+  eval "git_repo_$suffix() { require_git; git_${kind}_of \"\$GIT_ROOT\" \"\$@\"; }"
+  eval "git_cwd_$suffix() { require_git; git_${kind}_of \"\$PWD\" \"\$@\"; }"
 done
 
 # Functions of the package itself, in the file that rpkg.conf at the top of the repository names.

@@ -4,22 +4,21 @@ import { ResultFile } from '@copr/contract/builder-protocol'
 import { BuildFailure } from '../../build-failure.ts'
 import { TOPDIR } from '../../roots/build-folders.ts'
 import { buildSource } from '../build-source.ts'
+import { copySources, SOURCES } from '../copy-sources.ts'
 import type { SourceWork } from '../make-srpm.ts'
 import { scriptFailure } from '../script-failure.ts'
-import { GIT_ENV } from './clone.ts'
+import { GIT_ENV } from './git.ts'
 
 const RENDER = readFileSync(new URL('rpkg.bash', import.meta.url), 'utf8')
-const SOURCES = `${TOPDIR}/SOURCES`
-/** Copies the files next to the spec to where archives are packed. A link can only lead to a file of the root. */
-const COPY = `
-cd "$1" && find . -maxdepth 1 -xtype f -exec cp -L -- {} "$2" \\;
-`
 
 /**
  * Makes an SRPM as rpkg does: renders the templates of the spec, which are shell code of the repository, and takes the sources from the
  * directory of the spec, from the templates, or from their URLs.
  */
-export async function buildByRpkg(work: SourceWork, spec: string): Promise<void> {
+export async function buildByRpkg(
+  work: SourceWork,
+  { spec, top }: { spec: string; top: string },
+): Promise<void> {
   const name = basename(spec).replace(/\.rpkg$/, '')
   if (!ResultFile.shape.name.safeParse(name).success)
     throw new BuildFailure(
@@ -27,11 +26,7 @@ export async function buildByRpkg(work: SourceWork, spec: string): Promise<void>
       { category: 'prep', hint: 'Rename the spec file.' },
     )
   const rendered = `${TOPDIR}/SPECS/${name}`
-  const copied = await work.run(['/bin/sh', '-c', COPY, 'sh', dirname(spec), SOURCES], {
-    network: 'none',
-    shown: `Copying the files of ${dirname(spec)}`,
-  })
-  if (copied.code !== 0) throw scriptFailure('copying the sources', copied)
+  const outside = await copySources(work, { folder: dirname(spec), top })
   const exit = await work.run(['bash', '-c', RENDER, 'rpkg', spec, rendered, SOURCES], {
     network: 'public',
     cwd: dirname(spec),
@@ -39,5 +34,5 @@ export async function buildByRpkg(work: SourceWork, spec: string): Promise<void>
     env: GIT_ENV,
   })
   if (exit.code !== 0) throw scriptFailure('rendering the spec file', exit)
-  await buildSource(work, { spec: rendered, sources: SOURCES })
+  await buildSource(work, { spec: rendered, sources: SOURCES, outside })
 }

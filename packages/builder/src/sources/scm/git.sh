@@ -1,9 +1,8 @@
 # Clones a git repository and checks out a commit. Exit codes: 80 clone, 81 reference, 82 submodule, 83 empty repository.
-# Arguments: URL URL_WITHOUT_CREDENTIALS DIRECTORY REFERENCE (empty: the default branch)
+# Arguments: URL DIRECTORY REFERENCE (empty: the default branch)
 url=$1
-public_url=$2
-dir=$3
-ref=$4
+dir=$2
+ref=$3
 # Old commits are rarely built; servers without the smart protocol can send only the whole history.
 depth=500
 
@@ -30,5 +29,4 @@ case $ref in
   } ;;
 esac
 git submodule -q update --init --recursive || exit 82
-git remote set-url origin "$public_url"
 git log -1 --format='HEAD is now at %h %s'
