@@ -1,3 +1,4 @@
+import { DistgitLayout } from '@copr/contract/configuration/distgit-instances'
 import { createHash } from 'node:crypto'
 import type { BuildState, PermissionState } from '@copr/contract/states'
 import { applySourceMetadata } from '@copr/domain/builds/source-metadata'
@@ -45,7 +46,7 @@ export const COMMANDS = {
   add_distgit: command(
     { name: z.string(), clone_url: z.string(), priority: z.int() },
     async ({ config }, instance) => {
-      config.distgit_instances.push(instance)
+      config.distgit_instances.push({ ...instance, ...DistgitLayout.parse({}) })
       return Promise.resolve()
     },
   ),

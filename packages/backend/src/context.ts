@@ -19,6 +19,7 @@ export interface Backend {
     | 'listen'
     | 'allow_private_urls'
     | 'sources'
+    | 'distgit_instances'
   >
   keygen: Pick<KeygenClient, 'makeKey' | 'sign' | 'changedKeys' | 'open'>
   store: ResultsStore

@@ -11,7 +11,7 @@ import { checkMachine } from './check-machine.ts'
 import { buildByMock, hasMock } from './mock/mock-engine.ts'
 import { buildNatively } from './native-engine.ts'
 import { openScratch, type Scratch } from './scratch.ts'
-import { cannotMake } from './sources/cannot-make.ts'
+import { makeFromDistgit } from './sources/from-distgit.ts'
 import { makeFromGem } from './sources/from-gem.ts'
 import { makeFromPypi } from './sources/from-pypi.ts'
 import { makeFromScm } from './sources/from-scm.ts'
@@ -88,14 +88,14 @@ async function doTask(
           return await makeFromSpec({ ...task, source }, context, engine)
         case 'scm':
           return await makeFromScm({ ...task, source }, context, engine)
+        case 'distgit':
+          return await makeFromDistgit({ ...task, source }, context, engine)
         case 'custom':
           return await makeFromScript({ ...task, source }, context, engine)
         case 'pypi':
           return await makeFromPypi({ ...task, source }, context, engine)
         case 'rubygems':
           return await makeFromGem({ ...task, source }, context, engine)
-        default:
-          return cannotMake(source.type)
       }
     }
     case 'rpm':

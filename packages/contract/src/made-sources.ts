@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { SCM_METHODS, SPEC_GENERATORS, SPEC_TEMPLATES } from './api/sources.ts'
+import { DistgitLayout } from './configuration/distgit-instances.ts'
 import type { SourceType } from './states.ts'
 
 /** Bytes; the largest spec files of Fedora have about 3 MB. */
@@ -77,3 +78,15 @@ export const ScmSettings = z.object({
     .transform((value) => value ?? 'rpkg'),
 })
 export type ScmSettings = z.output<typeof ScmSettings>
+
+/** The settings of a `distgit` source, as a builder reads them. */
+export const DistgitSettings = z.object({
+  clone_url: text,
+  /** The name of the instance in the configuration. */
+  distgit: text,
+  namespace: text,
+  committish: text,
+  /** Missing if the configuration has no instance of this name any more. */
+  layout: DistgitLayout.optional(),
+})
+export type DistgitSettings = z.output<typeof DistgitSettings>

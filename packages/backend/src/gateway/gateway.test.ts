@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { FinishRequest } from '@copr/contract/builder-protocol'
+import { DistgitSettings } from '@copr/contract/made-sources'
 import { cancelBuild } from '@copr/domain/builds/cancel'
 import { secretName, setSecret } from '@copr/domain/secrets/project-secrets'
 import { advanceChains } from '@copr/domain/chains/advance-chains'
@@ -451,6 +452,22 @@ test('a builder gets a source build with its settings, and may fail it at once',
   await accepted(await agent.finish({ outcome: 'failed', reason: 'It cannot', files: [] }))
   const build = await system.build(id)
   assert.deepEqual([build.state, build.fail_reason], ['failed', 'It cannot'])
+})
+
+test('a builder learns with a task where another dist-git keeps its files', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  for (const distgit of ['centos', 'gone'])
+    await system.submit({ type: 'distgit', json: { clone_url: 'https://x.example/x', distgit } })
+  const layouts = []
+  for (const _ of [1, 2]) {
+    const claimed = await agent.claim()
+    assert.ok(claimed?.task.kind === 'source' && claimed.task.source.type === 'distgit')
+    layouts.push(DistgitSettings.parse(claimed.task.source.settings).layout)
+    await accepted(await agent.finish({ outcome: 'failed', reason: 'It cannot', files: [] }))
+  }
+  assert.equal(layouts[0]?.sources_file, '.{name}.metadata')
+  assert.equal(layouts[1], undefined)
 })
 
 for (const [build, chroot, project, want] of [

@@ -34,7 +34,7 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
       return SourceTask.parse({
         ...base,
         kind: 'source',
-        source: sourceOf(facts, backend.config.sources),
+        source: sourceOf(facts, backend.config),
         root: await rootOf(backend, facts, task.arch),
         package_name: facts.package_name,
         credentials: await sourceCredentials(backend, facts),
@@ -63,10 +63,10 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
   }
 }
 
-/** Returns the source as the builder reads it; that of an index contains the index's URL, which the administrator may change. */
+/** Returns the source as the builder reads it, with the settings of its index or dist-git, which the administrator may change. */
 function sourceOf(
   { build: { source_type, source_json } }: TaskContext,
-  { pypi_index, gem_index }: Messenger['config']['sources'],
+  { sources: { pypi_index, gem_index }, distgit_instances }: Messenger['config'],
 ) {
   switch (source_type) {
     case 'link':
@@ -77,6 +77,10 @@ function sourceOf(
       return { type: source_type, settings: { ...source_json, index_url: pypi_index } }
     case 'rubygems':
       return { type: source_type, settings: { ...source_json, index_url: gem_index } }
+    case 'distgit': {
+      const layout = distgit_instances.find(({ name }) => name === source_json['distgit'])
+      return { type: source_type, settings: { ...source_json, layout } }
+    }
     default:
       return { type: source_type, settings: source_json }
   }

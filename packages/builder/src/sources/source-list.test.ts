@@ -20,7 +20,17 @@ test('parseSourceList() reads both forms', () => {
   )
 })
 
+test('parseSourceList() reads digests of other lengths, and names with their folder', () => {
+  const [sha1, sha256] = ['b'.repeat(40), 'c'.repeat(64)]
+  assert.deepEqual(parseSourceList(`${sha1} SOURCES/a.tar.gz\nSHA256 (b) = ${sha256}`, 'SOURCES'), [
+    { algorithm: 'sha1', hex: sha1, fileName: 'a.tar.gz' },
+    { algorithm: 'sha256', hex: sha256, fileName: 'b' },
+  ])
+})
+
 for (const line of [
+  `SHA256 (x) = ${SHA512}`,
+  `${MD5}0  x`,
   'hello',
   `${MD5}`,
   `${MD5}  ../x`,

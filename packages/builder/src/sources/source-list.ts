@@ -1,19 +1,25 @@
 import { sourceNameFault } from '@copr/rpm/source-name'
 import { BuildFailure } from '../build-failure.ts'
 
+/** The algorithms of the digests, each with a length of its own, in hexadecimal digits. */
+const HEX_LENGTH = { md5: 32, sha1: 40, sha256: 64, sha512: 128 } as const
+type Algorithm = keyof typeof HEX_LENGTH
+
 export interface SourceEntry {
-  algorithm: 'md5' | 'sha512'
+  algorithm: Algorithm
   hex: string
   fileName: string
 }
 
-const OLD = /^([0-9a-fA-F]{32})\s+(\S.*)$/
-const NEW = /^(MD5|SHA512) \((.+)\) = ([0-9a-fA-F]+)$/
-const HEX_LENGTH = { md5: 32, sha512: 128 }
+const OLD = /^([0-9a-fA-F]{32,128})\s+(\S.*)$/
+const NEW = /^(MD5|SHA1|SHA256|SHA512) \((.+)\) = ([0-9a-fA-F]+)$/
 const MAX_ENTRIES = 1000
 
-/** Parses dist-git's list of files in the lookaside cache, one per line: `MD5  NAME` or `SHA512 (NAME) = DIGEST`. */
-export function parseSourceList(text: string): SourceEntry[] {
+/**
+ * Parses dist-git's list of files in the lookaside cache, one per line: `DIGEST  NAME` or `SHA512 (NAME) = DIGEST`. Some dist-gits write
+ * the names with their folder, `SOURCES/NAME`.
+ */
+export function parseSourceList(text: string, folder = '.'): SourceEntry[] {
   const lines = text
     .split('\n')
     .map((line) => line.trim())
@@ -22,22 +28,28 @@ export function parseSourceList(text: string): SourceEntry[] {
     throw new BuildFailure(`Cannot read the sources file: it has more than ${MAX_ENTRIES} lines`, {
       category: 'prep',
     })
-  return lines.map(parseLine)
+  return lines.map((line) => parseLine(line, `${folder}/`))
 }
 
-function parseLine(line: string): SourceEntry {
-  const older = OLD.exec(line)
-  const newer = NEW.exec(line)
-  const [algorithm, hex, fileName] = older
-    ? (['md5', older[1], older[2]] as const)
-    : ([newer?.[1] === 'SHA512' ? 'sha512' : 'md5', newer?.[3], newer?.[2]] as const)
-  if (!hex || !fileName || hex.length !== HEX_LENGTH[algorithm])
+function parseLine(line: string, folder: string): SourceEntry {
+  const [, oldHex, oldName] = OLD.exec(line) ?? []
+  const [, label, newName, newHex] = NEW.exec(line) ?? []
+  const hex = (oldHex ?? newHex ?? '').toLowerCase()
+  const path = oldName ?? newName
+  const algorithm = algorithmOf(hex)
+  const isLabelRight = label === undefined || label.toLowerCase() === algorithm
+  if (algorithm === undefined || path === undefined || !isLabelRight)
     throw new BuildFailure(
       `Cannot read the sources file: expected a digest and a file name, found ${JSON.stringify(line.slice(0, 200))}`,
       { category: 'prep' },
     )
+  const fileName = path.startsWith(folder) ? path.slice(folder.length) : path
   checkSourceName(fileName)
-  return { algorithm, hex: hex.toLowerCase(), fileName }
+  return { algorithm, hex, fileName }
+}
+
+function algorithmOf({ length }: string): Algorithm | undefined {
+  return (Object.keys(HEX_LENGTH) as Algorithm[]).find((name) => HEX_LENGTH[name] === length)
 }
 
 /** Throws a BuildFailure for a name that no source file may have. */

@@ -43,7 +43,7 @@ const Scm = z.object({
 
 const Distgit = z.object({
   distgit: line(100).optional(),
-  namespace: plain(/^[A-Za-z0-9_][A-Za-z0-9_.~/-]*$/, 'is not a valid namespace'),
+  namespace: plain(/^[A-Za-z0-9_@][A-Za-z0-9_@.~/-]*$/, 'is not a valid namespace'),
   committish: Committish,
 })
 

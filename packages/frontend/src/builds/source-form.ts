@@ -5,6 +5,7 @@ import {
   SOURCE_FIELDS,
   SOURCE_TYPES,
 } from '@copr/contract/api/sources'
+import { fillTemplate } from '@copr/contract/configuration/distgit-instances'
 import { splitChrootName } from '@copr/contract/names'
 import { listActiveChroots } from '@copr/domain/chroots/chroot-queries'
 import { CoprError } from '@copr/process/errors'
@@ -128,13 +129,17 @@ function distgitSource(
       `distgit: Can not validate DistGit input: namespace is not specified, and ${instance.name} requires one`,
     )
   return {
-    clone_url: instance.clone_url
-      .replace('{namespace}', () => namespace ?? '')
-      .replace('{name}', () => name),
+    clone_url: cloneUrl(instance.clone_url, { namespace: namespace ?? '', name }),
     distgit: instance.name,
     ...(fields.namespace ? { namespace: fields.namespace } : {}),
     ...(fields.committish ? { committish: fields.committish } : {}),
   }
+}
+
+/** Fills a template; an empty namespace takes its slash with it. */
+function cloneUrl(template: string, { namespace, name }: { namespace: string; name: string }) {
+  const plain = namespace === '' ? template.replace('{namespace}/', '') : template
+  return fillTemplate(plain, { namespace, name })
 }
 
 function pypiSource(fields: z.output<(typeof SOURCE_FIELDS)['pypi']>): SourceSettings['json'] {

@@ -89,6 +89,20 @@ for (const [type, json, source_dict] of [
       committish: 'f43',
     },
   ],
+  [
+    'distgit',
+    { distgit: 'forks' },
+    { clone_url: 'https://git.example.org/rpms/lenscap.git', distgit: 'forks' },
+  ],
+  [
+    'distgit',
+    { distgit: 'forks', namespace: '@kim/forks' },
+    {
+      clone_url: 'https://git.example.org/@kim/forks/rpms/lenscap.git',
+      distgit: 'forks',
+      namespace: '@kim/forks',
+    },
+  ],
   ['pypi', { pypi_package_name: 'lens' }, pypi()],
   ['pypi', { pypi_package_name: 'lens', python_versions: [] }, pypi()],
   [

@@ -1,3 +1,4 @@
+import { DistgitLayout } from '@copr/contract/configuration/distgit-instances'
 import { importChroot } from '@copr/domain/chroots/chroot-queries'
 import type { Db } from '@copr/domain/database/open'
 import { issueToken } from '@copr/domain/users/api-tokens'
@@ -74,13 +75,20 @@ export async function openFrontendOn(
         {
           name: 'garden',
           clone_url: 'https://src.example.org/{namespace}/{name}',
-          default_namespace: 'rpms',
           priority: 10,
+          ...DistgitLayout.parse({ default_namespace: 'rpms' }),
         },
         {
           name: 'strict',
           clone_url: 'https://git.example.org/{namespace}/{name}.git',
           priority: 0,
+          ...DistgitLayout.parse({}),
+        },
+        {
+          name: 'forks',
+          clone_url: 'https://git.example.org/{namespace}/rpms/{name}.git',
+          priority: -1,
+          ...DistgitLayout.parse({ default_namespace: '' }),
         },
       ],
       limits: {

@@ -39,15 +39,18 @@ export async function checkOutSvn(work: SourceWork, repository: RepositoryAt): P
 const SVN: Omit<Cloner, 'script' | 'prepare'> = {
   // Externals may have any scheme: svn+ssh would run ssh.
   env: { SVN_SSH: 'false' },
-  transient: /timed out|Connection reset|unexpectedly closed|E120108|E175012|returned error: 5\d\d/,
+  transient: /timed out|Connection reset|E120108|E175012|returned error: 5\d\d/,
   failureOf({ code, output }, { shown, fault }) {
     const missing = wordsFor(output, [[/No such revision (\d+)/, '$1']])
     if (missing !== undefined)
       return new BuildFailure(`the repository ${shown} has no revision ${missing}`, SETTINGS)
-    const cause = fault ?? svnFault(output)
-    if (code !== 82) return new BuildFailure(`cannot clone ${shown}: ${cause}`, NETWORK)
+    if (code !== 82)
+      return new BuildFailure(`cannot clone ${shown}: ${fault ?? svnFault(output)}`, NETWORK)
     const path = wordsFor(output, [[/externals definition for '(.*)'/, '$1']])
     const url = wordsFor(output, [[/W170013: .* at URL '(.*)'/, '$1']])
+    const scheme = /^(?!https?:|svn:)([\w+]+):/.exec(url ?? '')?.[1]
+    const cause =
+      scheme === undefined ? (fault ?? svnFault(output)) : `${scheme} URLs are not allowed`
     const from = url === undefined ? '' : ` from ${url}`
     return new BuildFailure(`cannot clone the external ${path}${from}: ${cause}`, NETWORK)
   },
@@ -63,11 +66,6 @@ const SVN_WORDS: [RegExp, string][] = [
     'there is no Subversion repository at this URL',
   ],
   [/E175003|E175009|E160043|E175002|E170002/, 'there is no Subversion repository at this URL'],
-  [
-    /E125002: Undefined tunnel scheme '(\S+)'|E170000: Illegal repository URL '(\w+):/,
-    '$1 URLs are not allowed',
-  ],
-  [/E180001|E170000: Unrecognized URL scheme/, 'file URLs are not allowed'],
 ]
 
 function svnFault(output: string): string {
