@@ -80,7 +80,16 @@ export const PYTHON_PROGRAMS: PythonProgram[] = [
         modules: 'src',
       },
     ],
-    requires: ['python3', 'python3-blessed', 'git-core', 'rpm-build', 'tar', 'gzip'],
+    requires: [
+      'python3',
+      'python3-blessed',
+      'python3-rpm',
+      'python3-setuptools',
+      'git-core',
+      'rpm-build',
+      'tar',
+      'gzip',
+    ],
   },
 ]
 
