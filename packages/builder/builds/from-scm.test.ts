@@ -199,6 +199,6 @@ for (const [method, nvr, content] of [
 
 /** Returns the content of a file at the top of an archive in an SRPM. */
 async function fileInArchive(srpm: string, archive: string, name: string): Promise<string> {
-  const script = `rpm2cpio "$1" | cpio -i --quiet --to-stdout "$2" | tar -xzO --wildcards "*/$3"`
+  const script = `rpm2archive - <"$1" | tar -xzO --wildcards "*$2" | tar -xzO --wildcards "*/$3"`
   return await runOrThrow('sh', ['-c', script, 'sh', srpm, archive, name])
 }

@@ -64,14 +64,17 @@ async function makeByMethod(work: SourceWork, settings: ScmSettings): Promise<vo
   }
 }
 
-/** Runs tito, which builds the latest tag, or the current commit with `tito_test`. It finds the spec file itself. */
+/**
+ * Runs tito, which builds the latest tag, or the current commit with `tito_test`. It finds the spec file itself. Offline, it does not compare
+ * the tag with that of the server, which has just sent it and may want a password.
+ */
 async function buildByTito(
   { run }: SourceWork,
   cwd: string,
   method: 'tito' | 'tito_test',
 ): Promise<void> {
   const test = method === 'tito_test' ? ['--test'] : []
-  const command = ['tito', 'build', '--srpm', '--output', `${TOPDIR}/SRPMS`, ...test]
+  const command = ['tito', 'build', '--srpm', '--output', `${TOPDIR}/SRPMS`, '--offline', ...test]
   const exit = await run(command, { network: 'public', cwd, env: GIT_ENV })
   if (exit.code !== 0) throw scriptFailure('tito build --srpm', exit)
 }

@@ -7,12 +7,11 @@ import { CLONE_DIR, writeGitCredentials } from './credentials.ts'
 
 const CLONE = readFileSync(new URL('git.sh', import.meta.url), 'utf8')
 
-/** The environment of git in the root: no password prompts, only HTTP(S) and git URLs, and a time limit for stalled transfers. */
+/** The environment of git in the root: no password prompts, and a time limit for stalled transfers. */
 export const GIT_ENV = {
   GIT_CONFIG_NOSYSTEM: '1',
   GIT_TERMINAL_PROMPT: '0',
   GIT_ASKPASS: 'false',
-  GIT_ALLOW_PROTOCOL: 'http:https:git',
   GIT_HTTP_LOW_SPEED_LIMIT: '1',
   GIT_HTTP_LOW_SPEED_TIME: '60',
 }
@@ -26,7 +25,8 @@ export async function cloneGit(work: SourceWork, repository: RepositoryAt): Prom
 }
 
 const GIT: Omit<Cloner, 'script'> = {
-  env: { ...GIT_ENV, XDG_CONFIG_HOME: CLONE_DIR },
+  // Programs of the repository may also clone from its own directory, as tito does; a repository must not choose other protocols.
+  env: { ...GIT_ENV, GIT_ALLOW_PROTOCOL: 'http:https:git', XDG_CONFIG_HOME: CLONE_DIR },
   prepare: writeGitCredentials,
   transient:
     /returned error: 5\d\d|HTTP 5\d\d|RPC failed|early EOF|hung up|timed out|Connection reset|too slow/,
