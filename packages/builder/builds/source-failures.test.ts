@@ -656,7 +656,9 @@ function taskOf(type: keyof typeof TABLE, { settings, limits }: Case): MadeTask 
     const clone_url = type === 'git' ? urlOf('/git/tool.git') : svn?.url('svn')
     return sourceTask({ type: 'scm', settings: { type, clone_url, ...given } }, limits) as MadeTask
   }
-  const clone_url = urlOf(`/git/rpms/${String(given['name'] ?? 'tool')}.git`)
+  const clone_url = urlOf(
+    `/git/rpms/${typeof given['name'] === 'string' ? given['name'] : 'tool'}.git`,
+  )
   const layout = LAYOUT()
   return sourceTask(
     { type, settings: { distgit: 'test', clone_url, layout, ...given } },
