@@ -139,7 +139,7 @@ test('a task survives an outage of the gateway', async (t) => {
   assert.equal(gateway.files('12').get('a.src.rpm')?.toString(), 'result')
 })
 
-test('an upload resumes at the size that the gateway has stored', async (t) => {
+test('an upload resumes after the bytes that the gateway has already stored', async (t) => {
   const dir = await tempDir(t)
   await writeFile(join(dir, 'result'), 'abcdef')
   let puts = 0
@@ -170,7 +170,7 @@ test('a request that fails on the gateway is retried', async (t) => {
   assert.equal(puts, 3)
 })
 
-test('a cancellation arrives with a heartbeat', async (t) => {
+test('a task is canceled by the response to a heartbeat', async (t) => {
   const { gateway } = await start(t, async (_task, context) => {
     gateway.cancel('12')
     const reason = await aborted(context)
@@ -213,7 +213,7 @@ test('a task loses its lease when the gateway is unreachable for longer than the
   assert.equal(await reason.promise, 'lease_lost')
 })
 
-test('an agent that is stopped requeues its task', async (t) => {
+test('stopping an agent requeues its task', async (t) => {
   const { gateway, stop, ended } = await start(t, async (_task, context) => {
     stop.abort()
     await aborted(context)
@@ -254,7 +254,7 @@ for (const [what, error, cause] of [
     assert.equal('cause' in outcome && outcome.cause, cause)
   })
 
-test('an interrupted machine requeues its task at once, signs off and claims no other', async (t) => {
+test('an interrupted machine requeues its task at once, signs off, and claims no other task', async (t) => {
   const { gateway, stop, ended } = await start(t, async (_task, context) => {
     stop.abort(INTERRUPTED)
     await aborted(context)

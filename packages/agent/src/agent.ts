@@ -10,7 +10,7 @@ import { retrying } from './retrying.ts'
 import { runTask } from './task-run.ts'
 
 export interface AgentOptions {
-  /** The URL in front of `/builder`. */
+  /** The gateway's URL, without `/builder`. */
   gateway_url: string
   enroll_token: string
   name: string
@@ -19,14 +19,14 @@ export interface AgentOptions {
   tags?: string[]
   /** The result of the machine's self-test; the gateway refuses a machine with faults. */
   self_test?: SelfTest
-  /** Runs every kind of task in `kinds`. */
+  /** Runs tasks of every kind in `kinds`. */
   handlers: TaskHandler
-  /** Maximum number of tasks at a time; 1 by default. */
+  /** Maximum number of concurrent tasks; 1 by default. */
   concurrency?: number
   log: Logger
   /**
-   * When this signal aborts, running tasks are requeued, and `runAgent` resolves. The reason {@link INTERRUPTED} is reported to the
-   * gateway.
+   * When this signal aborts, running tasks are requeued, and `runAgent` resolves. If the reason is {@link INTERRUPTED}, it is reported to
+   * the gateway.
    */
   stop: AbortSignal
   fetch?: typeof globalThis.fetch
@@ -42,9 +42,9 @@ class UncleanMachineError extends Error {
 }
 
 /**
- * Enrolls at the gateway and runs tasks until it is stopped. Rejects with a {@link GatewayError} when the gateway does not know
- * this machine, or no longer knows it: only a new enrollment token helps then. Also rejects when a task has left the machine in
- * a state in which it must not run another.
+ * Enrolls at the gateway and runs tasks until it is stopped. Rejects with a {@link GatewayError} when the gateway does not accept this
+ * machine, or has forgotten it: then only a new enrollment token helps. Also rejects when a task has left the machine in a state in which
+ * it must not run another task.
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { log } = options
@@ -58,7 +58,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     const agent = { ...options, stop, session, heartbeat_seconds: enrolled.heartbeat_seconds }
     const loops = Array.from({ length: options.concurrency ?? 1 }, () => claimLoop(agent))
     for (const loop of loops) loop.catch((error: unknown) => failed.abort(error))
-    // Waits for all loops, not only the first that ends: a failure of one stops the others, and none may be left running.
+    // Waits for all loops, not only for the first that ends: if one fails, the others are stopped, and none may be left running.
     const ends = await Promise.allSettled(loops)
     await sayGoodbye(session, options.stop, failed.signal)
     for (const end of ends) if (end.status === 'rejected') throw failed.signal.reason
@@ -81,7 +81,7 @@ async function sayGoodbye(
     unclean === false
       ? { cause: 'interrupted' as const, reason: 'The cloud provider reclaimed the machine' }
       : { cause: 'cannot_clean' as const, reason: unclean.slice(0, 2000) }
-  // The agent stops either way: if this request fails, the gateway notices the missing heartbeats.
+  // The agent stops even if this request fails; the gateway then notices the missing heartbeats.
   await session.goodbye(request, AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined)
 }
 
@@ -97,7 +97,7 @@ async function enroll(
 
 type Agent = AgentOptions & { session: GatewaySession; heartbeat_seconds: number }
 
-/** Claims and runs tasks, one at a time; throws when the session is lost, or when the machine could not be cleaned. */
+/** Claims and runs tasks, one at a time; throws when the session is lost or the machine could not be cleaned. */
 async function claimLoop(agent: Agent): Promise<void> {
   const { session, stop, log } = agent
   let unclean: string | undefined
@@ -114,7 +114,7 @@ async function claimLoop(agent: Agent): Promise<void> {
       const gateway = session.task(task.task_id, lease)
       const { handlers: handler, heartbeat_seconds } = agent
       const { task_id, build_id } = task
-      // All requests to the gateway for this task have one request id.
+      // All requests to the gateway for this task have the same request ID.
       await withLogFields({ request_id: randomUUID(), build_id, task_id }, async () => {
         log.info('Claimed task')
         const run = { gateway, task, lease, handler, heartbeat_seconds, log, stop, onUnclean }

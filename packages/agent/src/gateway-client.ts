@@ -16,8 +16,8 @@ import { requestIdHeader } from '@copr/process/log-fields'
 
 /**
  * - `unreachable`: try again later
- * - `refused`: the request itself is wrong, and a retry would be, too
- * - `lease_lost`: another machine has the task, or it is no longer needed
+ * - `refused`: the request itself is wrong, and would be refused again
+ * - `lease_lost`: another machine has the task, or the task is no longer needed
  * - `session_lost`: the gateway does not know this machine, or no longer knows it
  */
 export type GatewayErrorKind = 'unreachable' | 'refused' | 'lease_lost' | 'session_lost'
@@ -32,14 +32,14 @@ export class GatewayError extends Error {
   }
 }
 
-/** The bodies that `fetch` accepts and that can be sent again after a failure. */
+/** The bodies that `fetch` accepts and that can be sent again after a failure, unlike streams. */
 type Body = string | Uint8Array<ArrayBuffer> | Blob
 
 interface Send {
   method: 'GET' | 'POST' | 'PUT'
   body?: Body
   signal: AbortSignal
-  /** Milliseconds to wait for a response; without it, as for transfers, only `signal` limits the request. */
+  /** Milliseconds to wait for a response. If not set, as for file transfers, only `signal` limits the request. */
   timeout_ms?: number
 }
 
@@ -47,14 +47,17 @@ const ANSWER_MS = 30_000
 
 export interface TaskGateway {
   heartbeat(phase: string | undefined, signal: AbortSignal): Promise<HeartbeatAnswer>
-  /** Appends to a log at `offset`; returns how much of it the gateway has now, which is less or more when `offset` was wrong. */
+  /**
+   * Appends to a log at `offset`. Returns the number of bytes of the log that the gateway now has; after a wrong offset, it may be lower or
+   * higher than the sender expects.
+   */
   putLog(
     name: string,
     offset: number,
     bytes: Uint8Array<ArrayBuffer>,
     signal: AbortSignal,
   ): Promise<number>
-  /** Appends to a result file, like {@link putLog}. */
+  /** Appends to a result file, in the same way as {@link putLog}. */
   putFile(name: string, offset: number, bytes: Blob, signal: AbortSignal): Promise<number>
   getSrpm(signal: AbortSignal): Promise<NonNullable<Response['body']>>
   /** Reports the outcome; returns whether the gateway accepted it. */
@@ -72,7 +75,7 @@ export interface GatewayClient {
   session(token: string): GatewaySession
 }
 
-/** A client of the builder protocol. Every failure is a {@link GatewayError}; there are no retries. */
+/** Returns a client for the builder protocol. Every failure is a {@link GatewayError}; nothing is retried. */
 export function gatewayClient(
   gateway_url: string,
   fetch: typeof globalThis.fetch = globalThis.fetch,
@@ -99,7 +102,7 @@ export function gatewayClient(
     }
   }
 
-  /** Sends a POST of JSON; returns the JSON of the response, or undefined for a 204. */
+  /** Sends JSON in a POST request; returns the JSON of the response, or undefined for a 204. */
   async function ask<T>(
     path: string,
     headers: Record<string, string>,
@@ -221,7 +224,7 @@ function errorIn(text: string): string {
     const parsed = z.object({ error: z.string() }).safeParse(JSON.parse(text))
     if (parsed.success) return parsed.data.error
   } catch {
-    // The body is not JSON but, for example, the error page of a proxy, which is shown as it is.
+    // The body is not JSON; it may be the error page of a proxy, which is shown unchanged.
   }
   return text.slice(0, 300)
 }

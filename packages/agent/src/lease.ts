@@ -14,11 +14,11 @@ export interface LeaseOptions {
   log: Logger
 }
 
-/** Assumed length of the lease in heartbeat intervals, until the first response reports it. */
+/** Assumed length of the lease, in heartbeat intervals, until the first response states the real one. */
 const ASSUMED_HEARTBEATS = 4
 const RETRY_MS = 1_000
 
-/** Renews a task's lease until the task is done or the lease is lost; a gateway outage that is shorter than the lease does no harm. */
+/** Renews a task's lease until the task has ended or the lease is lost. A gateway outage that is shorter than the lease does no harm. */
 export async function keepLease(options: LeaseOptions): Promise<void> {
   const { gateway, done, log } = options
   const beat_ms = options.heartbeat_seconds * 1000

@@ -11,14 +11,14 @@ const PAUSE_MS = 250
 const CHUNK_BYTES = 1024 * 1024
 
 export interface LogStreamOptions {
-  /** Sends bytes at an offset, with its own retries, and returns the number of bytes that the gateway has. */
+  /** Sends bytes for an offset, retrying if necessary; returns the number of bytes that the gateway has. */
   put: (offset: number, bytes: Uint8Array<ArrayBuffer>) => Promise<number>
   signal: AbortSignal
 }
 
 /**
- * One growing log. Written bytes wait in an unlinked file until the gateway has them: an outage of the gateway
- * costs disk, not memory, and nothing is left behind when the agent is killed.
+ * One growing log. Bytes that the gateway does not have yet wait in an unlinked file: an outage of the gateway uses disk space rather than
+ * memory, and nothing is left behind when the agent is killed.
  */
 export class LogStream implements AsyncDisposable {
   readonly #fd: number
@@ -51,7 +51,7 @@ export class LogStream implements AsyncDisposable {
     this.#news.ring()
   }
 
-  /** Resolves when the gateway has all that was written so far; throws when sending has failed or was aborted. */
+  /** Resolves when the gateway has everything that was written so far; throws if sending has failed or was aborted. */
   async flush(): Promise<void> {
     if (this.#failure) throw this.#failure.error
     if (this.#sent >= this.#written) return

@@ -1,6 +1,6 @@
 import type { LostCause } from '@copr/contract/builder-protocol'
 
-/** A fault of the machine rather than of the task: the task is requeued. */
+/** A fault of the machine rather than of the task. The task is requeued. */
 export class MachineFault extends Error {
   override readonly name = 'MachineFault'
   readonly lost: LostCause
@@ -17,7 +17,7 @@ const BY_CODE: Record<string, LostCause> = {
   ENOMEM: 'out_of_memory',
 }
 
-/** Classifies an error by its chain of causes; `setup` if none of them has a known class. */
+/** Returns the class of an error, from its chain of causes; `setup` if none of them has a known class. */
 export function lostCauseOf(error: unknown): LostCause {
   for (let each = error; each instanceof Error; each = each.cause) {
     if (each instanceof MachineFault) return each.lost

@@ -3,12 +3,12 @@ import type { Logger } from '@copr/process/log'
 import { GatewayError } from './gateway-client.ts'
 
 const FIRST_WAIT_MS = 200
-/** Short, because users wait for their builds once the gateway is back. */
+/** Short, because users are waiting for their builds when the gateway returns. */
 const LONGEST_WAIT_MS = 3_000
 
 /**
- * Retries a request with backoff while the gateway is unreachable, until `signal` aborts. The delays are jittered so that
- * a fleet does not return all at once.
+ * Retries a request with backoff while the gateway is unreachable, until `signal` aborts. The delays are jittered so that the machines of a
+ * fleet do not all return at once.
  */
 export async function retrying<T>(
   step: () => Promise<T>,

@@ -25,16 +25,16 @@ export interface TaskRun {
 }
 
 const DEFAULT_LOG = 'builder-live.log'
-/** Time in which a stopping agent must end its task and requeue it. */
+/** How long an agent that is being stopped may take to end its task and requeue it. */
 const GOODBYE_MS = 8_000
 const REASON_CHARS = 2000
 
-/** Runs one task under its lease and reports the outcome. Never throws: the task has ended when this resolves. */
+/** Runs one task under its lease and reports the outcome. Never throws; when it resolves, the task has ended. */
 export async function runTask(run: TaskRun): Promise<void> {
   const { stop, log } = run
   /** Aborts the handler. */
   const work = new AbortController()
-  /** Aborts reporting: the rest of the log and the outcome, which may still be sent after the work was canceled. */
+  /** Aborts the reports that may still be sent after the work was canceled: the rest of the log, and the outcome. */
   const report = new AbortController()
   const done = new AbortController()
   let goodbye: NodeJS.Timeout | undefined
@@ -100,7 +100,7 @@ function taskContext(
     writeLog: (chunk, name = DEFAULT_LOG) => logStream(name).write(chunk),
     flushLogs: () => flushAll(logs),
     markUnclean: (reason) => run.onUnclean(reason),
-    // A cancellation aborts the upload of results at once, but files that the handler uploads afterwards are still sent.
+    // A cancellation aborts the current upload of results at once, but files that the handler uploads afterwards are still sent.
     upload: (path, name) =>
       uploadFile(gateway, { path, name }, { signal: work.aborted ? report : work, log }),
     fetchSrpm: (path) =>
@@ -131,7 +131,7 @@ async function fetchSrpm(gateway: TaskGateway, path: string, signal: AbortSignal
   }
 }
 
-/** Runs the handler; returns its outcome, or the outcome that its failure means for the build. */
+/** Runs the handler. Returns its outcome or, if it fails, the outcome that this failure means for the build. */
 async function outcomeOf(run: TaskRun, context: TaskContext): Promise<FinishRequest> {
   const { signal } = context
   try {

@@ -6,9 +6,7 @@ import type { Logger } from '@copr/process/log'
 import type { TaskGateway } from './gateway-client.ts'
 import { retrying } from './retrying.ts'
 
-/**
- * Uploads a file, resuming after each interruption where the gateway's copy ends, until the gateway has the whole file or `signal` aborts.
- */
+/** Uploads a file until the gateway has all of it or `signal` aborts. After each interruption, resumes where the gateway's copy ends. */
 export async function uploadFile(
   gateway: TaskGateway,
   file: { path: string; name: string },
@@ -18,7 +16,7 @@ export async function uploadFile(
   const sha256 = await sha256Of(file.path, signal)
   const blob = await openAsBlob(file.path)
   const what = `upload of ${file.name}`
-  // The first request is sent even for an empty file: it creates the file.
+  // The first request is sent even for an empty file, because it creates the file.
   for (let offset = 0, isFirst = true; isFirst || offset < size; isFirst = false) {
     const from = offset
     offset = await retrying(() => gateway.putFile(file.name, from, blob.slice(from), signal), {

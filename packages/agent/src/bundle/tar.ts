@@ -3,7 +3,7 @@ import { pack } from 'tar-stream'
 
 export type TarEntry = { path: string; content: Buffer } | { path: string; link: string }
 
-/** Packs a tar archive that depends on nothing but its entries: it has no times and no owners. */
+/** Packs a tar archive that depends only on its entries: it contains no times and no owners. */
 export async function tar(entries: TarEntry[]): Promise<Buffer> {
   const archive = pack()
   for (const entry of entries) {

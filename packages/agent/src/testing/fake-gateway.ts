@@ -29,21 +29,21 @@ interface FakeTask {
 export interface FakeGatewayOptions {
   heartbeat_seconds?: number
   lease_seconds?: number
-  /** Answers `GET .../srpm`. */
+  /** The body of responses to `GET .../srpm`. */
   srpm?: Buffer
 }
 
 export const FAKE_ENROLL_TOKEN = 'enrollment-token-for-tests'
 
 /**
- * The gateway's side of the builder protocol, for tests of agents: real HTTP on a free port, with all data in memory.
- * It can be stopped and started again on the same port, as a restarted gateway would be.
+ * The gateway's side of the builder protocol, for tests of agents: real HTTP on a free port, with all data in memory. It can be stopped and
+ * started again on the same port, like a gateway that is restarted.
  */
 export class FakeGateway implements AsyncDisposable {
   heartbeats = 0
   enrolled: EnrollRequest | undefined
   goodbye: GoodbyeRequest | undefined
-  /** Called with each PUT before it is answered; throwing makes it fail. */
+  /** Called for each PUT before it is answered; if it throws, the PUT fails. */
   onPut: (where: string) => void = () => undefined
   #server: RunningServer | undefined
   #port = 0
@@ -73,7 +73,7 @@ export class FakeGateway implements AsyncDisposable {
     this.#server = undefined
   }
 
-  /** Makes the session token unknown from now on. */
+  /** Makes the gateway forget the session, so that its token is unknown from now on. */
   forgetSession(): void {
     this.#session = undefined
     this.#bell.ring()
@@ -119,7 +119,7 @@ export class FakeGateway implements AsyncDisposable {
     return this.#of(task_id).files
   }
 
-  /** Waits until `isTrue()`, which it calls after each report of the agent about the task. */
+  /** Waits until `isTrue()` returns true; calls it after each report that the agent sends about the task. */
   async until(task_id: string, isTrue: () => boolean): Promise<void> {
     while (!isTrue()) await this.#of(task_id).changed.promise
   }
@@ -134,7 +134,7 @@ export class FakeGateway implements AsyncDisposable {
     return task
   }
 
-  /** Returns the task of a request; throws unless the request has the task's lease. */
+  /** Returns the task of a request; throws unless the request carries the task's lease. */
   #leased(c: Context): FakeTask {
     const task = this.#of(c.req.param('task_id') ?? '')
     if (task.lease !== c.req.header(LEASE_HEADER))
