@@ -43,8 +43,8 @@ function killedAt(bucket: Bucket, n: number, when: 'before' | 'after'): Bucket {
 }
 
 /**
- * Simulates processes that are killed at the first write of `work`, at the second, and so on; each time, another process then reruns
- * `work`. Calls `check` after each run.
+ * For each write of `work`, simulates a process that is killed right before it or right after it, and then another process that runs `work`
+ * again. Calls `check` after each run.
  */
 async function killEverywhere(
   fixture: S3Fixture,
@@ -126,7 +126,7 @@ test('an upload can be resumed after the process is killed at any write', async 
   )
 })
 
-test('the old or the new index is complete after a publishing process is killed at any write', async () => {
+test('after a publishing process is killed at any write, either the old or the new index is complete', async () => {
   await using fixture = await s3Fixture()
   const publish = async (store: ResultsStore, round: number): Promise<void> => {
     await using workspace = await store.openIndex(REPOSITORY, { is_devel: false })
@@ -220,7 +220,7 @@ test('a removal can be retried after the process is killed at any write, and del
   )
 })
 
-test('a stale fragment with the same bytes as the upload is harmless at any position', async () => {
+test('a stale fragment that repeats bytes of the upload is harmless at any position', async () => {
   await using fixture = await s3Fixture()
   const data = randomBytes(3000)
   await fixture.store.stage(KEY, 'a', bodyOf([data.subarray(0, 2000)]), AMPLE)

@@ -18,7 +18,7 @@ const MB = 1024 ** 2
 export interface S3Fixture extends StoreFixture {
   bucket: Bucket
   config: Record<string, unknown>
-  /** Opens a store whose bucket is wrapped by `change`. */
+  /** Opens a store that uses the bucket through the wrapper that `change` returns. */
   through(change: (bucket: Bucket) => Bucket): ResultsStore
   /** The keys of all objects. */
   keys(): Promise<string[]>

@@ -8,7 +8,7 @@ after(endServer)
 
 test('every package of a long index is recognized, and none is downloaded again', async () => {
   await using fixture = await s3Fixture()
-  // The lengths vary, so that some elements span a boundary between two chunks of the decompressor.
+  // The paths vary in length, so that some elements span a boundary between two chunks of the decompressor.
   const members = Array.from({ length: 5000 }, (_, at) => ({
     path: `00000001-hello/${'p'.repeat(at % 37)}-${at}.rpm`,
     sha256: '',
@@ -21,6 +21,6 @@ test('every package of a long index is recognized, and none is downloaded again'
   await fixture.bucket.put(`${folder}1-primary.xml.gz`, gzipSync(locations.join('')))
   await using workspace = await fixture.store.openIndex(REPOSITORY, { is_devel: false })
   assert.notEqual(workspace.previous, undefined)
-  // The packages themselves do not exist, so downloading one would throw.
+  // The packages themselves do not exist, so an attempt to download one would throw.
   assert.deepEqual(await Array.fromAsync(workspace.portions(members)), [members])
 })

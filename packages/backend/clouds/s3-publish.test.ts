@@ -82,7 +82,7 @@ for (const algorithm of ['rsa4096', 'ed25519'] as const)
   )
 
 test(
-  'publishing that is killed at any step is completed exactly once by another process',
+  'if publishing is killed at any step, another process completes it exactly once',
   { skip },
   async (t) => {
     const steps = ['sign', 'place', 'commit', 'drop', 'render', 'switch', 'announce']
@@ -122,26 +122,30 @@ test(
   },
 )
 
-test('an index of more packages than fit on the disk is built in portions', { skip }, async () => {
-  await using fixture = await s3Fixture()
-  // Each package is larger than a quarter of this scratch space.
-  const store = s3Store(fixture.bucket, scratchIn(join(scratch, 'tight'), 10_000))
-  await using system = await TestBackend.start({ withKeygen: true, store })
-  const agent = await system.agent()
-  for (const files of [hello, other]) {
-    await system.built(agent, files)
-    await publishDue(system.backend, never)
-  }
-  await publishDueRepositories(system.backend, never)
-  const { repository, key } = urls(system)
-  await using client = await dnfFor(repository, key)
-  assert.equal((await client.query('repoquery')).length, 6)
-  const installed = await client.dnf('install', 'hello', 'other-doc')
-  assert.ok(installed.ok, installed.output)
-})
+test(
+  'an index is built in several steps if its packages do not all fit on the disk',
+  { skip },
+  async () => {
+    await using fixture = await s3Fixture()
+    // Each package is larger than a quarter of this scratch space.
+    const store = s3Store(fixture.bucket, scratchIn(join(scratch, 'tight'), 10_000))
+    await using system = await TestBackend.start({ withKeygen: true, store })
+    const agent = await system.agent()
+    for (const files of [hello, other]) {
+      await system.built(agent, files)
+      await publishDue(system.backend, never)
+    }
+    await publishDueRepositories(system.backend, never)
+    const { repository, key } = urls(system)
+    await using client = await dnfFor(repository, key)
+    assert.equal((await client.query('repoquery')).length, 6)
+    const installed = await client.dnf('install', 'hello', 'other-doc')
+    assert.ok(installed.ok, installed.output)
+  },
+)
 
 test(
-  'a package that differs from the published one fails its build, and no other',
+  'a package that differs from the published one fails only its own build',
   { skip },
   async () => {
     await using fixture = await s3Fixture()
@@ -178,11 +182,11 @@ test('an index with a missing file is rebuilt from all packages', { skip }, asyn
   assert.equal((await client.query('repoquery')).length, 6)
 })
 
-test('dnf follows redirects to a store that it reaches directly', { skip }, async () => {
+test('dnf follows redirects to an S3 server that it can reach directly', { skip }, async () => {
   await using fixture = await s3Fixture()
   const { endpoint } = s3Config(fixture.config)
   const bucket = openBucket(s3Config({ ...fixture.config, public_endpoint: endpoint }))
-  // The backend sends small packages itself, so the store reports larger sizes for them.
+  // The backend sends small packages itself instead of redirecting, so this store reports larger sizes for them.
   const large = { ...bucket, head: async (key: string) => await largeHead(bucket, key) }
   const store = s3Store(large, scratchIn(join(scratch, 'public'), 1e9))
   await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })

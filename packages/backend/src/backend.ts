@@ -27,23 +27,25 @@ import type { Backend } from './context.ts'
 const PUBLISHERS = 2
 /** Number of repositories that are rendered at the same time; each holds a database connection until it is done. */
 const RENDERERS = 2
-/** How long an SRPM that no build needs must have been unchanged before it is removed: it may still be uploading. */
+/** An SRPM that no build needs is removed after it has not changed for this long; a more recent one may still be uploading. */
 const UNUSED_SRPM_AGE_MS = 3_600_000
-/** Interval of fetching changed keys: an hour is soon enough, because keys are extended a year before they expire. */
+/** Interval at which changed keys are fetched. An hour is soon enough, because keys are extended a year before they expire. */
 const FOLLOW_KEYS_SECONDS = 3_600
 /** Only killed processes leave files in the trash, so emptying it is not urgent. */
 const EMPTY_TRASH_SECONDS = 3_600
 const CHECK_STORE_SECONDS = 5
-/** Interval of measuring results, which has its own loop, because the results of all earlier builds are measured after an upgrade. */
+/**
+ * Interval at which results are measured. This has its own loop, because after an upgrade the results of all earlier builds are measured.
+ */
 const MEASURE_SECONDS = 20
 /** Interval of looking for commit statuses to report. */
 const REPORT_SECONDS = 3
 /**
- * Number of heartbeat intervals after a start before tasks with expired leases are requeued, so that live agents can renew their leases
- * first.
+ * Number of heartbeat intervals between a start and the first requeueing of tasks with expired leases. Live agents can renew their leases
+ * in this time.
  */
 const GRACE_HEARTBEATS = 3
-/** How far back the first search for unsealed logs goes, and the age at which signing tickets are deleted. */
+/** How far back the first search for unsealed logs goes; also the age at which signing tickets are deleted. */
 const DAY_MS = 86_400_000
 /** Number of days for which deliveries to webhooks are listed and can be resent. */
 const DELIVERY_LOG_DAYS = 30
@@ -69,7 +71,8 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     await expireProjects(db, started)
     await expireDirs(db, started)
     await expireChroots(db, started)
-    // The next pass looks ten minutes further back: an agent may still have been writing when its build ended.
+    // The next pass covers builds that ended up to ten minutes before this one started, because an agent may still write logs after the end
+    // of its build.
     since = new Date(started.getTime() - 600_000)
   }
 
@@ -93,7 +96,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
 
   async function render(): Promise<void> {
     await publishDueRepositories(backend, stop)
-    // A removal waits until the published index no longer names its files.
+    // A removal waits until the published index no longer lists the files to remove, which may now be the case.
     remover.ring()
   }
 
@@ -118,7 +121,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
   ])
 }
 
-/** Waits until the store is usable. Nothing is published before, and no build fails: the store may still be starting. */
+/** Waits until the store is usable, because it may still be starting. Until then, nothing is published, and no build fails. */
 async function untilUsable({ store, log }: Backend, stop: AbortSignal): Promise<void> {
   const usable = new AbortController()
   const either = AbortSignal.any([stop, usable.signal])

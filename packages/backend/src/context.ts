@@ -25,6 +25,6 @@ export interface Backend {
   store: ResultsStore
   log: Logger
   now: () => Date
-  /** Called before each step of publishing and forking; tests simulate a crash here by throwing. */
+  /** Called before each step of publishing and of forking; tests throw here to simulate a crash. */
   at?: (step: string) => void
 }

@@ -141,7 +141,7 @@ for (const [forge, path, header, value, states] of [
     }
   })
 
-test('a status is reported again after an outage, later each time', async (t) => {
+test('after an outage, a status is reported again with increasing delays', async (t) => {
   let isAway = true
   const { url, received } = await startForge(t, (response) =>
     response.writeHead(isAway ? 503 : 201).end('{}'),
@@ -164,7 +164,7 @@ test('a status is reported again after an outage, later each time', async (t) =>
   assert.deepEqual([(await status(id))?.reported, (await secret()).last_error], ['pending', null])
 })
 
-test('a refused token gives the status up with a logged reason, without the token; a new token reports it', async (t) => {
+test('a status is given up if its token is refused, without logging the token, and is reported once there is a new token', async (t) => {
   const { url, received } = await startForge(t, (response, { headers }) =>
     headers.authorization === 'Bearer better'
       ? response.writeHead(201).end('{}')
@@ -212,7 +212,7 @@ test('a redirect is not followed: the token reaches no other host', async (t) =>
   assert.equal(other.received.length, 0)
 })
 
-test('two processes report a status once', async (t) => {
+test('two concurrent processes report a status only once', async (t) => {
   const { url, received } = await startForge(t, created)
   const { build, report } = await start(t, url, 'github')
   await build()
@@ -220,7 +220,7 @@ test('two processes report a status once', async (t) => {
   assert.equal(received.length, 1)
 })
 
-test('a status whose report was interrupted is reported after the lease', async (t) => {
+test('a status whose report was interrupted is reported again after the lease expires', async (t) => {
   const { url, received } = await startForge(t, created)
   const { build, report, pass, system } = await start(t, url, 'github')
   await build()
@@ -232,7 +232,7 @@ test('a status whose report was interrupted is reported after the lease', async 
   assert.equal(received.length, 1)
 })
 
-test('GitLab’s refusal to report the same state twice counts as reported', async (t) => {
+test('a status counts as reported if GitLab refuses it because it is already set', async (t) => {
   const { url } = await startForge(t, (response) =>
     response
       .writeHead(400)

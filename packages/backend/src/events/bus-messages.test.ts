@@ -31,7 +31,7 @@ function delivery(event: string, data: Record<string, unknown> = {}): Delivery {
   }
 }
 
-test('the end of a build chroot is one message, with the headers of Fedora Messaging', () => {
+test('the end of a build chroot yields one message with the headers of Fedora Messaging', () => {
   const messages = busMessages(delivery('chroot.finished', { chroot: 'fedora-43-x86_64' }))
   assert.deepEqual(messages, [
     {
@@ -64,7 +64,7 @@ test('the end of a build chroot is one message, with the headers of Fedora Messa
   ])
 })
 
-test('the start of a source build is two messages with different ids, which do not change when they are published again', () => {
+test('the start of a source build yields two messages with different ids, which stay the same when they are published again', () => {
   const event = delivery('source.started', {
     state: 'starting',
     package: { name: null, version: null },
@@ -97,7 +97,7 @@ for (const state of ['failed', 'canceled', 'skipped'])
     assert.equal(message?.body['status'], 0)
   })
 
-test('groups and submitters at forges are in no header for users, and a version without a release is left out', () => {
+test('headers that name users contain neither groups nor submitters at forges, and a version without a release is omitted', () => {
   const data = {
     ownername: '@orbit',
     submitter: 'github.com:kim',

@@ -43,7 +43,7 @@ async function deliver(t: TestDb, { url }: Pick<SmtpSink, 'url'>, now = START): 
 const waiting = async ({ db }: TestDb): Promise<number> =>
   (await db.selectFrom('outbox').select('id').execute()).length
 
-test('a mail is plain text, names the page, and says why the user gets it and how to get no more', async () => {
+test('a mail is plain text with a link to the page, the reason why the user gets it, and how to stop further mail', async () => {
   await using t = await openTestDb()
   await using sink = await smtpSink()
   await requested(t)
@@ -71,7 +71,7 @@ You get this mail because you administer this project. To get no mail from Examp
   assert.equal(await waiting(t), 0)
 })
 
-test('a user who wants no mail gets none, also if the mail waits already', async () => {
+test('a user who opts out of mail gets none, not even mail that is already queued', async () => {
   await using t = await openTestDb()
   await using sink = await smtpSink()
   const { dana } = await requested(t)
@@ -80,7 +80,7 @@ test('a user who wants no mail gets none, also if the mail waits already', async
   assert.deepEqual([sink.mails.length, await waiting(t)], [0, 0])
 })
 
-test('a mail waits while the server refuses it for now or is away, and is dropped when it is refused for good', async () => {
+test('a mail is retried after a temporary rejection or an outage of the server, and dropped after a permanent rejection', async () => {
   await using t = await openTestDb()
   await requested(t)
   let at = START

@@ -159,7 +159,7 @@ function signature(secret: string, id: unknown, timestamp: unknown, body: string
     .digest('base64')}`
 }
 
-test('a webhook receives its events in order, signed, and the log shows the response', async () => {
+test('a webhook receives its events signed and in order, and the log shows the response', async () => {
   await using t = await Fixture.start()
   t.receiver.respond = () => ({ status: 200, body: ' thanks\n' })
   await t.runBuild()
@@ -186,7 +186,7 @@ test('a webhook receives its events in order, signed, and the log shows the resp
   ])
 })
 
-test('while a receiver is away, events wait, are tried with backoff, and arrive in order with the id of the first attempt', async () => {
+test('while a receiver is down, deliveries are retried with backoff, and finally arrive in order, each with the id of its first attempt', async () => {
   await using t = await Fixture.start()
   const ids = new Set<unknown>()
   t.receiver.respond = ({ headers }) => {
@@ -219,7 +219,7 @@ test('while a receiver is away, events wait, are tried with backoff, and arrive 
   )
 })
 
-test('an event that the receiver refuses delays no other build, and is given up after three days', async () => {
+test('an event that the receiver refuses does not delay the events of other builds, and is given up after three days', async () => {
   await using t = await Fixture.start()
   t.receiver.respond = ({ body }) =>
     JSON.parse(body).data.build_id === 1 ? { status: 400, body: 'no' } : { status: 204 }
@@ -247,7 +247,7 @@ test('an event that the receiver refuses delays no other build, and is given up 
   )
 })
 
-test('a receiver that accepts nothing for five days is disabled with the reason, whatever it answers', async () => {
+test('a webhook is disabled with the reason if its receiver accepts nothing for five days, whichever error status it returns', async () => {
   for (const status of [404, 500]) {
     await using t = await Fixture.start()
     t.receiver.respond = () => ({ status, body: 'nothing here' })
@@ -286,7 +286,7 @@ test('a receiver that accepts nothing for five days is disabled with the reason,
   }
 })
 
-test('410 Gone disables a webhook at once', async () => {
+test('a response with status 410 Gone disables a webhook at once', async () => {
   await using t = await Fixture.start()
   t.receiver.respond = () => ({ status: 410 })
   await t.runBuild()
@@ -312,7 +312,7 @@ test('redirects are not followed', async () => {
   )
 })
 
-test('private addresses get nothing unless they are allowed', async () => {
+test('webhooks are not sent to private addresses unless these are allowed', async () => {
   await using t = await Fixture.start(['source.started'])
   t.allow_private_urls = false
   await t.runBuild()
@@ -324,7 +324,7 @@ test('private addresses get nothing unless they are allowed', async () => {
   )
 })
 
-test('the log keeps only the beginning of a response, without characters that the database refuses', async () => {
+test('the delivery log keeps only the beginning of a response, without characters that the database cannot store', async () => {
   await using t = await Fixture.start(['source.started'])
   t.receiver.respond = () => ({ status: 400, body: `\0${'x'.repeat(1_000_000)}` })
   await t.runBuild()
@@ -332,7 +332,7 @@ test('the log keeps only the beginning of a response, without characters that th
   assert.match((await t.log())[0]?.answer ?? '', /^400: x{995}$/)
 })
 
-test('after a secret was replaced, both secrets sign for a day', async () => {
+test('for a day after a secret is replaced, deliveries are signed with both the old and the new secret', async () => {
   await using t = await Fixture.start()
   const sealed_secret = sealed(OTHER_SECRET)
   await replaceWebhookSecret(t.db, COMMAND, {
@@ -354,7 +354,7 @@ test('after a secret was replaced, both secrets sign for a day', async () => {
   assert.match(String(last?.headers['webhook-signature']), /^v1,\S+$/)
 })
 
-test('a test and a resent delivery do not wait for events; a resent one has the id and body of the first', async () => {
+test('test deliveries and resent deliveries do not wait for events; a resent delivery has the id and body of the original', async () => {
   await using t = await Fixture.start(['source.started'])
   await t.runBuild()
   await t.deliver()

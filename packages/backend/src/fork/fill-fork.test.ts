@@ -27,7 +27,7 @@ before(async () => {
 })
 after(() => rm(scratch, { recursive: true, force: true }))
 
-/** Starts a backend with a project that has one published build, and whose key is in the database. */
+/** Starts a backend that has a project with one published build; the project's key is in the database. */
 async function open(): Promise<{ system: TestBackend; source: Project; id: number }> {
   const system = await TestBackend.start({ withKeygen: true })
   const id = await system.built(await system.agent(), hello)
@@ -64,7 +64,7 @@ function fileOf(system: TestBackend, name: string, result_dir: string | null | u
 }
 
 test(
-  'a fork has the latest packages without copying them, and dnf installs them',
+  'a fork shares the files of the latest packages instead of copying them, and dnf can install them',
   { skip },
   async () => {
     const { system, source, id } = await open()
@@ -94,14 +94,14 @@ test(
     const installed = await client.dnf('install', 'hello')
     assert.ok(installed.ok, installed.output)
 
-    // Deleting builds of the source does not touch the copy.
+    // Deleting builds of the source does not affect the copy.
     await deleteBuilds(system.db, COMMAND, [id], new Date())
     await stat(fileOf(system, 'binoculars', copy))
   },
 )
 
 test(
-  'a fork of a fork, and a second fork into the same project, copy only what is new',
+  'forking a fork, or forking into the same project again, copies only what is new',
   { skip },
   async () => {
     const { system, source } = await open()
@@ -143,7 +143,7 @@ for (const step of ['link', 'adopt'])
         (await buildsOf(system, target)).map(({ state }) => state),
         ['pending'],
       )
-      // Lets the retry start at once.
+      // Allows the retry to start at once.
       await system.db.updateTable('action').set({ not_before: null }).execute()
       await actionsDue(system.backend, never)
       assert.deepEqual(

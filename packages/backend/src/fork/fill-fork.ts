@@ -16,8 +16,8 @@ import { resultPath, srpmPath } from '../store/paths.ts'
 const Data = z.object({ source_id: z.number(), user_id: z.number() })
 
 /**
- * Gives a forked project the latest results of its source. No RPM is copied: each file gets a second name, and each RPM becomes
- * a member of the fork's repositories. RPMs keep the source's signature, so the fork's `pubkey.gpg` contains the source's key, too.
+ * Gives a forked project the latest results of its source. No RPM is copied: each file gets a second name, and each RPM becomes a member of
+ * the fork's repositories. The RPMs keep the source's signature, so the fork's `pubkey.gpg` also contains the source's key.
  */
 export async function fillFork(
   backend: Backend,

@@ -17,7 +17,7 @@ const { sha256, nodes } = (await (await app.request('/')).json()) as {
   nodes: { arch: string; sha256: string }[]
 }
 
-test('the agent bundle matches its digest, and runs from where it was unpacked', async () => {
+test('the agent bundle matches its digest, and runs from the folder into which it was unpacked', async () => {
   const response = await app.request(`/${sha256}`)
   const bytes = await response.arrayBuffer()
   assert.equal(digestOf(bytes), sha256)
@@ -43,7 +43,7 @@ test('the agent bundle matches its digest, and runs from where it was unpacked',
   }
 })
 
-test('another process creates a byte-identical bundle', async () => {
+test('another process creates a bundle with identical bytes', async () => {
   const script = `
     import { agentBundle } from '${import.meta.resolve('@copr/agent/bundle/agent-bundle')}'
     console.log((await agentBundle()).sha256)`
@@ -61,6 +61,6 @@ test("a Node for the backend's own architecture can be downloaded", async () => 
   assert.equal(digestOf(await response.arrayBuffer()), node.sha256)
 })
 
-test('the digest of another version is not found', async () => {
+test('a request for the digest of another version gets 404', async () => {
   assert.equal((await app.request(`/${'0'.repeat(64)}`)).status, 404)
 })

@@ -4,10 +4,13 @@ import { Readable } from 'node:stream'
 import { agentBundle } from '@copr/agent/bundle/agent-bundle'
 import { Hono } from 'hono'
 
-/** The paths contain a digest, so the content behind them never changes. */
+/** The paths contain a digest, so the content at a path never changes. */
 const FOR_EVER = { 'cache-control': 'public, max-age=31536000, immutable' }
 
-/** Serves the build agent, and a Node to run it, to booting machines: by digest, so that each gets the version it was configured with. */
+/**
+ * Serves the build agent, and Node to run it, to booting machines. The paths contain digests, so that each machine gets the version with
+ * which it was configured.
+ */
 export function agentRoutes(): Hono {
   const app = new Hono()
 

@@ -22,7 +22,7 @@ const srpmOf = (files: BuiltFile[]): BuiltFile => {
   return found
 }
 
-test('a wrong session token is refused everywhere', async () => {
+test('every request with a wrong session token is refused', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const stranger = Object.assign(Object.create(agent) as typeof agent, { token: 'wrong' })
@@ -48,7 +48,7 @@ test('finish refuses files that were not uploaded as listed', async () => {
   await accepted(await agent.finish({ outcome: 'succeeded', files: [list] }))
 })
 
-test('finish refuses details of a failure that pages could not show', async () => {
+test('finish refuses failure details that pages could not display', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -61,7 +61,7 @@ test('finish refuses details of a failure that pages could not show', async () =
   await accepted(await finish({}))
 })
 
-test('unsafe names of files and logs are refused', async () => {
+test('unsafe file and log names are refused', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()

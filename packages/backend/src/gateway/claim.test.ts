@@ -9,7 +9,8 @@ test('a task is requeued if the machine disconnects while claiming it', async ()
   await system.submitLink()
   const machine = await system.db.selectFrom('machine').selectAll().executeTakeFirstOrThrow()
   const gone = new AbortController()
-  // A claim reads the clock after it has checked that the machine is still connected.
+  // A claim reads the clock after it has checked that the machine is still connected, so the machine disconnects between the check and the
+  // claim.
   const now = (): Date => {
     gone.abort()
     return new Date()

@@ -15,12 +15,15 @@ import { PriorityLimiter } from './priority-limiter.ts'
 import { taskMessage } from './task-message.ts'
 import { WaitingMachines } from './waiting-machines.ts'
 
-/** Interval of looking for a task without a notification: a task also becomes due when its `not_before` passes. */
+/**
+ * Interval at which waiting machines look for a task even without a notification, because a task also becomes due when its `not_before`
+ * passes.
+ */
 const LOOK_AGAIN_MS = 5_000
-/** Maximum number of concurrent claims, each of which queries the database; further machines wait in claim order. */
+/** Maximum number of concurrent claims, each of which queries the database. Further machines wait in claim order. */
 const CLAIMS_AT_A_TIME = 4
 
-/** Maximum length of a task's first lease in heartbeat intervals: the task is requeued if no heartbeat arrives by then. */
+/** Maximum length of a task's first lease, in heartbeat intervals. If no heartbeat arrives in this time, the task is requeued. */
 const FIRST_HEARTBEATS = 5
 
 export type Claims = (
@@ -40,7 +43,7 @@ export function claims(backend: Backend): Claims {
   })
   return async (machine, { wait_ms, gone }) => {
     const until = performance.now() + wait_ms
-    // Registered before the first look, so that no change between the look and the wait is missed.
+    // The machine is registered before the first look, so that no change between the look and the wait is missed.
     using place = waiting.add(machine.id)
     const order = await claimOrder(db, machine)
     while (!gone.aborted) {
@@ -62,7 +65,8 @@ async function claimOnce(
   if (gone.aborted) return undefined
   const lease = randomUUID()
   const { heartbeat_seconds } = config.limits
-  // The first heartbeat is sent at once and extends this to a full lease, so a lost response costs little time.
+  // The first heartbeat, which is sent at once, extends this to a full lease. If the response to the claim is lost, the task is soon
+  // requeued.
   const lease_seconds = Math.min(config.limits.lease_seconds, heartbeat_seconds * FIRST_HEARTBEATS)
   const task = await claimTask(db, machine, {
     lease,
@@ -73,7 +77,7 @@ async function claimOnce(
   if (!task) return undefined
   const undo = async (reason: string, max_attempts: number, wait_seconds = 0): Promise<void> =>
     void (await requeueTask(db, lease, { reason, max_attempts, now: now(), wait_seconds }))
-  // The machine has disconnected: no heartbeat for this task would ever arrive.
+  // The machine has disconnected, so no heartbeat for this task would ever arrive.
   if (gone.aborted) {
     await undo('The builder disconnected before it received the task', Infinity)
     return undefined
@@ -90,7 +94,7 @@ async function claimOnce(
   }
 }
 
-/** Prepares the results folder: sets aside the logs of an earlier try, and notes the claim in backend.log. */
+/** Prepares the results folder: sets aside the logs of an earlier attempt, and notes the claim in backend.log. */
 async function prepare(
   { db, store, now }: Backend,
   task: TaskRow,
@@ -98,7 +102,7 @@ async function prepare(
 ): Promise<void> {
   const results = resultsOf(await locationOfTask(db, task))
   await store.makeDir(results)
-  // The SRPM is left over if the backend was killed just after the import.
+  // An SRPM is left over if the backend was killed just after the import.
   if (task.kind === 'rpm') await store.dropSrpm(keptSrpm(await sourceOfBuild(db, task.build_id)))
   const logs = [task.kind === 'import' ? 'import.log' : 'builder-live.log']
   await store.setAside(results, [...logs, ...logs.map((name) => `${name}.gz`)])

@@ -19,7 +19,7 @@ before(async () => {
 })
 after(() => rm(scratch, { recursive: true, force: true }))
 
-/** Enrolls a machine that declares that it can run every kind of task. */
+/** Enrolls a machine that claims to be able to run every kind of task. */
 async function boastful(
   system: TestBackend,
   permitted: Partial<Parameters<typeof createMachine>[1]> = {},
@@ -42,7 +42,7 @@ async function boastful(
   return new TestAgent(system.url, session_token)
 }
 
-/** Submits a build and runs its source build; then its SRPM waits for the import. */
+/** Submits a build and runs its source build, after which its SRPM waits for the import. */
 async function untilImport(system: TestBackend): Promise<number> {
   const id = await system.submitLink()
   const builder = await system.agent(['source'])

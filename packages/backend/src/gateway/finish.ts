@@ -28,10 +28,10 @@ import { keptSrpm } from './send-srpm.ts'
 import { addSourceFiles } from './source-files.ts'
 import { readSourceMetadata } from './source-metadata.ts'
 
-/** Delay before a task that a machine gave up is retried, so that a temporary fault can pass. */
+/** How long to wait before retrying a task that a machine has given up, so that a temporary fault can pass. */
 const RETRY_SECONDS = 3
 
-/** Finishes a task as its agent reports; returns false when the agent no longer has the task. Idempotent. */
+/** Finishes a task with the outcome that its agent reports; returns false if the agent no longer has the task. Idempotent. */
 export async function finishTask(
   backend: Backend,
   task: TaskRow,
@@ -57,7 +57,10 @@ export async function finishTask(
   return true
 }
 
-/** The outcome to commit, and the cleanup after the commit. Cleanup is idempotent; if the process dies first, maintenance does it. */
+/**
+ * The outcome to commit, and the cleanup to do after the commit. The cleanup is idempotent; if the process dies before it, maintenance does
+ * it.
+ */
 interface Ending {
   outcome: TaskOutcome
   afterwards: () => Promise<void>
@@ -77,7 +80,7 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
   const drop = async (): Promise<void> => {
     await store.sealLogs(results)
     await store.dropStaged(key)
-    // However the import has ended, the SRPM is not needed again.
+    // No matter how the import has ended, the SRPM is no longer needed.
     if (task.kind === 'import')
       await store.dropSrpm(keptSrpm(await sourceOfBuild(backend.db, task.build_id)))
   }
@@ -226,7 +229,8 @@ async function requeue(
 ): Promise<boolean> {
   log.warn({ lease, cause, reason }, 'Task requeued')
   const { max_attempts } = config.limits
-  // No delay when the cloud took its machine back, or when the task needs a bigger one: no fault has to pass first.
+  // No delay when the cloud has reclaimed the machine, or when the task needs a bigger machine: in neither case does a fault have to pass
+  // first.
   const wait_seconds = cause === 'interrupted' || cause === 'out_of_memory' ? 0 : RETRY_SECONDS
   const back = await requeueTask(db, lease, {
     cause,
@@ -242,7 +246,7 @@ function withoutRpms(files: ResultFile[]): string[] {
   return files.map(({ name }) => name).filter((name) => !name.endsWith('.rpm') && !isOurs(name))
 }
 
-/** Whether a file of this name is written by the backend only. */
+/** Returns whether files with this name are written only by the backend. */
 export function isOurs(name: string): boolean {
   return (
     ['success', 'results.json', 'build.info'].includes(name) ||

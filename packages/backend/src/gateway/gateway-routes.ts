@@ -28,15 +28,15 @@ import { sendSrpm } from './send-srpm.ts'
 
 type Env = { Variables: { machine: Machine } }
 
-/** Maximum size of a JSON body; a list of ten thousand files takes two megabytes. */
+/** Maximum size of a JSON body. A list of ten thousand files takes two megabytes. */
 const MAX_JSON_BYTES = 8 * 1024 * 1024
-/** Maximum size of an enrollment, which is not authenticated. A self-test has at most 20 faults. */
+/** Maximum size of an enrollment request, which is not authenticated. A self-test has at most 20 faults. */
 const MAX_ENROLL_BYTES = 256 * 1024
-/** Maximum number of leases whose results path is cached: more than any fleet runs at a time. */
+/** Maximum number of leases whose results path is cached: more than any fleet has at a time. */
 const MAX_PLACES = 10_000
 const Offset = z.coerce.number().int().min(0)
 
-/** The protocol of `@copr/contract/builder-protocol`, under `/builder`. */
+/** Returns the routes of the protocol in `@copr/contract/builder-protocol`, under `/builder`. */
 export function gatewayRoutes(backend: Backend): Hono<Env> {
   const { db, config, store, log, now } = backend
   const { heartbeat_seconds, lease_seconds, max_log_bytes } = config.limits
@@ -56,7 +56,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
     return c.json({ ...machine, heartbeat_seconds })
   })
 
-  // The agent is served without authentication, because a booting machine has nothing but its distribution.
+  // The agent is served without authentication, because a booting machine has nothing but its distribution yet.
   app.route('/agent', agentRoutes())
 
   app.use(async (c, next) => {
@@ -125,7 +125,10 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
     return c.json({ accepted: await finishTask(backend, task, lease, request) })
   })
 
-  /** Caches a task's results path, which stays the same for the whole lease: a log arrives in up to four requests a second. */
+  /**
+   * Returns a task's results path. It is cached, because it stays the same during a lease, and a log may arrive in four requests per
+   * second.
+   */
   async function placeOf(task: TaskRow, lease: string): Promise<ResultsPath> {
     const known = places.get(lease)
     if (known !== undefined) return known
@@ -166,7 +169,10 @@ function projectOf({ project_id, ownername }: TaskRow): { id: number; ownername:
   return { id: project_id, ownername }
 }
 
-/** Returns the file of a task's log: imports write import.log, other tasks builder-live.log. Agents cannot write `backend.log`. */
+/**
+ * Returns the name of the file that a task's log is appended to: import.log for an import, builder-live.log for any other task. Agents
+ * cannot write `backend.log`.
+ */
 function logName(kind: TaskRow['kind'], name: string): string {
   if (name !== 'builder-live.log' && name !== 'import.log')
     throw new CoprError(

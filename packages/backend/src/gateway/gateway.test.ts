@@ -51,7 +51,7 @@ test('an enrollment token creates a session only once', async () => {
   assert.equal(again.status, 401)
 })
 
-test('a build goes from source to results that wait to be published', async () => {
+test('a build proceeds from its source to results that are waiting for publication', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.submitLink()
@@ -108,7 +108,7 @@ const FAILURE: FailureDetails = {
   hint: 'Fix it.',
 }
 
-test('a failed build keeps its logs and its spec file, not its packages', async () => {
+test('a failed build keeps its logs and its spec file, but not its packages', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.untilRpmTask(agent, hello)
@@ -154,7 +154,7 @@ test('an upload resumes where it was interrupted', async () => {
     return (await readFile(join(staging, dir, name)).catch(() => Buffer.alloc(0))).length
   }
   while ((await staged()) < half) await new Promise((resolve) => setTimeout(resolve, 5))
-  // The old connection is still open: the new request takes over.
+  // The old connection is still open, and the new request takes over.
   const wrong = await agent.put(name, data)
   assert.equal(wrong.status, 409)
   assert.deepEqual(await wrong.json(), { size: half })
@@ -164,7 +164,7 @@ test('an upload resumes where it was interrupted', async () => {
   await accepted(await agent.finish({ outcome: 'succeeded', files: [listed({ name, data })] }))
 })
 
-test('finish is idempotent, and refused without the lease', async () => {
+test('finish is idempotent, and is refused without the lease', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.untilRpmTask(agent, hello)
@@ -193,7 +193,7 @@ test('finish is idempotent, and refused without the lease', async () => {
   assert.equal((await system.build(id)).chroot?.state_reason, 'It broke')
 })
 
-test('appending to a live log takes two database reads and no write', async () => {
+test('an append to a live log causes two database reads and no write', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -218,7 +218,7 @@ test('appending to a live log takes two database reads and no write', async () =
   assert.deepEqual(statements, ['SelectQueryNode', 'SelectQueryNode'])
 })
 
-test('heartbeats carry the cancellation, and a canceled build stays canceled', async () => {
+test('the response to a heartbeat reports a cancellation, and a canceled build stays canceled', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.untilRpmTask(agent, hello)
@@ -238,7 +238,7 @@ test('heartbeats carry the cancellation, and a canceled build stays canceled', a
   assert.deepEqual(waiting, [])
 })
 
-test('a waiting claim gets a new task at once', async () => {
+test('a claim that is waiting gets a new task at once', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const waiting = agent.claim(30)
@@ -277,7 +277,7 @@ test('a lost task is requeued, and the log of the earlier attempt is set aside',
   )
 })
 
-test('an attempt that lacks requirements in a chain publishes no files, and its build starts again when the chain lets it', async () => {
+test('a chain build with missing requirements publishes no files, and starts again when its chain allows it', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.untilRpmTask(agent, hello)
@@ -306,7 +306,7 @@ test('an attempt that lacks requirements in a chain publishes no files, and its 
   assert.equal(await readFile(join(place, 'builder-live.log'), 'utf8'), 'second try\n')
 })
 
-test('an uploaded SRPM is imported from the uploads, published, and removed from the uploads', async () => {
+test('an uploaded SRPM is imported and published, and is then removed from the uploads', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const { name, data } = srpmOf(hello)
@@ -345,7 +345,7 @@ const UNKNOWN = {
   architecture_specific_tags: {},
 }
 
-test('a failed source build has a log and results.json, also if its builder has written neither', async () => {
+test('a failed source build has a log and results.json even if its builder has written neither', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const failed: FinishRequest = {
@@ -392,7 +392,7 @@ async function sourceFiles(
   return { log: await log.text(), summary: await (await fetch(`${folder}/results.json`)).json() }
 }
 
-test('a builder gets an uploaded spec file with the root in which to make the SRPM, which is then imported', async () => {
+test('a builder gets an uploaded spec file and the chroot in which to make the SRPM, which is then imported', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const folder = join(system.data_dir, 'uploads', 'some-folder')
@@ -438,7 +438,7 @@ test('a builder gets a script with its repositories and the body of the webhook'
   assert.equal(await (await agent.send('GET', `/tasks/${id}/srpm`)).text(), '{}')
 })
 
-test('a builder gets a source build with its settings, and may fail it at once', async () => {
+test('a builder gets a source build with its settings, and may report its failure at once', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const settings = { type: 'svn', clone_url: 'https://svn.example.org/lens' }
@@ -493,7 +493,7 @@ for (const [build, chroot, project, want] of [
     assert.equal(claimed.task.bootstrap, 'default')
   })
 
-test('the settings of a chroot reach the builder', async () => {
+test('the settings of a chroot are sent to the builder', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -535,7 +535,7 @@ test('the settings of a chroot reach the builder', async () => {
   assert.deepEqual([again.task.bootstrap, again.task.bootstrap_image], ['image', null])
 })
 
-test('git credentials reach the source step of builds from git, but not pull requests from other repositories', async () => {
+test('git credentials are sent for the source step of builds from git, but not for pull requests from other repositories', async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const { db, project } = system
   const url = 'https://git.example.org/'

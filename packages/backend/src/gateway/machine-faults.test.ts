@@ -64,7 +64,7 @@ test('a task that ran out of memory is retried on a bigger machine if there is o
   await accepted(await small.finish(lost))
   assert.equal((await taskRow(system)).min_memory_mb, 4097)
 
-  // There is no bigger machine, so the same one may retry instead of the task waiting forever.
+  // There is no bigger machine, so the same one may retry. Otherwise, the task would wait forever.
   assert.ok(await small.claim())
   await accepted(await small.finish(lost))
 

@@ -1,6 +1,6 @@
 /**
- * Limits how many calls run at a time. The waiting call with the smallest key is admitted next, equal keys in order of arrival.
- * Keys are compared number by number.
+ * Limits the number of concurrent calls. The waiting call with the smallest key is admitted next; calls with equal keys are admitted in
+ * order of arrival. Keys are compared number by number.
  */
 export class PriorityLimiter {
   #free: number

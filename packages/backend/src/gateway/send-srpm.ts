@@ -7,13 +7,13 @@ import type { Backend } from '../context.ts'
 import { srpmPath } from '../store/paths.ts'
 import type { KeptSrpm, ResultsTree, StoredFile } from '../store/results-store.ts'
 
-/** The file with the body of a custom webhook. */
+/** Name of the file that contains the body of a custom webhook. */
 const HOOK_PAYLOAD = 'hook_payload'
 
-/** The source of an upload as the frontend stores it: the file `pkg` in the folder `tmp` of the uploads. */
+/** The source of an upload, as the frontend stores it: `tmp` is a folder of the uploads, and `pkg` is a file in it. */
 const UploadSource = z.object({ tmp: z.string(), pkg: z.string().default(HOOK_PAYLOAD) })
 
-/** Returns the place in the store where the SRPM of a build waits for the import. */
+/** Returns the place in the store where the SRPM of a build waits for its import. */
 export function keptSrpm(build: BuildSource): KeptSrpm {
   const { id, source_type, source_json, srpm_name } = build
   if (source_type === 'upload' && !isMadeInRoot(source_type, source_json)) return keptUpload(build)
@@ -21,15 +21,15 @@ export function keptSrpm(build: BuildSource): KeptSrpm {
   return { build_id: id, upload: null, file_name: srpm_name }
 }
 
-/** Returns the place in the store of the file that a user has uploaded, or that a webhook has sent. */
+/** Returns the place in the store of the file that a user has uploaded or a webhook has sent. */
 function keptUpload({ id, source_json }: BuildSource): KeptSrpm {
   const { tmp, pkg } = UploadSource.parse(source_json)
   return { build_id: id, upload: tmp, file_name: pkg }
 }
 
 /**
- * Sends the source of a task. For an import, that is the waiting SRPM, or the one that an interrupted import has already placed; for a
- * source build, the uploaded spec file, or the body of the webhook that started the build.
+ * Sends the source of a task. For an import, that is the SRPM that waits for it, or the one that an interrupted import has already placed.
+ * For a source build, it is the uploaded spec file, or the body of the webhook that started the build.
  */
 export async function sendSrpm({ db, store }: Backend, task: TaskRow): Promise<Response> {
   const facts = await loadTaskContext(db, task)

@@ -8,8 +8,8 @@ const LOG = 'builder-live.log'
 const SUMMARY = 'results.json'
 
 /**
- * Adds the files that clients read in the folder of a source build, if they are missing: the log, which no builder has written
- * for an uploaded SRPM, and the summary in results.json. `known` overrides the build's row, which the caller may not have changed yet.
+ * Adds the missing ones of the files that clients expect in the folder of a source build: the log, which no builder writes for an
+ * uploaded SRPM, and the summary results.json. Values in `known` take precedence over the build's row, which the caller may update later.
  */
 export async function addSourceFiles(
   { db, store }: Backend,

@@ -14,7 +14,7 @@ import { sourceCredentials } from './source-credentials.ts'
 
 type Messenger = Pick<Backend, 'db' | 'config' | 'keygen'>
 
-/** Builds the description of a task that its agent receives. */
+/** Returns the description of a task that is sent to its agent. */
 export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Task> {
   const facts = await loadTaskContext(backend.db, task)
   const base = {
@@ -86,7 +86,7 @@ function sourceOf(
   }
 }
 
-/** Returns the root in which the SRPM is made; undefined if the source is an SRPM already. */
+/** Returns the buildroot in which the SRPM is made; undefined if the source is already an SRPM. */
 async function rootOf(
   { db, config }: Pick<Messenger, 'db' | 'config'>,
   facts: TaskContext,
@@ -109,7 +109,7 @@ function internalUrlOf({ internal_url, public_url }: Messenger['config']): strin
   return internal_url ?? public_url
 }
 
-/** The URL of the results, as builders reach it. */
+/** Returns the URL at which builders reach the results. */
 function resultsUrlOf(config: Messenger['config']): string {
   const own = config.internal_url ? undefined : config.results_url
   return own ?? `${internalUrlOf(config)}/results`
@@ -139,7 +139,7 @@ async function rpmTask({ db, config }: Pick<Messenger, 'db' | 'config'>, facts: 
     ...mockRootSettings({ build, chroot, project }),
     macros: {
       ...macrosOf(facts),
-      // As in Copr, specs that let rpmbuild download their sources may not use unencrypted protocols, unless the user uploaded the SRPM.
+      // As in Copr, rpmbuild may download the sources of a spec only with encrypted protocols, unless the user uploaded the SRPM.
       ...(build.source_type !== 'upload' && {
         __urlhelper_localopts: '--proto -all,+https,+ftps',
       }),
@@ -152,7 +152,7 @@ async function rpmTask({ db, config }: Pick<Messenger, 'db' | 'config'>, facts: 
   }
 }
 
-/** Returns the tools that check the packages. As in Copr, fedora-review checks only those for Fedora. */
+/** Returns the tools that check the packages. As in Copr, fedora-review checks only packages for Fedora. */
 function reviewsOf(
   { rpmlint, fedora_review }: { rpmlint: boolean; fedora_review: boolean },
   chroot: string,
@@ -164,7 +164,7 @@ function reviewsOf(
   ]
 }
 
-/** The macros that Copr defines; specs read them to find out where they are built. */
+/** Returns the macros that Copr defines. Specs read them to find out where they are being built. */
 function macrosOf({
   build,
   project,

@@ -31,7 +31,7 @@ function fixture(find: (ids: number[]) => Promise<number[]>): Fixture {
   return { waiting, asked, change: () => changed?.(), isListening }
 }
 
-test('WaitingMachines runs one query for all machines, and wakes those that may find a task', async () => {
+test('WaitingMachines runs one query for all machines, and wakes only those for which it finds tasks', async () => {
   const { waiting, asked, change, isListening } = fixture(async () => [2])
   {
     using first = waiting.add(1)

@@ -3,16 +3,18 @@ import { Bell } from '@copr/process/every'
 import type { Logger } from '@copr/process/log'
 
 export interface WaitingMachinesOptions {
-  /** Returns those of the machines that may find a task. */
+  /** Returns the IDs of those of the given machines that may find a task. */
   find: (machine_ids: number[]) => Promise<number[]>
-  /** Calls `changed` at each change of the queue, until disposed of. */
+  /** Calls `changed` at each change of the queue, until disposed. */
   listen: (changed: () => void) => Disposable
-  /** Interval, in milliseconds, of looking for tasks while a machine waits: a task may become due without a notification. */
+  /** Interval, in milliseconds, at which to look for tasks while a machine waits, because a task may become due without a notification. */
   every_ms: number
   log: Logger
 }
 
-/** The machines that wait for a task. One database query finds those that should claim, instead of one query for each machine. */
+/**
+ * The machines that are waiting for a task. A single database query finds all machines that should claim, instead of one query per machine.
+ */
 export class WaitingMachines {
   readonly #options: WaitingMachinesOptions
   readonly #waiting = new Map<Bell, number>()
@@ -53,7 +55,7 @@ export class WaitingMachines {
     }
   }
 
-  /** Queries which machines have work; any number of changes during a query cause one more query. */
+  /** Queries which machines have work, and rings their bells. Any number of changes during a query cause one more query. */
   async #look(): Promise<void> {
     this.#lookAgain = true
     if (this.#isLooking) return

@@ -99,7 +99,7 @@ test('the log of a build that ended without a report from its agent is compresse
   assert.deepEqual(await readdir(dir), ['builder-live.log.gz'])
 })
 
-test('a source build whose builder was lost gets its log and results.json later', async () => {
+test('a source build whose builder was lost gets its log and results.json afterwards', async () => {
   await using system = await TestBackend.start({ limits: { max_attempts: 1 } })
   const agent = await system.agent()
   const id = await system.submitLink()
@@ -123,7 +123,7 @@ test('no files are made for the source builds of a deleted project', async () =>
   assert.ok(!existsSync(join(system.results, 'dana/telescope')))
 })
 
-test('the loops publish a new project, and end when stopped', async () => {
+test('the maintenance loops publish the empty repository of a new project, and end when they are stopped', async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   system.run()
   while (!existsSync(repomdOf(system))) await new Promise((resolve) => setTimeout(resolve, 20))

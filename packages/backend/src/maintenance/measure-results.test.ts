@@ -29,7 +29,7 @@ before(async () => {
 })
 after(() => rm(scratch, { recursive: true, force: true }))
 
-/** Starts a backend whose clock can be moved. */
+/** Starts a backend whose clock tests can move. */
 async function start(options: TestBackendOptions = {}) {
   const system = await TestBackend.start({ withKeygen: true, ...options })
   let offset = 0
@@ -49,7 +49,7 @@ async function publish({ system }: { system: TestBackend }): Promise<number> {
   return id
 }
 
-/** Returns the bytes of the files in folders of builds, as du(1) counts them. */
+/** Returns the total size in bytes of the files in the given folders of builds, as du(1) counts it. */
 async function sizeOnDisk(system: TestBackend, ...folders: string[]): Promise<number> {
   let bytes = 0
   for (const folder of folders) {
@@ -60,7 +60,7 @@ async function sizeOnDisk(system: TestBackend, ...folders: string[]): Promise<nu
 }
 
 test(
-  'published results count at once, their logs once the build has ended, and nothing once the build is deleted',
+  'published results count toward the storage quota at once, their logs when the build has ended, and neither after its deletion',
   { skip },
   async () => {
     await using t = await start()
@@ -87,7 +87,7 @@ test(
   },
 )
 
-test('the logs of a canceled build count', { skip }, async () => {
+test('the logs of a canceled build count toward the storage quota', { skip }, async () => {
   await using t = await start({ withKeygen: false })
   const { system } = t
   const agent = await system.agent()

@@ -9,14 +9,17 @@ import type { Backend } from '../context.ts'
 import { type ResultsPath, resultPath, srpmPath } from '../store/paths.ts'
 import type { ResultsTree } from '../store/results-store.ts'
 
-/** Time after the end of a build until its logs are complete: an agent learns of a cancellation with its next heartbeat. */
+/**
+ * How long after the end of a build its logs count as complete. An agent learns of a cancellation only from the response to its next
+ * heartbeat.
+ */
 const SETTLED_MS = 60_000
 const AT_A_TIME = 500
 
 /**
- * Measures the results of builds that have ended, so that they count against the quotas of project and owner, and folds the changes in
- * storage. Until it is measured, a published build counts with the size of its packages; measuring adds its logs. Builds from before
- * quotas existed are measured, too.
+ * Measures the results of builds that have ended, so that they count against the quotas of project and owner, and adds recorded changes to
+ * the storage totals. Until it is measured, a published build counts with the size of its packages; measuring adds its logs. Builds from
+ * before quotas existed are measured, too.
  */
 export async function measureResults(
   { db, store, log, now }: Backend,
@@ -37,7 +40,7 @@ export async function measureResults(
     try {
       return await sizeOf(store, folder)
     } catch (err) {
-      // An invalid path will not become valid, and must not keep others from being measured.
+      // An invalid path will not become valid, and must not prevent the measuring of other results.
       if (!(err instanceof CoprError)) throw err
       log.error({ err, build_id: folder.build_id }, 'Cannot measure results')
       return 0
@@ -53,7 +56,7 @@ async function sizeOf(store: ResultsTree, folder: UnmeasuredResults): Promise<nu
   return await folderSize(store, resultPath({ ...place, chroot, result_dir }))
 }
 
-/** Returns the bytes of all files of a results folder and its subfolders, which keep the logs of earlier tries. */
+/** Returns the total size in bytes of all files in a results folder and its subfolders, which keep the logs of earlier attempts. */
 export async function folderSize(store: ResultsTree, path: ResultsPath): Promise<number> {
   return await sizeBelow(store, path.split('/'))
 }

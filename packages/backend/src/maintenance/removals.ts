@@ -11,7 +11,7 @@ import { CoprError } from '@copr/process/errors'
 import type { Backend } from '../context.ts'
 import { removalPath, type ResultsPath } from '../store/paths.ts'
 
-/** Removes the folders that `removal` rows name. A row is deleted only after its folder. */
+/** Removes the folders that `removal` rows name. A row is deleted only after its folder has been removed. */
 export async function removeDue(backend: Backend): Promise<void> {
   const { db, log } = backend
   for (const removal of await wantedRemovals(db, 'results')) {
@@ -35,7 +35,7 @@ async function remove(backend: Backend, removal: Removal): Promise<boolean> {
   const living = await livingDir(db, { ownername, dirname })
   if (living && chroot !== undefined && chroot !== 'srpm-builds') {
     const repositories = await repositoriesOfDir(db, living.project_dir_id, chroot)
-    // The index is published first: it must never name files that no longer exist.
+    // The new index is published first, because an index must never name files that no longer exist.
     if (result_dir !== undefined && repositories.some(({ is_published }) => !is_published))
       return false
     if (result_dir === undefined && repositories.some(({ is_enabled }) => is_enabled))
@@ -45,15 +45,16 @@ async function remove(backend: Backend, removal: Removal): Promise<boolean> {
     return await removeOthers(backend, path, living.project_dir_id)
   await store.remove(path)
   if (living) return true
-  // Removing takes a while: a new project that has taken the place in the meantime may have lost files of its indexes.
+  // Removing takes a while. A new project that has taken over the path in the meantime may have lost files of its indexes, so these are
+  // published again.
   const successor = await livingDir(db, { ownername, dirname })
   if (successor) await republishAll(db, successor.project_dir_id)
   return true
 }
 
 /**
- * Handles a place that a new project has taken (or a chroot that was enabled again) before the old files were removed:
- * removes only folders of builds that are not the new project's, and republishes its indexes.
+ * Handles a path that a new project has taken over (or a chroot that was enabled again) before the old files were removed. Removes only
+ * folders of builds that do not belong to the new project, and publishes the new project's indexes again.
  */
 async function removeOthers(
   { db, store }: Backend,

@@ -23,7 +23,7 @@ export async function sealEndedLogs(
   for (const { path, build_id } of folders) {
     const count = looks.get(path) ?? 0
     looks.set(path, count + 1)
-    // Seals the logs at the first, second, fourth, eighth call, and so on.
+    // The logs are sealed at the first, second, fourth, eighth call, and so on.
     if (!Number.isInteger(Math.log2(count + 1))) continue
     if (build_id !== undefined) await addSourceFiles(backend, { build_id, path })
     await store.sealLogs(path)

@@ -1,9 +1,9 @@
 import { leasesInUse, srpmsInUse } from '@copr/domain/queue/task-context'
 import type { Backend } from '../context.ts'
 
-/** Removes files staged under leases that have ended, unless they are still to be published. */
+/** Removes files that were staged under leases that have ended, unless they have yet to be published. */
 export async function dropStaleStaging({ db, store, log }: Backend): Promise<void> {
-  // Folders are listed before leases are read: a folder that appears in between is not in the list, so it is not removed.
+  // Folders are listed before leases are read, so a folder that appears in between is not on the list and is not removed.
   const keys = await store.listStaged()
   const inUse = await leasesInUse(
     db,
@@ -16,9 +16,10 @@ export async function dropStaleStaging({ db, store, log }: Backend): Promise<voi
   }
 }
 
-/** Removes SRPMs of uploads that broke off, and of builds that were canceled before the import. */
+/** Removes SRPMs of interrupted uploads, and of builds that were canceled before the import. */
 export async function dropStaleSrpms({ db, store, log }: Backend, before: Date): Promise<void> {
-  // Folders are listed first, as in dropStaleStaging(). An upload has a folder some time before it has a build, hence `before`.
+  // Folders are listed first, as in dropStaleStaging(). Folders changed after `before` are not listed, because an upload has a folder for
+  // some time before it has a build.
   const kept = await store.listSrpms(before)
   const inUse = await srpmsInUse(db)
   for (const srpm of kept) {

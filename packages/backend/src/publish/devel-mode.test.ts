@@ -29,7 +29,7 @@ before(async () => {
 })
 after(() => rm(scratch, { recursive: true, force: true }))
 
-/** The packages that dnf finds in the project's repository, or in its devel repository. */
+/** Returns the packages that dnf finds in the project's repository or in its devel repository. */
 async function packagesIn(system: TestBackend, place: '' | 'devel/'): Promise<string[]> {
   const base = `${system.url}/results/dana/telescope`
   await using client = await dnfFor(`${base}/${CHROOT}/${place}`, `${base}/pubkey.gpg`)
@@ -54,7 +54,7 @@ const setMode = (system: TestBackend, devel_mode: boolean) =>
   })
 
 test(
-  'in devel mode builds appear in the devel repository, and in the main one on request',
+  'in devel mode, builds appear in the devel repository at once, and in the main repository on request',
   { skip },
   async () => {
     await using system = await TestBackend.start({ withKeygen: true })

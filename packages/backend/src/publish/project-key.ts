@@ -54,7 +54,7 @@ async function projectKey(
   return key
 }
 
-/** An overlap between passes, longer than the clocks of keygen and the backend may differ. */
+/** How far the passes overlap: more than the clocks of keygen and the backend may differ. */
 const OVERLAP_MS = 3600_000
 
 /**

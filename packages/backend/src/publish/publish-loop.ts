@@ -6,7 +6,7 @@ import { withLogFields } from '@copr/process/log-fields'
 import type { Backend } from '../context.ts'
 import { publishTask } from './publish-task.ts'
 
-/** The lease is renewed during the work, so it can be short: another publisher soon takes over the task of a killed process. */
+/** The lease is renewed during the work, so it can be short. When a process is killed, another publisher soon takes over its task. */
 const LEASE_SECONDS = 9
 const MAX_BACKOFF_SECONDS = 60
 

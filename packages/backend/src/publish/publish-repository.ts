@@ -69,7 +69,7 @@ async function renderRepository(
   await stillLocked()
   const { generation } = repository
   await workspace.publish({ generation, now: now() })
-  // If the lock was lost during the switch, an older index may have replaced a newer one: have it rendered again.
+  // If the lock was lost during the switch, an older index may have replaced a newer one, so the index is rendered again.
   await stillLocked().catch(async (error: unknown) => {
     await republish(db, [id])
     throw error
@@ -84,7 +84,7 @@ async function renderRepository(
 
 /**
  * Writes metadata that describes every member. A package that the metadata cannot describe is left out, so that the other packages can be
- * published, and its build fails if it waits for this index. Returns the number of packages.
+ * published; if its build is waiting for this index, the build fails. Returns the number of packages.
  */
 async function writeCompleteRepodata(
   backend: Backend,

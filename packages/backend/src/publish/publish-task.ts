@@ -21,7 +21,7 @@ interface Lease {
 }
 
 /**
- * Verifies, signs and places the results of a build, and adds them to its repository. Every step is idempotent and can be
+ * Verifies and signs the results of a build, moves them into place, and adds them to its repository. Every step is idempotent and can be
  * retried after a crash. Bad results fail the build; any other error is thrown, and the task is retried.
  */
 export async function publishTask(
@@ -100,7 +100,7 @@ function isRpm(name: string): boolean {
   return name.endsWith('.rpm')
 }
 
-/** Writes the small files that describe a build, from its packages' headers. */
+/** Writes the small files that describe a build, based on the headers of its packages. */
 async function describe(
   { store }: Backend,
   results: Results,
@@ -122,7 +122,7 @@ async function memberOf(
   { staged, place }: Results,
   { fileName }: PackageInfo,
 ): Promise<Member> {
-  // Relative to the repository's folder, which is the parent.
+  // The path is relative to the repository's folder, which is the parent of the build's folder.
   const path = `${place.split('/').at(-1)}/${fileName}`
   return await store.withStaged(staged, fileName, async (file) => ({
     path,

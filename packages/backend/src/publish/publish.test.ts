@@ -38,7 +38,7 @@ function urls(system: TestBackend) {
   return { repository: `${project}/${CHROOT}/`, key: `${project}/pubkey.gpg` }
 }
 
-/** Reads the locations of the packages in the repository's index, which takes a tenth of the time that dnf takes to start. */
+/** Returns the locations of the packages in the repository's index. Reading the index takes a tenth of the time that dnf needs to start. */
 async function listedPackages(repository: string): Promise<string[]> {
   const repomd = await (await fetch(`${repository}repodata/repomd.xml`)).text()
   const href = /<data type="primary">.*?<location href="([^"]+)"/s.exec(repomd)?.[1] ?? ''
@@ -113,7 +113,7 @@ test('a built package can be installed, with signatures checked', { skip }, asyn
   }
 })
 
-test('the reports about packages are published with them', { skip }, async () => {
+test('review reports are published together with the packages', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   system.run()
   const agent = await system.agent()
@@ -136,7 +136,7 @@ test('the reports about packages are published with them', { skip }, async () =>
 })
 
 test(
-  'publishing that is killed at any step is completed exactly once by the next attempt',
+  'if publishing is killed at any step, the next attempt completes it exactly once',
   { skip },
   async (t) => {
     const steps = [
@@ -219,7 +219,7 @@ for (const [what, last] of [
       },
       place: async () => void done.push('place'),
     }
-    // As if the lease had expired and another publisher had claimed the task.
+    // Simulates an expired lease: another publisher has claimed the task.
     const take = (lease: string | null, state: 'leased' | 'queued') =>
       fixtures(system.db)
         .updateTable('task')
@@ -238,7 +238,7 @@ for (const [what, last] of [
   })
 
 test(
-  'results with a wrong name, epoch, digest, source or text fail the build',
+  'packages with a wrong name, epoch, digest or source, or with invalid text, fail the build',
   { skip },
   async () => {
     await using system = await TestBackend.start({ withKeygen: true })

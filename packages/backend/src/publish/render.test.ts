@@ -75,7 +75,7 @@ test('the files of an index that was just replaced can still be fetched', { skip
   for (const file of seen) assert.equal((await fetch(repository + file)).status, 200, file)
   const later = { ...system.backend, now: () => new Date(Date.now() + 11 * 60_000) }
   await system.db.updateTable('repository').set({ generation: 100 }).execute()
-  // Keygen refuses a signing time that is far from its own clock.
+  // Keygen refuses a signing time that is far from its own clock, so requests to sign get the real time.
   await publishDueRepositories(
     {
       ...later,
@@ -142,7 +142,7 @@ test('dnf sees the groups of a comps file until the file is removed', { skip }, 
     const { repository, key } = urls(system)
     await using client = await dnfFor(repository, key)
     await client.query('repoquery')
-    // Without any groups dnf fails with a message.
+    // If there are no groups, dnf fails with a message.
     return (await client.dnf('group', 'list', '--hidden')).output
   }
   assert.match(await show(`<?xml version="1.0"?>\n<comps>${group}</comps>\n`), /Lenses/)

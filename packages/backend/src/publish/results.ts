@@ -3,7 +3,7 @@ import { stagedFilesOf, type TaskContext } from '@copr/domain/queue/task-context
 import { type ResultsPath, resultPath } from '../store/paths.ts'
 import type { StagingKey } from '../store/results-store.ts'
 
-/** The uploaded results of a build, and the publish task that places them. */
+/** The uploaded results of a build, and the task that publishes them. */
 export interface Results {
   task: TaskRow
   /** The lease of the publish task. */

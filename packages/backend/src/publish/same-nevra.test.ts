@@ -15,7 +15,7 @@ const skip = missingTools('rpmbuild', 'createrepo_c', 'dnf')
 const never = new AbortController().signal
 
 test(
-  'the newest build of a NEVRA is installed; after its deletion, the previous build',
+  'dnf installs the newest build of a NEVRA, and the previous build after the newest is deleted',
   { skip },
   async () => {
     await using scratch = await temporaryDirectory()
@@ -53,7 +53,7 @@ test(
       await readFile(join(client.root, 'usr/share/hello/greeting'), 'utf8'),
       'repaired\n',
     )
-    // The packages of the first build stay in place, so that they can be published again.
+    // The packages of the first build stay in place, so that they can be published again after the second build is deleted.
     assert.equal((await system.build(first)).state, 'succeeded')
 
     await deleteBuilds(system.db, COMMAND, [second], new Date())

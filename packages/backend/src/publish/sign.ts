@@ -6,7 +6,7 @@ import type { Backend } from '../context.ts'
 import type { StagingKey } from '../store/results-store.ts'
 import type { KeyOwner, SigningKey } from './project-key.ts'
 
-/** Number of digests in one request; keygen accepts up to 1000. */
+/** Number of digests per request; keygen accepts up to 1000. */
 const AT_A_TIME = 100
 
 export interface PackagesToSign {
@@ -33,7 +33,7 @@ export async function signPackages(
     const created_at = Math.floor(now().getTime() / 1000)
     const facts = { algorithm: key.algorithm, fingerprint: key.fingerprint, created_at }
     const digests: string[] = []
-    // Only one header is in memory at a time: each may take about 60 MB.
+    // Only one header is in memory at a time, because each may take about 60 MB.
     for (const name of some) {
       const region = await store.withStaged(staged, name, readSignedRegion)
       digests.push(digestFor(region, facts).toString('base64'))
@@ -52,7 +52,7 @@ export async function signPackages(
     )
     for (const [at, name] of some.entries()) {
       const packet = Buffer.from(signatures[at] ?? '', 'base64')
-      // If the lease is lost, another worker may already be re-signing this file; interleaved writes would corrupt it.
+      // If the lease is lost, another publisher may already be signing this file again; interleaved writes would corrupt it.
       await checkLease()
       await store.changeHead(staged, name, (path) => writeHeaderSignature(path, packet, algorithm))
     }

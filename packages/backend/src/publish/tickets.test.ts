@@ -22,7 +22,7 @@ function digestsOf(count: number): string[] {
   return Array.from({ length: count }, (_, index) => Buffer.alloc(32, index).toString('base64'))
 }
 
-/** Builds a package and claims its publish task; returns the lease and the number of its RPMs. */
+/** Builds packages and claims their publish task; returns its lease and the number of RPMs. */
 async function leased(system: TestBackend): Promise<{ lease: string; packages: number }> {
   const files = await buildPackages(system.data_dir)
   await system.built(await system.agent(), files)
@@ -37,31 +37,35 @@ async function requestWith(system: TestBackend, digests: string[], ticket: strin
   return { ...WHOSE, purpose: 'test', created_at, digests, fingerprint, ticket }
 }
 
-test('keygen accepts a ticket once, and only for its own digests', { skip }, async () => {
-  await using system = await TestBackend.start({ withKeygen: true })
-  const { keygen } = system.backend
-  const { lease, packages } = await leased(system)
-  const digests = digestsOf(packages)
-  const ticket = await issueBuildTicket(system.db, { lease, part: 0, digests })
-  const request = await requestWith(system, digests, ticket)
-  const other = await system.makeProject(system.project.user_id, 'other')
-  const { fingerprint } = await keygen.makeKey({ owner: 'dana', project: other.name })
-  for (const bad of [
-    { ...request, ticket: randomUUID() },
-    { ...request, digests: digestsOf(packages + 1) },
-    { ...request, digests: digests.toReversed() },
-  ])
-    await assert.rejects(keygen.sign(bad), { kind: 'forbidden' })
-  assert.equal((await keygen.sign(request)).signatures.length, packages)
-  await assert.rejects(keygen.sign(request), {
-    kind: 'forbidden',
-    message: /the ticket was already used/,
-  })
+test(
+  'keygen accepts a ticket once, and only for the digests that it was issued for',
+  { skip },
+  async () => {
+    await using system = await TestBackend.start({ withKeygen: true })
+    const { keygen } = system.backend
+    const { lease, packages } = await leased(system)
+    const digests = digestsOf(packages)
+    const ticket = await issueBuildTicket(system.db, { lease, part: 0, digests })
+    const request = await requestWith(system, digests, ticket)
+    const other = await system.makeProject(system.project.user_id, 'other')
+    const { fingerprint } = await keygen.makeKey({ owner: 'dana', project: other.name })
+    for (const bad of [
+      { ...request, ticket: randomUUID() },
+      { ...request, digests: digestsOf(packages + 1) },
+      { ...request, digests: digests.toReversed() },
+    ])
+      await assert.rejects(keygen.sign(bad), { kind: 'forbidden' })
+    assert.equal((await keygen.sign(request)).signatures.length, packages)
+    await assert.rejects(keygen.sign(request), {
+      kind: 'forbidden',
+      message: /the ticket was already used/,
+    })
 
-  const again = await issueBuildTicket(system.db, { lease, part: 0, digests })
-  const elsewhere = { ...request, ticket: again, project: other.name, fingerprint }
-  await assert.rejects(keygen.sign(elsewhere), { kind: 'forbidden' })
-})
+    const again = await issueBuildTicket(system.db, { lease, part: 0, digests })
+    const elsewhere = { ...request, ticket: again, project: other.name, fingerprint }
+    await assert.rejects(keygen.sign(elsewhere), { kind: 'forbidden' })
+  },
+)
 
 test('keygen refuses an expired ticket', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
@@ -74,7 +78,7 @@ test('keygen refuses an expired ticket', { skip }, async () => {
 })
 
 test(
-  'tickets are issued only for leased builds and due indexes, for no more digests than files',
+  'tickets are issued only for leased builds and outdated indexes, and never for more digests than there are files',
   { skip },
   async () => {
     await using system = await TestBackend.start()
@@ -101,7 +105,7 @@ test(
   },
 )
 
-test('after a key rotation dnf verifies signatures of both keys', { skip }, async () => {
+test('after a key rotation, dnf accepts signatures made with either key', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const { backend, db, keygenAdmin } = system
   const agent = await system.agent()
@@ -122,7 +126,7 @@ test('after a key rotation dnf verifies signatures of both keys', { skip }, asyn
     message: /its key was rotated/,
   })
 
-  // The key in the database is refused, and the backend requests the new one.
+  // Keygen refuses to sign with the key in the database, so the backend requests the new one.
   await system.built(agent, await buildPackages(system.data_dir, { name: 'third' }))
   await publish()
   const { key_fingerprint } = await db
@@ -132,7 +136,7 @@ test('after a key rotation dnf verifies signatures of both keys', { skip }, asyn
     .executeTakeFirstOrThrow()
   assert.equal(key_fingerprint, after.fingerprint)
 
-  // The backend is back a week after the change.
+  // The backend runs again a week after the change.
   const week_later = new Date(Date.now() + 7 * 24 * 3600_000)
   await noteKeyChangesSeen(db, new Date())
   await followChangedKeys({ ...backend, now: () => week_later })
@@ -165,7 +169,7 @@ test('after a key rotation dnf verifies signatures of both keys', { skip }, asyn
 })
 
 test(
-  'the signature log records which build was signed, and detects any change',
+  'the signature log records which build was signed, and any change of the log is detected',
   { skip },
   async () => {
     await using system = await TestBackend.start({ withKeygen: true })

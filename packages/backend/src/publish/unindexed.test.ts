@@ -17,7 +17,10 @@ let scratch: string
 let hello: BuiltFile[]
 let other: BuiltFile[]
 
-/** Publishes hello and other in one generation, after calling `change` with the folder of hello's packages; returns both builds. */
+/**
+ * Publishes hello and other in the same generation of the repository; before that, calls `change` with the folder of hello's packages.
+ * Returns the IDs of both builds.
+ */
 async function publishBoth(
   system: TestBackend,
   change: (place: string) => Promise<void> = () => Promise.resolve(),
@@ -38,7 +41,7 @@ async function placeOf(system: TestBackend, id: number): Promise<string> {
   return join(repositoryOf(system), (await system.build(id)).chroot?.result_dir ?? '')
 }
 
-/** Lists the file names in the published index. */
+/** Returns the file names in the published index. */
 async function published(system: TestBackend): Promise<string[]> {
   const locations = [...(await indexedPackages(repositoryOf(system))).keys()]
   return locations.map((location) => location.replace(/^.*\//, '')).toSorted()
@@ -54,7 +57,8 @@ async function states(system: TestBackend, ids: number[]) {
 }
 
 /**
- * Runs `use` with createrepo_c replaced by a script, in which `$list` is the file with the list of packages and `$real` is createrepo_c.
+ * Runs `use` while a script replaces createrepo_c. In the script, `$list` is the path of the package list, and `$real` is the path of the
+ * real createrepo_c.
  */
 async function withCreaterepo(script: string, use: () => Promise<void>): Promise<void> {
   const path = process.env['PATH'] ?? ''
@@ -88,7 +92,7 @@ suite('an RPM that the index lacks', { skip: missingTools('rpmbuild', 'createrep
   })
   after(() => rm(scratch, { recursive: true, force: true }))
 
-  test('a package fails its build, and no other, if createrepo_c drops the package', async () => {
+  test('if createrepo_c drops a package, only the build of that package fails', async () => {
     await using system = await TestBackend.start({ withKeygen: true })
     let ids: number[] = []
     await withCreaterepo(`sed -i /hello-doc/d "$list"`, async () => {
@@ -116,7 +120,7 @@ suite('an RPM that the index lacks', { skip: missingTools('rpmbuild', 'createrep
     assert.equal((await published(system)).length, 6)
   })
 
-  test('a package fails its build, and no other, if createrepo_c crashes when it reads the package', async () => {
+  test('if createrepo_c crashes when it reads a package, only the build of that package fails', async () => {
     await using system = await TestBackend.start({ withKeygen: true })
     await withCreaterepo(`if grep -q hello-doc "$list"; then kill -SEGV $$; fi`, async () => {
       const ids = await publishBoth(system)
@@ -128,7 +132,7 @@ suite('an RPM that the index lacks', { skip: missingTools('rpmbuild', 'createrep
     assert.deepEqual(await published(system), OTHERS)
   })
 
-  test('no build fails if createrepo_c also fails without any package', async () => {
+  test('no build fails if createrepo_c fails even without any packages', async () => {
     await using system = await TestBackend.start({ withKeygen: true })
     let ids: number[] = []
     await withCreaterepo('exit 1', async () => {
@@ -168,7 +172,7 @@ suite('an RPM that the index lacks', { skip: missingTools('rpmbuild', 'createrep
       assert.deepEqual(await published(system), OTHERS)
     })
 
-  test('a damaged package is left out of a later index that is made from the packages, and the others stay', async () => {
+  test('when a later index is made from the package files, a damaged package is left out and the others stay', async () => {
     await using system = await TestBackend.start({ withKeygen: true })
     const ids = await publishBoth(system)
     await truncate(join(await placeOf(system, ids[0] ?? 0), DOC), 100)

@@ -14,7 +14,7 @@ export interface Expected {
 
 export type Verdict = { ok: true; packages: PackageInfo[] } | { ok: false; reason: string }
 
-/** Maps the architecture of a chroot to those that its packages may have in addition to that one and noarch. */
+/** Maps a chroot's architecture to the architectures that its packages may have, in addition to that one and noarch. */
 const COMPATIBLE: Record<string, string[]> = {
   x86_64: ['x86_64_v2', 'x86_64_v3', 'x86_64_v4', 'amd64', 'ia32e', 'i386', 'i486', 'i586', 'i686'],
   i386: ['i486', 'i586', 'i686', 'athlon'],
@@ -25,7 +25,7 @@ const COMPATIBLE: Record<string, string[]> = {
   s390x: ['s390'],
 }
 
-/** The largest epoch that the database stores; rpm allows twice as much, but packages use single digits. */
+/** The largest epoch that the database can store. rpm allows epochs twice as large, but real packages use single digits. */
 const MAX_EPOCH = 2 ** 31 - 1
 
 class Unacceptable extends Error {}
@@ -78,7 +78,7 @@ async function verifyPackage(
   return info
 }
 
-/** Throws unless there is at most one source package, the build's own, and all others are made from it. */
+/** Throws unless all packages come from the build's own source package. That package may be among them, but no other source package. */
 function verifyOrigin(packages: PackageInfo[], { package_name }: Expected): void {
   if (packages.length === 0)
     throw new Unacceptable('Cannot publish: the builder uploaded no packages')

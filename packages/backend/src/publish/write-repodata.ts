@@ -9,23 +9,23 @@ import type { RepodataWorkspace, IndexMember } from '../store/results-store.ts'
 
 export interface IndexRequest {
   members: IndexMember[]
-  /** The comps file, which dnf shows as groups. */
+  /** The comps file, whose groups dnf shows. */
   comps?: string | undefined
   is_devel: boolean
   now: Date
   signal?: AbortSignal
 }
 
-/** A member that the index lacks, because createrepo_c cannot describe it or its file has changed. */
+/** A member that is missing from the index because createrepo_c cannot describe it, or because its file has changed. */
 export interface UnindexedMember {
   path: string
-  /** Completes "Cannot publish hello-1-1.noarch.rpm: ". */
+  /** Completes the message "Cannot publish hello-1-1.noarch.rpm: ". */
   reason: string
 }
 
 /**
- * Makes a repository's index. Reuses the published index's entries without checking them, as members never change. Returns the members that
- * the index cannot describe; if there are any, no index is written, and the caller must try again without them.
+ * Makes a repository's index. Reuses the published index's entries without checking them, because members never change. Returns the members
+ * that the index cannot describe; if there are any, no index is written, and the caller must try again without them.
  */
 export async function writeRepodata(
   workspace: Pick<RepodataWorkspace, 'packages' | 'previous' | 'into' | 'portions'>,
@@ -63,7 +63,7 @@ export async function writeRepodata(
 
 interface CreaterepoRun {
   members: IndexMember[]
-  /** The folder whose `repodata` is reused. */
+  /** The folder whose `repodata` is reused, if any. */
   previous: string | undefined
   /** The folder for the new `repodata`. */
   step: string
@@ -78,7 +78,7 @@ async function createrepo(
   await writeFile(pkglist, members.map(({ path }) => `${locationOf(path, is_devel)}\n`).join(''))
   await runOrThrow(
     'createrepo_c',
-    // gzip: every dnf and zypper reads it.
+    // gzip, which every dnf and every zypper can read.
     [
       '--quiet',
       '--no-database',
@@ -97,8 +97,8 @@ async function createrepo(
 }
 
 /**
- * Returns the members on which createrepo_c fails even if it indexes them alone; `members` are those that no previous index describes.
- * Throws if createrepo_c also fails without any package, because then the machine is at fault.
+ * Returns those of `members` on which createrepo_c fails even if it indexes them alone; `members` are those that no previous index
+ * describes. Throws if createrepo_c fails even without any package, because then the machine is at fault.
  */
 async function crashing(
   workspace: Pick<RepodataWorkspace, 'packages' | 'into'>,
@@ -123,7 +123,7 @@ async function crashing(
   return found
 }
 
-/** Compares what an index describes with what it should, by location and digest. */
+/** Returns the members that an index does not describe with the right location and digest. */
 function missingIn(
   indexed: Map<string, string>,
   members: IndexMember[],
@@ -140,13 +140,14 @@ function missingIn(
   })
 }
 
-/** Returns where a package is relative to its index; the devel index is one folder deeper. */
+/** Returns the path of a package relative to its index. The devel index is one folder deeper. */
 function locationOf(path: string, is_devel: boolean): string {
   return is_devel ? `../${path}` : path
 }
 
 /**
- * Returns the options that reuse a previous index; with --skip-stat, the packages that the previous index describes need not even exist.
+ * Returns the createrepo_c options that reuse a previous index. With --skip-stat, packages that the previous index describes need not even
+ * exist.
  */
 const updateFrom = (previous: string): string[] => [
   '--update',
@@ -163,7 +164,9 @@ const EMPTY: Record<string, string> = {
   other: `${XML}<otherdata xmlns="${COMMON}other" packages="0">\n</otherdata>\n`,
 }
 
-/** Writes an empty index without createrepo_c: every new project has several, not worth a process each. */
+/**
+ * Writes an empty index without createrepo_c: every new project has several, and it would not be worthwhile to start a process for each.
+ */
 async function renderEmptyIndex(into: string, now: Date): Promise<void> {
   const seconds = Math.floor(now.getTime() / 1000)
   await mkdir(join(into, 'repodata'))

@@ -1,6 +1,6 @@
 import type { Range, StoredFile } from '../store/results-store.ts'
 
-/** Whether the client already has the current version. Source: RFC 9110 section 13.2.2. */
+/** Returns whether the client already has the current version, according to RFC 9110 section 13.2.2. */
 export function isUnchanged(headers: Headers, etag: string, mtime: Date): boolean {
   const match = headers.get('if-none-match')
   if (match !== null)
@@ -9,7 +9,9 @@ export function isUnchanged(headers: Headers, etag: string, mtime: Date): boolea
   return Number.isFinite(since) && Math.floor(mtime.getTime() / 1000) * 1000 <= since
 }
 
-/** Returns the requested range; undefined for the whole file (also for several ranges), `none` for a range outside of the file. */
+/**
+ * Returns the requested range; undefined for the whole file (also if several ranges are requested); `none` for a range outside of the file.
+ */
 export function rangeOf(
   headers: Headers,
   { size, etag, mtime }: Pick<StoredFile, 'size' | 'etag' | 'mtime'>,

@@ -21,21 +21,24 @@ th {
 `
 const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`)
 
-/** The policy of all results, plus the page's own style and downloads: without `allow-downloads`, Chrome ignores links to packages. */
+/**
+ * The policy of all results, but it also allows the page's own style and downloads: without `allow-downloads`, Chrome ignores links to
+ * packages.
+ */
 export const INDEX_POLICY = [
   'sandbox allow-downloads',
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
 ].join('; ')
 
-/** Returns an HTML page with relative links to the entries of a folder, which `wget -r` follows. */
+/** Returns an HTML page with relative links to the entries of a folder, so that `wget -r` can follow them. */
 export async function directoryIndex(entries: Entry[], shown_path: string): Promise<string> {
   const sorted = entries.toSorted(
     (a, b) => Number(b.isDir) - Number(a.isDir) || (a.name < b.name ? -1 : 1),
   )
   const rows = sorted.map(({ name, isDir, size, mtime }) => {
     const end = isDir ? '/' : ''
-    // The link begins with ./, because otherwise the colon of "project:pr:1" would make the name before it a URL scheme.
+    // The link begins with ./ because a name such as "project:pr:1" would otherwise be parsed as a URL with the scheme "project".
     return html`<tr>
       <td><a href="./${encodeURIComponent(name)}${end}">${name}${end}</a></td>
       <td>${mtime?.toISOString().slice(0, 19).replace('T', ' ') ?? ''}</td>

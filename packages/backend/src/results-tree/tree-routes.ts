@@ -30,7 +30,10 @@ const TYPES: [ending: string, type: string][] = [
 /** Compressed logs, which browsers and log readers show as text; the name without `.gz` redirects to them. */
 const PACKED_LOG = /\.log\.gz$/
 
-/** Files that never change under their name, so caches may keep them for an hour, and may serve a deleted file for that long. */
+/**
+ * Matches files whose content never changes. Caches may therefore keep them for an hour, which also means that they may serve a deleted
+ * file for that long.
+ */
 const LASTING = /\.rpm$|^[0-9a-f]{64}-[^/]+$/
 const HOUR = 'public, max-age=3600'
 
@@ -65,7 +68,7 @@ export function treeRoutes(tree: ResultsTree): Hono {
       return await answer(c)
     } catch (error) {
       if (!isMissing(error)) throw error
-      // The file was replaced or removed after it was found: answer with what is there now.
+      // The file was replaced or removed after it was found, so the response is what is there now.
       return await answer(c)
     }
   })
@@ -101,7 +104,7 @@ async function sendFile(c: Context, file: StoredFile): Promise<Response> {
     headers.set('content-range', `bytes */${size}`)
     return await answer(416)
   }
-  // A snapshot: bytes appended to a growing log from here on are not part of the response, as its Content-Length is fixed.
+  // A snapshot: bytes that are appended to a growing log from now on are not sent, because the Content-Length is fixed.
   const { start, end } = range ?? { start: 0, end: size - 1 }
   const status = range ? 206 : 200
   headers.set('content-length', String(end - start + 1))
@@ -111,7 +114,7 @@ async function sendFile(c: Context, file: StoredFile): Promise<Response> {
   return new Response(await file.read({ start, end }), { status, headers })
 }
 
-/** Redirects to an address that expires, so the redirect must not be cached. */
+/** Redirects to a URL that expires, so the redirect must not be cached. */
 async function sendElsewhere(file: StoredFile, location: string): Promise<Response> {
   await file.close()
   return new Response(null, { status: 302, headers: { location, 'cache-control': 'no-store' } })

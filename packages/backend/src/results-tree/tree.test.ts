@@ -56,7 +56,7 @@ async function storedBytes(url: string, headers: Record<string, string>) {
   return { status, range: sent['content-range'], bytes: Buffer.concat(await response.toArray()) }
 }
 
-/** Sends a path exactly as given; returns the status. */
+/** Requests a path exactly as given; returns the status. */
 async function statusOf(port: number, path: string): Promise<number | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
   const sent = request({ host: '127.0.0.1', port, path }, (response) => {
@@ -82,7 +82,7 @@ test('files are served with their type, size and date', async () => {
   assert.equal(await (await fetch(`${tree.url}a%2Bb~1%5E2.spec`)).text(), 'Name: a\n')
 })
 
-test('a compressed log is sent as text that is gzip-encoded, under its own name and without .gz', async () => {
+test('a compressed log is served as gzip-encoded text, with and without the suffix .gz in its URL', async () => {
   await using tree = await serveTree()
   for (const name of ['builder-live.log.gz', 'builder-live.log']) {
     const log = await fetch(tree.url + name)
@@ -92,7 +92,7 @@ test('a compressed log is sent as text that is gzip-encoded, under its own name 
   }
 })
 
-test('the size and the ranges of a compressed log are those of the stored bytes', async () => {
+test('the size and the ranges of a compressed log refer to the stored, compressed bytes', async () => {
   await using tree = await serveTree()
   const log = `${tree.url}builder-live.log.gz`
   const head = await fetch(log, { method: 'HEAD' })
@@ -109,7 +109,7 @@ test('the size and the ranges of a compressed log are those of the stored bytes'
   assert.equal(gunzipSync(joined).toString(), LOG)
 })
 
-test('the metadata of a repository is sent as a .gz file, without an encoding', async () => {
+test('repository metadata is served as a .gz file without a Content-Encoding', async () => {
   await using tree = await serveTree()
   const primary = await fetch(`${tree.url}primary.xml.gz`)
   assert.equal(primary.headers.get('content-type'), 'application/gzip')
@@ -133,7 +133,7 @@ for (const [range, status, body] of [
     assert.equal(await response.text(), body)
   })
 
-test('a browser runs no results as code: every response is sandboxed', async () => {
+test('browsers do not run results as code, because every response is sandboxed', async () => {
   await using tree = await serveTree()
   await writeFile(
     join(tree.dir, 'comps.xml'),
@@ -167,7 +167,7 @@ test('a browser runs no results as code: every response is sandboxed', async () 
   )
 })
 
-test('a directory index is sandboxed, too; its style and the downloads from it are allowed', async () => {
+test('a directory listing is sandboxed, too, but its style sheet and downloads from it are allowed', async () => {
   await using tree = await serveTree()
   const answer = await fetch(tree.url)
   const page = await answer.text()
@@ -191,7 +191,7 @@ test('a file that the client already has is not sent again', async () => {
   assert.equal((await fetch(`${tree.url}hello-1-1.noarch.rpm`, { headers: stale })).status, 200)
 })
 
-test('a growing log can be followed with range requests, and is found under its old name once compressed', async () => {
+test('a growing log can be followed with range requests, and is still found under its old name after compression', async () => {
   await using tree = await serveTree()
   const log = `${tree.url}backend.log`
   const first = await fetch(log)
@@ -225,7 +225,7 @@ test('neither files outside the tree nor hidden files are served', async () => {
   assert.equal(await statusOf(tree.port, `${base}in`), 200)
 })
 
-test('a folder without its slash is redirected, and a 404 has the requested format', async () => {
+test('a folder URL without the trailing slash is redirected, and a 404 response has the requested format', async () => {
   await using tree = await serveTree()
   const bare = await fetch(tree.url.slice(0, -1), { redirect: 'manual' })
   assert.equal(bare.status, 301)
@@ -260,7 +260,7 @@ test(
   },
 )
 
-test('a directory index has relative links that no file name can break', async () => {
+test('a directory listing has relative links, which no file name can break', async () => {
   await using tree = await serveTree()
   const owner = new URL('../../../', tree.url)
   const page = await (await fetch(owner)).text()

@@ -1,4 +1,4 @@
-/** Returns the names in an undecoded URL path; undefined unless each is plain. Hidden files are not served. */
+/** Returns the names in an undecoded URL path; undefined unless each is a plain name that is not hidden. */
 export function namesIn(url_path: string): string[] | undefined {
   const names: string[] = []
   for (const part of url_path.split('/')) {

@@ -13,15 +13,15 @@ export interface AppendOptions {
   sync?: boolean
 }
 
-/** `at_offset` is false when the file's size was not the offset, so nothing was written, or when a newer request took over. */
+/** `at_offset` is false if nothing was written because the file's size was not the offset, or if a newer request took over. */
 export interface Appended {
   at_offset: boolean
   size: number
 }
 
 /**
- * Allows one request per file at a time. A newer request aborts an older one: its client has given up, though the connection may not show
- * it yet. The order of the calls to `run` decides which request is newer, so callers must not await anything before the call.
+ * Allows one request per file at a time. A newer request aborts an older one, whose client must have given up, even if its connection does
+ * not show it yet. The order of the calls to `run` decides which request is newer, so callers must not await anything before the call.
  */
 export class NewestRequest {
   readonly #current = new Map<string, { stop: AbortController; ended: Promise<unknown> }>()
@@ -67,7 +67,7 @@ export function checkSize(size: number, max_size: number): void {
 }
 
 /**
- * Yields the chunks of the body. Ends without an error if the client disconnects: the client later asks for the stored size, and resumes
+ * Yields the chunks of the body. If the client disconnects, ends without an error: the client later asks for the stored size, and resumes
  * from there.
  */
 export async function* chunksOf(body: Body, stop: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -15,12 +15,12 @@ import { basename, join } from 'node:path'
 import { isMissing, sizeOf, syncDir, syncFile } from './files.ts'
 import type { RepodataWorkspace } from './results-store.ts'
 
-/** How long the files of a replaced index stay available: a dnf that has read its repomd.xml may still fetch them. */
+/** How long the files of a replaced index stay available, because a dnf that has read its repomd.xml may still fetch them. */
 const KEEP_MS = 10 * 60_000
 const KEPT = '.kept.json'
 const OWN = /^repomd\.xml(\.asc)?$|^\./
 
-/** Opens a workspace next to the published index; packages are indexed where they are stored. */
+/** Opens a workspace next to the published index. Packages are indexed where they are stored. */
 export async function directoryRepodataWorkspace(
   dir: string,
   { is_devel }: { is_devel: boolean },
@@ -42,8 +42,8 @@ export async function directoryRepodataWorkspace(
 }
 
 /**
- * Makes a finished `repodata` folder the visible one by switching a symbolic link, so that repomd.xml and its signature
- * change atomically. Moves `made`.
+ * Publishes a finished `repodata` folder by switching a symbolic link, so that repomd.xml and its signature change atomically. Moves the
+ * folder `made`.
  */
 async function switchIndex(
   dir: string,
@@ -61,7 +61,7 @@ async function switchIndex(
   await moveRealFolderAway(dir)
   await rename(turned, join(dir, 'repodata'))
   await syncDir(dir)
-  // The previous index stays until the next publication: a request may just be resolving a path into it.
+  // The previous index stays until the next publication, because a request may still be resolving a path into it.
   await removeLeftovers(dir, [target, previous])
 }
 
@@ -74,7 +74,10 @@ async function currentIndex(dir: string): Promise<string | undefined> {
   }
 }
 
-/** Links the previous index's data files into the new one, and records when each was replaced. */
+/**
+ * Links the previous index's data files into the new one, and records when each was replaced. Leaves out those that were replaced too long
+ * ago.
+ */
 async function keepFiles(previous: string, made: string, now: Date): Promise<void> {
   const replacedAt = await readKept(previous)
   const has = new Set(await readdir(made))
@@ -104,14 +107,14 @@ async function namesIn(dir: string): Promise<string[]> {
   })
 }
 
-/** Moves a real folder out of the way of the link: a results tree copied from elsewhere may have one. */
+/** Moves a real folder out of the way of the link. A results tree that was copied from elsewhere may contain one. */
 async function moveRealFolderAway(dir: string): Promise<void> {
   const found = await lstat(join(dir, 'repodata')).catch(() => undefined)
   if (found?.isDirectory())
     await rename(join(dir, 'repodata'), join(dir, `.repodata-0-${randomUUID()}`))
 }
 
-/** Removes older indexes and leftovers of killed processes. The repository lock is held, so no other publisher uses them. */
+/** Removes older indexes and leftovers of killed processes. The caller holds the repository lock, so no other publisher uses them. */
 async function removeLeftovers(dir: string, inUse: (string | undefined)[]): Promise<void> {
   for (const name of await readdir(dir))
     if (/^\.(repodata|render)-/.test(name) && !inUse.includes(name))

@@ -18,7 +18,7 @@ import {
 import { GROWING_LOGS, type KeptSrpm, type ResultsStore, type StagingKey } from './results-store.ts'
 import { checkFacts, checkList, MAX_FILES } from './staged-files.ts'
 
-/** The results store in a folder. Staging and uploads lie next to the public tree, on the same file system. */
+/** Returns a results store in a folder. Staging and uploads are next to the public tree, on the same file system. */
 export function directoryStore(data_dir: string): ResultsStore {
   const base = resolve(data_dir)
   const root = join(base, 'results')
@@ -78,7 +78,7 @@ export function directoryStore(data_dir: string): ResultsStore {
 
     async appendLog(path, name, body, { offset, max_size }) {
       const file = absolute(path, name)
-      // Nothing is awaited before, so requests register in order of arrival.
+      // Nothing is awaited before this call, so requests register in order of arrival.
       return await newest.run(file, async (stop) => {
         await files.makeDir(join(root, path))
         return await appendToFile(file, body, { offset, max_size }, stop)
@@ -194,7 +194,7 @@ export function directoryStore(data_dir: string): ResultsStore {
       return path === undefined ? undefined : await openFile(path)
     },
     async placeSrpm(srpm, to) {
-      // An SRPM that no longer waits has been placed before.
+      // If the SRPM no longer waits, an earlier call has already placed it.
       if ((await waitingSrpm(srpm)) !== undefined) await put(srpmDir(srpm), to, [srpm.file_name])
     },
     dropSrpm: (srpm) => rm(srpmDir(srpm), { recursive: true, force: true }),

@@ -5,12 +5,12 @@ import { Readable } from 'node:stream'
 import { isMissing } from './files.ts'
 import type { Entry, Found, ResultsTree, StoredFile } from './results-store.ts'
 
-/** The public tree in a folder. Symbolic links are followed as long as they stay inside it. */
+/** Returns the public tree in a folder. Symbolic links are followed as long as they stay inside the folder. */
 export function directoryTree(root: string): ResultsTree {
   return {
     async find(names) {
       const path = join(root, ...names)
-      // Retries once if the path vanishes between two system calls: the link of an index was just switched.
+      // Retries once if the path vanishes between two system calls, because the link to an index may have been switched in the meantime.
       return (
         (await openBelow(root, path)) ??
         (await openBelow(root, path)) ??
@@ -90,13 +90,13 @@ async function namesOf(dir: string): Promise<string[]> {
 async function entryOf(dir: string, name: string): Promise<Entry | undefined> {
   const path = join(dir, name)
   try {
-    // The only links that this store makes lead to a folder next to them: the index of a repository.
+    // The only links that this store makes are those to a repository's index, which is in the same folder as the link.
     if ((await lstat(path)).isSymbolicLink() && (await readlink(path)).includes('/'))
       return undefined
     const stats = await stat(path)
     return { name, isDir: stats.isDirectory(), size: stats.size, mtime: stats.mtime }
   } catch (error) {
-    // It may just have been removed.
+    // The entry may have been removed in the meantime.
     if (isMissing(error)) return undefined
     throw error
   }

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 
-/** Returns a hidden name, so that neither the HTTP tree nor an index shows the file. */
+/** Returns a temporary name for a file. It is hidden, so that neither the HTTP tree nor an index shows the file. */
 function temporaryName(path: string): string {
   return join(dirname(path), `.new-${randomUUID()}-${basename(path).slice(0, 100)}`)
 }
@@ -16,7 +16,7 @@ export async function removeTemporary(dir: string): Promise<void> {
     if (name.startsWith('.new-')) await rm(join(dir, name), { force: true })
 }
 
-/** Writes a file that appears whole or not at all. */
+/** Writes a file atomically: it appears as a whole or not at all. */
 export async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {
   const temporary = temporaryName(path)
   try {
@@ -50,7 +50,7 @@ export async function filesIn(path: string): Promise<string[] | undefined> {
   }
 }
 
-/** Makes the names in a folder survive a power cut. */
+/** Makes the names in a folder survive a power failure. */
 export async function syncDir(path: string): Promise<void> {
   await using dir = await open(path, 'r')
   await dir.sync()
@@ -61,7 +61,7 @@ export async function syncFile(path: string): Promise<void> {
   await file.sync()
 }
 
-/** Makes a folder. Its parent must not be a link to elsewhere: only the backend makes folders here. */
+/** Makes a folder. Its parent must not be a link to another place, because only the backend makes folders here. */
 export async function makeDir(path: string, mode = 0o755): Promise<void> {
   await mkdir(path, { recursive: true, mode })
 }
@@ -98,7 +98,7 @@ export function isMissing(error: unknown): boolean {
   )
 }
 
-/** Compresses `x` to `x.gz`; does nothing if there is no `x` any more. */
+/** Compresses `x` to `x.gz`; does nothing if `x` no longer exists. */
 export async function gzipInPlace(path: string): Promise<void> {
   if ((await sizeOf(path)) === undefined) return
   const temporary = temporaryName(`${path}.gz`)

@@ -9,7 +9,7 @@ import { indexedPackages } from './indexed-packages.ts'
 const repomd = (href: string): string =>
   `<repomd><data type="primary"><location href="${href}"/></data></repomd>`
 
-test('indexedPackages() finds elements that chunks split, after texts of any length', async (t) => {
+test('indexedPackages() finds elements that span several chunks, after text of any length', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'copr-indexed-'))
   t.after(() => rm(dir, { recursive: true }))
   await mkdir(join(dir, 'repodata'))
@@ -27,7 +27,7 @@ test('indexedPackages() finds elements that chunks split, after texts of any len
   assert.deepEqual(await indexedPackages(dir), wanted)
 })
 
-test('indexedPackages() finds nothing in an index with another compression', async (t) => {
+test('indexedPackages() finds nothing in an index with an unsupported compression', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'copr-indexed-'))
   t.after(() => rm(dir, { recursive: true }))
   await mkdir(join(dir, 'repodata'))

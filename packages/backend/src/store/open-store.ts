@@ -7,7 +7,7 @@ import type { ResultsStore } from './results-store.ts'
 import { s3Store } from './s3/s3-store.ts'
 import { scratchIn } from './s3/scratch.ts'
 
-/** Loads the S3 client only when it is needed: the SDK takes 40 MB of memory. */
+/** Loads the S3 client only when it is needed, because the SDK takes 40 MB of memory. */
 const load = createRequire(import.meta.url)
 
 /** Opens the results store that the configuration selects: a bucket, or a folder. */

@@ -4,7 +4,7 @@ import { checkedFileName, checkedToken, removalPath, resultPath, srpmPath } from
 
 const place = { ownername: '@group', dirname: 'telescope:pr:12', chroot: 'debian-12-x86_64' }
 
-test('paths have the layout that clients read', () => {
+test('paths have the layout that clients expect', () => {
   assert.equal(
     resultPath({ ...place, result_dir: '00000012-g++' }),
     '@group/telescope:pr:12/debian-12-x86_64/00000012-g++',

@@ -3,23 +3,23 @@ import type { ContentHeaders } from '@copr/object-store/bucket'
 import type { Appended, Body } from './append.ts'
 import type { ResultsPath } from './paths.ts'
 
-/** Logs that may grow, in results of any kind. */
+/** Logs that may still be growing, in results of any kind. */
 export const GROWING_LOGS = ['builder-live.log', 'import.log', 'backend.log']
 
-/** Identifies the files that an agent uploads under one lease. They are private until they are published or dropped. */
+/** Identifies the files that an agent uploads under one lease. The files are private until they are published or dropped. */
 export interface StagingKey {
-  /** The task row's id. */
+  /** The ID of the task's row. */
   task: number
   lease: string
 }
 
 export interface Range {
   start: number
-  /** The last byte, inclusive. */
+  /** The position of the last byte, inclusive. */
   end: number
 }
 
-/** A file as it was when it was found; later growth is not part of it. */
+/** A file as it was when it was found; bytes appended later are not included. */
 export interface StoredFile {
   name: string
   size: number
@@ -27,7 +27,7 @@ export interface StoredFile {
   etag: string
   /** Returns the content, which the caller must read to its end or cancel. */
   read(range?: Range): Promise<ReadableStream<Uint8Array>>
-  /** Returns an address where the client can fetch the file directly, if that is better than through the backend. */
+  /** Returns a URL at which the client can fetch the file directly, if that is better than through the backend. */
   elsewhere?(content: ContentHeaders): Promise<string>
   /** Must be called if the file is not read. */
   close(): Promise<void>
@@ -44,32 +44,32 @@ export interface Entry {
   name: string
   isDir: boolean
   size: number
-  /** Undefined for folders of an object store. */
+  /** Undefined for folders in an object store. */
   mtime: Date | undefined
 }
 
-/** The public tree as HTTP shows it. Names are plain, as `namesIn()` has checked. */
+/** The public tree as HTTP shows it. The names are plain: `namesIn()` has checked them. */
 export interface ResultsTree {
   find(names: string[]): Promise<Found>
-  /** Lists the entries of a folder that are not hidden; returns none if the folder does not exist. */
+  /** Returns the entries of a folder that are not hidden; none if the folder does not exist. */
   list(names: string[]): Promise<Entry[]>
 }
 
-/** Stores the files. Public files are served as they are stored, so none is ever half-written under its own name. */
+/** Stores all files of the backend. Public files are served as they are stored, so no file ever exists half-written under its own name. */
 export interface ResultsStore extends ResultsTree {
-  /** Throws when nothing can be stored or read; the message names the remedy. */
+  /** Throws if nothing can be stored or read; the message says how to fix this. */
   check(): Promise<void>
   makeDir(path: ResultsPath): Promise<void>
 
-  /** Appends to a public log while it grows. */
+  /** Appends to a public log that is still growing. */
   appendLog(path: ResultsPath, name: string, body: Body, limits: LogLimits): Promise<Appended>
-  /** Adds a line to the backend's own log of a build. */
+  /** Adds a line to the backend's own log for a build. */
   note(path: ResultsPath, line: string): Promise<void>
-  /** Sets aside the logs of an earlier try, so that the new logs begin at offset 0. */
+  /** Sets aside the logs of an earlier attempt, so that the new logs begin at offset 0. */
   setAside(path: ResultsPath, names: string[]): Promise<void>
-  /** Compresses logs that will not grow any more. Idempotent. */
+  /** Compresses logs that will no longer grow. Idempotent. */
   sealLogs(path: ResultsPath, names?: string[]): Promise<void>
-  /** Writes a small public file, whole or not at all. */
+  /** Writes a small public file atomically: as a whole or not at all. */
   write(path: ResultsPath, name: string, data: string): Promise<void>
   /** Reads a small public file; returns undefined when there is no such file. */
   readText(path: ResultsPath, name: string): Promise<string | undefined>
@@ -77,11 +77,11 @@ export interface ResultsStore extends ResultsTree {
   stage(key: StagingKey, name: string, body: Body, limits: StageLimits): Promise<Appended>
   /** Throws CoprError `invalid` unless all listed files were uploaded with the listed sizes and digests. */
   verifyStaged(key: StagingKey, files: ResultFile[]): Promise<void>
-  /** Calls `use` with the path of a staged file on this machine, which is readable until `use` ends. */
+  /** Calls `use` with a local path of a staged file, which is readable until `use` ends. */
   withStaged<T>(key: StagingKey, name: string, use: (path: string) => Promise<T>): Promise<T>
   /**
-   * Lets `change` rewrite the beginning of a staged file. `change` returns how many bytes at the beginning of the previous content
-   * it has replaced; all later bytes are kept as they are.
+   * Lets `change` rewrite the beginning of a staged file. `change` returns how many bytes of the previous content it has replaced; all
+   * later bytes are kept as they are.
    */
   changeHead(
     key: StagingKey,
@@ -89,12 +89,13 @@ export interface ResultsStore extends ResultsTree {
     change: (path: string) => Promise<number>,
   ): Promise<void>
   /**
-   * Publishes staged files under their names, and those of fedora-review in its folder. They stay staged, so this can be retried.
+   * Publishes staged files under their names, those of fedora-review in its own folder. The files also remain staged, so this can be
+   * retried.
    */
   place(key: StagingKey, names: string[], to: ResultsPath): Promise<void>
   /**
-   * Gives all files of a public folder a second name in another one, without copying them (an object store copies within itself).
-   * Leaves out logs that still grow. Returns false when there is no such folder. Idempotent.
+   * Gives each file of a public folder a second name in another public folder, without copying it (an object store copies internally).
+   * Leaves out logs that are still growing. Returns false if there is no such folder. Idempotent.
    */
   linkAll(from: ResultsPath, to: ResultsPath): Promise<boolean>
   /** Removes files from the public tree. */
@@ -102,47 +103,47 @@ export interface ResultsStore extends ResultsTree {
   dropStaged(key: StagingKey): Promise<void>
   listStaged(): Promise<StagingKey[]>
 
-  /** Keeps an SRPM that a builder made, the staged file `staged`, for the import. */
+  /** Keeps the staged file `staged`, an SRPM that a builder has made, for the import. */
   keepSrpm(key: StagingKey, staged: string, kept: KeptSrpm): Promise<void>
-  /** Finds the SRPM of a build that waits for the import; returns undefined when there is none. */
+  /** Finds the SRPM of a build that waits for its import; returns undefined if there is none. */
   findSrpm(srpm: KeptSrpm): Promise<StoredFile | undefined>
   placeSrpm(srpm: KeptSrpm, to: ResultsPath): Promise<void>
   dropSrpm(srpm: Omit<KeptSrpm, 'file_name'>): Promise<void>
-  /** Lists SRPMs that wait for their import or are being uploaded, last changed before `before`. */
+  /** Lists SRPMs that are waiting for their import or still being uploaded, and were last changed before `before`. */
   listSrpms(before: Date): Promise<Omit<KeptSrpm, 'file_name'>[]>
 
-  /** Opens a workspace for making a repository's index. The caller holds the repository lock until the workspace is closed. */
+  /** Opens a workspace in which to make a repository's index. The caller holds the repository lock until the workspace is closed. */
   openIndex(repository: ResultsPath, options: { is_devel: boolean }): Promise<RepodataWorkspace>
-  /** Removes the devel repository of this repository. */
+  /** Removes the devel repository that belongs to this repository. */
   removeDevel(repository: ResultsPath): Promise<void>
 
-  /** Removes a folder of the public tree. Its indexes disappear no later than the files that they name. */
+  /** Removes a folder of the public tree. The indexes in it disappear no later than the files that they list. */
   remove(path: ResultsPath): Promise<void>
-  /** Completes removals, and aborts uploads, that killed processes left behind. */
+  /** Completes removals and aborts uploads that killed processes left behind. */
   emptyTrash(): Promise<void>
 }
 
 interface LogLimits {
   offset: number
   max_size: number
-  /** Whether the writer still has its task; called when a request has taken long. */
+  /** Returns whether the writer still has its task; called when a request has taken a long time. */
   isWanted?: () => Promise<boolean>
 }
 
 interface StageLimits {
   offset: number
-  /** Maximum size in bytes of all files of the task together. */
+  /** Maximum total size of all files of the task, in bytes. */
   max_total: number
 }
 
-/** An SRPM in the store. `upload` names the folder under `uploads` into which the frontend put it; null if a builder made the SRPM. */
+/** An SRPM in the store. `upload` is the name of the folder in `uploads` where the frontend has put the SRPM; null if a builder made it. */
 export interface KeptSrpm {
   build_id: number
   upload: string | null
   file_name: string
 }
 
-/** A package of a repository, by its path relative to the repository's folder. */
+/** A package in a repository. Its path is relative to the repository's folder. */
 export interface IndexMember {
   path: string
   sha256: string
@@ -151,17 +152,17 @@ export interface IndexMember {
 
 /** Local folders in which the index of a repository is generated. */
 export interface RepodataWorkspace extends AsyncDisposable {
-  /** The folder that the paths of members are relative to. */
+  /** The folder to which the paths of members are relative. */
   packages: string
   /** The folder whose `repodata` is the published index; undefined when there is none. */
   previous: string | undefined
-  /** A folder, empty at first, into which the caller puts the finished `repodata`. */
+  /** A folder that is empty at first and into which the caller puts the finished `repodata`. */
   into: string
   /**
-   * Downloads the packages that the previous index does not describe, as many at a time as there is space for. Each step yields
-   * the members that can be indexed so far; the last step yields all.
+   * Downloads the packages that the previous index does not describe, as many at a time as fit into the available space. Each step yields
+   * the members that can be indexed so far; the last step yields all members.
    */
   portions(members: IndexMember[]): AsyncIterable<IndexMember[]>
-  /** Makes `repodata` in `into` the visible index; repomd.xml and its signature change atomically. */
+  /** Publishes the `repodata` in `into`; repomd.xml and its signature change atomically. */
   publish(options: { generation: number; now: Date }): Promise<void>
 }

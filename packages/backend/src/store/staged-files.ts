@@ -1,7 +1,7 @@
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import { CoprError } from '@copr/process/errors'
 
-/** Maximum number of files of a task; no known source package builds as many. */
+/** Maximum number of files per task; no known source package builds as many. */
 export const MAX_FILES = 10_000
 
 export function checkList(list: ResultFile[]): void {
@@ -11,7 +11,7 @@ export function checkList(list: ResultFile[]): void {
     throw new CoprError('invalid', `Cannot accept more than ${MAX_FILES} files`)
 }
 
-/** Throws unless a file has the size and digest that its agent reported; `size` is undefined when it was not uploaded. */
+/** Throws unless a file has the size and digest that its agent reported; `size` is undefined if the file was not uploaded. */
 export async function checkFacts(
   { name, size: expected, sha256 }: ResultFile,
   size: number | undefined,

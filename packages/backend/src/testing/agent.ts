@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { type ClaimAnswer, type FinishRequest, LEASE_HEADER } from '@copr/contract/builder-protocol'
 import type { BuiltFile } from './packages.ts'
 
-/** An agent's side of the protocol, one request at a time, without retries. */
+/** The agent's side of the protocol: one request at a time, without retries. */
 export class TestAgent {
   readonly url: string
   readonly token: string
   lease = ''
   task_id = ''
   build_id = 0
-  /** Replaces dist-git's own write to the database, which precedes its report; see noteImport(). */
+  /** Replaces the write with which dist-git itself records an import in the database, before the agent reports it; see noteImport(). */
   onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
 
   constructor(url: string, token: string) {
@@ -53,7 +53,7 @@ export class TestAgent {
     return await this.post(`/tasks/${this.task_id}/finish`, request)
   }
 
-  /** Uploads everything and reports success. */
+  /** Uploads all files and reports success. */
   async succeed(
     files: BuiltFile[],
     more: { branch_commits?: Record<string, string> } = {},

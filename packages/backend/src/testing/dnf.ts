@@ -7,11 +7,11 @@ export interface Dnf extends AsyncDisposable {
   root: string
   /** Runs dnf, which refuses packages and indexes that are not signed by the repository's key. */
   dnf(...args: string[]): Promise<RunOutcome>
-  /** The lines that a query prints, sorted. Throws when dnf fails. */
+  /** Runs a query; returns the lines that it prints, sorted. Throws if dnf fails. */
   query(...args: string[]): Promise<string[]>
 }
 
-/** Makes a dnf that knows one repository and has its own root. */
+/** Returns a dnf that knows only one repository and has its own installation root. */
 export async function dnfFor(baseurl: string, gpgkey: string): Promise<Dnf> {
   const root = await mkdtemp(join(tmpdir(), 'copr-dnf-'))
   const repos = join(root, 'repos')
@@ -31,7 +31,7 @@ skip_if_unavailable=0
   const options = [
     '--assumeyes',
     '--quiet',
-    // With metadata_expire=0 alone, dnf counts in whole seconds, and accepts metadata that is less than one second old.
+    // With metadata_expire=0 alone, dnf would accept metadata that is less than one second old, because it counts in whole seconds.
     '--refresh',
     `--installroot=${root}`,
     '--releasever=1',
@@ -51,7 +51,7 @@ skip_if_unavailable=0
     root,
     dnf,
     async query(...args) {
-      // The first command also prints which key it imports.
+      // The first command also prints which key it imports, so that command is not the query.
       imported ??= await dnf('makecache')
       const outcome = imported.ok ? await dnf(...args) : imported
       if (!outcome.ok) throw new Error(outcome.output)

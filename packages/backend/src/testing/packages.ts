@@ -8,7 +8,7 @@ export interface BuiltFile {
 }
 
 /**
- * Has rpmbuild make the source package of `name` and two binary packages: `name`, which contains `greeting`, and `name-doc`, whose
+ * Makes rpmbuild build the source package of `name` and two binary packages: `name`, which contains `greeting`, and `name-doc`, whose
  * description is `words`.
  */
 export async function buildPackages(

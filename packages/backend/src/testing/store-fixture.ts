@@ -7,9 +7,9 @@ import type { Found, ResultsStore } from '../store/results-store.ts'
 /** A store for tests, with access to its files from outside. */
 export interface StoreFixture extends AsyncDisposable {
   store: ResultsStore
-  /** Opens a store with the same files as another process would. */
+  /** Opens a store for the same files, as another process would. */
   another(): ResultsStore
-  /** Stores what a user has uploaded, as the frontend does. */
+  /** Stores a file as the frontend does when a user has uploaded it. */
   upload(dir: string, name: string, data: Uint8Array): Promise<void>
 }
 
@@ -22,7 +22,7 @@ export function resultsOf(build_id: number, dirname = 'telescope'): ResultsPath 
   return resultPath({ ownername: 'dana', dirname, chroot: 'debian-12-x86_64', result_dir })
 }
 
-/** A request body that arrives in pieces and, if `breaks` is set, fails after the last. */
+/** Returns a request body that arrives in pieces and, if `breaks` is set, fails after the last piece. */
 export function bodyOf(
   pieces: (string | Uint8Array)[],
   { breaks = false }: { breaks?: boolean } = {},
@@ -34,7 +34,7 @@ export function bodyOf(
     else if (breaks) controller.error(new Error('The client disconnected'))
     else controller.close()
   }
-  // No read-ahead: pieces read ahead would be lost when the body fails.
+  // No read-ahead, because pieces that were read ahead would be lost when the body fails.
   return new ReadableStream({ pull }, { highWaterMark: 0 })
 }
 
@@ -48,7 +48,7 @@ export async function found(store: ResultsStore, path: string): Promise<Found> {
   return await store.find(path.split('/'))
 }
 
-/** The bytes that a client gets at a path of the public tree; undefined if there is no file. */
+/** Returns the bytes that a client gets for a path of the public tree; undefined if there is no file. */
 export async function readTree(
   store: ResultsStore,
   path: string,
@@ -72,7 +72,7 @@ export async function unpackedIn(store: ResultsStore, path: string): Promise<str
   return packed && gunzipSync(packed).toString()
 }
 
-/** The names in a folder of the tree, folders with a slash. */
+/** Returns the names in a folder of the tree, with a slash after each folder's name. */
 export async function namesIn(store: ResultsStore, path: string): Promise<string[]> {
   const entries = await store.list(path.split('/').filter(Boolean))
   return entries.map(({ name, isDir }) => (isDir ? `${name}/` : name)).toSorted()

@@ -43,7 +43,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     await it.file.close()
   })
 
-  test('an append at an offset other than the end of the log is refused with the size of the log', async () => {
+  test('an append at any offset except the end of the log is refused, and the response contains the size of the log', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     const append = (store: StoreFixture['store'], offset: number, text: string) =>
@@ -56,7 +56,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.equal((await textIn(fixture.store, `${path}/${LOG}`))?.slice(0, 3), 'one')
   })
 
-  test('the part of a log that was received before its client disconnected is kept', async () => {
+  test('log data that was received before the client disconnected is kept', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     const limits = { offset: 0, max_size: 100 }
@@ -102,7 +102,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.deepEqual(await namesIn(store, path), ['backend.log.gz', `${LOG}.gz`])
   })
 
-  test('a log that is compressed while it is read is read to its end', async () => {
+  test('a reader of a log that is compressed in the meantime can read it to its end', async () => {
     await using fixture = await open()
     const { store } = fixture
     const path = resultsOf(1)
@@ -121,7 +121,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     }
   })
 
-  test('all notes that several processes write are kept, in chronological order', async () => {
+  test('all notes that several processes write to a log are kept, in chronological order', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     const other = fixture.another()
@@ -131,7 +131,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.equal(text, 'note 0\nnote 1\nnote 2\nnote 3\nnote 4\nnote 5\n')
   })
 
-  test('logs of an earlier attempt are set aside, and those of a new attempt begin at offset 0', async () => {
+  test('the logs of an earlier attempt are set aside, and those of a new attempt begin at offset 0', async () => {
     await using fixture = await open()
     const { store } = fixture
     const path = resultsOf(1)

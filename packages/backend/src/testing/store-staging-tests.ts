@@ -97,7 +97,7 @@ export function stagingTests(open: () => Promise<StoreFixture>): void {
     await assert.rejects(store.withStaged(KEY, 'hello.spec', async (path) => readFile(path)))
   })
 
-  test('the reports of fedora-review are placed in its folder', async () => {
+  test('reports of fedora-review are placed in a folder named fedora-review', async () => {
     await using fixture = await open()
     const { store } = fixture
     const names = ['fedora-review~review.txt', 'fedora-review~', 'fedora-review~1-1.noarch.rpm']

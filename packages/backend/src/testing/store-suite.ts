@@ -5,7 +5,7 @@ import { stagingTests } from './store-staging-tests.ts'
 import { treeTests } from './store-tree-tests.ts'
 import type { StoreFixture } from './store-fixture.ts'
 
-/** The contract of a results store, tested against each implementation. */
+/** Tests an implementation against the contract of a results store. */
 export function storeSuite(name: string, open: () => Promise<StoreFixture>): void {
   suite(name, () => {
     logTests(open)

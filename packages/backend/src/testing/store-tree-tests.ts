@@ -99,7 +99,7 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await store.linkAll(resultsOf(1), to), false)
   })
 
-  test('a folder is removed with its contents, but not its siblings', async () => {
+  test('removing a folder removes its contents, but not its siblings', async () => {
     await using fixture = await open()
     const { store } = fixture
     const paths = [

@@ -42,11 +42,11 @@ export interface TestBackendOptions {
   limits?: Partial<Configuration['limits']>
   withKeygen?: boolean
   algorithm?: KeyAlgorithm
-  /** The default is a store in a folder. */
+  /** Default: a store in a folder. */
   store?: ResultsStore
 }
 
-/** A backend with its own database and folder that listens on a free port. Its loops run only after a call of run(). */
+/** A backend with its own database and folder that listens on a free port. Its loops do not run until run() is called. */
 export class TestBackend implements AsyncDisposable {
   readonly testDb: TestDb
   readonly data_dir: string
@@ -146,7 +146,7 @@ export class TestBackend implements AsyncDisposable {
     return this.testDb.db
   }
 
-  /** A client of keygen with an administrator's methods. */
+  /** A client of keygen that also has an administrator's methods. */
   get keygenAdmin(): KeygenClient {
     if (!this.#admin) throw new Error('This test runs without keygen')
     return this.#admin
@@ -161,7 +161,7 @@ export class TestBackend implements AsyncDisposable {
     return join(this.data_dir, 'results')
   }
 
-  /** Starts the loops; they end with the test. */
+  /** Starts the loops, which end with the test. */
   run(): void {
     const running = runBackend(this.backend, { stop: this.#stop.signal })
     this.#ends.unshift(async () => {
@@ -218,14 +218,14 @@ export class TestBackend implements AsyncDisposable {
     return await submitBuild(this.db, submission, new Date())
   }
 
-  /** Takes a build from its submission to the task of its build chroot, which the agent has claimed. */
+  /** Submits a build and runs it up to the task of its build chroot, which the agent then claims; returns the build's ID. */
   async untilRpmTask(agent: TestAgent, files: BuiltFile[]): Promise<number> {
     const id = await this.untilPending(agent, files)
     await agent.claim()
     return id
   }
 
-  /** Takes a build from its submission to the task of its build chroot, which waits. */
+  /** Submits a build and runs it up to the task of its build chroot, which then waits to be claimed; returns the build's ID. */
   async untilPending(agent: TestAgent, files: BuiltFile[]): Promise<number> {
     const id = await this.submitLink()
     await agent.claim()
@@ -235,7 +235,7 @@ export class TestBackend implements AsyncDisposable {
     return id
   }
 
-  /** Runs a whole build, whose results then wait to be published. */
+  /** Runs a whole build, whose results then wait to be published; returns the build's ID. */
   async built(agent: TestAgent, files: BuiltFile[]): Promise<number> {
     const id = await this.untilRpmTask(agent, files)
     await agent.log('building\n', 0)

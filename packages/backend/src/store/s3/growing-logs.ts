@@ -16,17 +16,20 @@ import {
   scatteredFile,
 } from './scattered-file.ts'
 
-/** Size from which received bytes are stored as a fragment. Agents send at most this much in one request. */
+/** Received bytes are stored as a fragment once they reach this size. Agents send at most this much per request. */
 const CHUNK_BYTES = 1024 ** 2
-/** Number of fragments of one level that are merged into one of the next: a log of a million requests has about a hundred objects. */
+/**
+ * Number of fragments of one level that are merged into one fragment of the next level. A log of a million requests thus has about a
+ * hundred objects.
+ */
 const MERGED = 32
-/** Maximum size of a merged fragment: beyond it, copying costs more than another object. */
+/** Maximum size of a merged fragment. For a larger one, copying would cost more than another object. */
 const MAX_MERGED_BYTES = 32 * 1024 ** 2
-/** Number of growing logs whose fragments are cached; without the cache, each request would list them. */
+/** Number of growing logs whose fragments are cached. Without the cache, each request would have to list them. */
 const REMEMBERED = 2_000
-/** Time after which a request counts as hung; far shorter than a lease. */
+/** Time after which a request counts as hung: much shorter than a lease. */
 const HUNG_MS = 2_000
-/** A log whose fragments have no offsets, because several processes write it; they are ordered by time. */
+/** The log that several processes write. Its fragments therefore have no offsets and are ordered by time. */
 const NOTES = 'backend.log'
 
 export interface GrowingLogs {
@@ -43,12 +46,12 @@ interface Limits {
   isWanted?: () => Promise<boolean>
 }
 
-/** Logs that can be read while they grow: each request adds an object, and small objects are merged from time to time. */
+/** Stores logs that can be read while they grow. Each request adds an object, and small objects are merged from time to time. */
 export function growingLogs(bucket: Bucket): GrowingLogs {
   const newest = new NewestRequest()
   const remembered = new Map<string, Fragment[]>()
 
-  /** Lists the fragments of a log; `folder` is its key, as described in keys.ts. */
+  /** Lists the fragments of a log; `folder` is their common key prefix, as described in keys.ts. */
   async function load(folder: string): Promise<ScatteredFile> {
     const fragments = await fragmentsBelow(bucket, folder)
     return isNotes(folder) ? inOrder(fragments) : scatteredFile(fragments)
@@ -78,7 +81,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
     const flush = async (): Promise<void> => {
       const data = Buffer.concat(chunks)
       if (data.length === 0) return
-      // A request that hung this long may come from a builder that has lost its task: its bytes would not belong to this log.
+      // A request that has hung for so long may come from a builder that has lost its task; its bytes would not belong in this log.
       if (performance.now() - began > HUNG_MS && !(await isWanted()))
         throw new CoprError('conflict', 'Cannot continue the log: the lease has expired')
       fragments.push(await putFragment(bucket, folder, { start, level: 0, data }))
@@ -98,7 +101,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
 
   async function forget(folder: string, fragments: Fragment[]): Promise<void> {
     remembered.delete(folder)
-    // The first fragment is removed first: after a crash, the rest begins with a gap and does not count as a log.
+    // The first fragment is removed first. If the process crashes then, the remaining fragments begin with a gap and do not count as a log.
     const [first, ...rest] = fragments.toSorted((a, b) => a.start - b.start)
     if (first) await bucket.remove([first.key])
     await bucket.remove(rest.map(({ key }) => key))
@@ -116,7 +119,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
       return await newest.run(folder, (stop) => appendTo(folder, body, limits, stop))
     },
     async note(path, line) {
-      // The time is in microseconds, so that the notes of one process keep their order.
+      // The time is in microseconds, so that the notes of each process stay in order.
       const start = Math.floor((performance.timeOrigin + performance.now()) * 1000)
       const data = Buffer.from(`${line}\n`)
       await putFragment(bucket, growingKey(path, NOTES), { start, level: 0, data })
@@ -130,7 +133,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
       await forget(folder, fragments)
     },
     async seal(path, names) {
-      // Most folders have no growing log and are checked several times, so one request lists the fragments of all logs.
+      // Most folders have no growing log and are checked several times, so the fragments of all logs are listed with one request.
       const all = await fragmentsBelow(bucket, growingPrefix(path))
       for (const name of names) {
         const folder = growingKey(path, name)
@@ -151,7 +154,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
 
 const isNotes = (folder: string): boolean => folder.endsWith(`/.${NOTES}/`)
 
-/** Joins all fragments in order of time. */
+/** Joins all fragments, ordered by time. */
 function inOrder(fragments: Fragment[]): ScatteredFile {
   const sorted = fragments.toSorted((a, b) => a.start - b.start || (a.key < b.key ? -1 : 1))
   const pieces = sorted.map(({ key, size }): Piece => ({
@@ -171,7 +174,7 @@ async function pack(
   bucket: Bucket,
   { key, folder, fragments }: { key: string; folder: string; fragments: Fragment[] },
 ): Promise<void> {
-  // Read after the fragments were listed: if some are already removed, the compressed log covers them.
+  // Read after the fragments were listed: if some have already been removed, the compressed log covers them.
   const packed = await bucket.head(key)
   const done = Number(packed?.metadata['sealed'] ?? 0)
   const file = isNotes(folder)
@@ -179,11 +182,11 @@ async function pack(
     : scatteredFile(fragments, done)
   if (file.pieces.length === 0) return
   const sealed = isNotes(folder) ? Math.max(...fragments.map(({ start }) => start)) : file.size
-  // Concatenated gzip files are one gzip file.
+  // A concatenation of gzip files is a valid gzip file.
   async function* all(): AsyncGenerator<Buffer> {
     if (packed) yield* (await bucket.get(key, { etag: packed.etag })) as AsyncIterable<Buffer>
     const gzip = createGzip()
-    // An error of the fragments also destroys `gzip`, so that the upload fails.
+    // An error while reading the fragments also destroys `gzip`, so that the upload fails.
     pipeline(Readable.from(bytesOf(bucket, file.pieces)), gzip, () => undefined)
     yield* gzip as AsyncIterable<Buffer>
   }
@@ -200,7 +203,7 @@ async function putFragment(
   return { key, start, size: data.length, mtime: new Date(), etag: '' }
 }
 
-/** Merges the last fragments into one if there are enough of the same level; returns the resulting fragments. */
+/** Merges the last fragments if there are enough of the same level; returns the resulting list of fragments. */
 async function merged(bucket: Bucket, folder: string, fragments: Fragment[]): Promise<Fragment[]> {
   const last = fragments.slice(-MERGED)
   const level = levelOf(last.at(-1))
@@ -218,7 +221,7 @@ async function merged(bucket: Bucket, folder: string, fragments: Fragment[]): Pr
     await bucket.remove(last.map(({ key }) => key))
     return await merged(bucket, folder, [...fragments.slice(0, -MERGED), one])
   } catch (error) {
-    // Another process has merged them.
+    // Another process has already merged them.
     if (isMissing(error)) return []
     throw error
   }

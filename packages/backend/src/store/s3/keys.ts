@@ -3,12 +3,13 @@ import type { KeptSrpm, StagingKey } from '../results-store.ts'
 
 /**
  * Layout of the bucket:
+ *
  * - `results/PATH/NAME`: the public tree
  * - `results/PATH/.NAME/OFFSET-LEVEL-ID`: fragments of a growing log; for backend.log, OFFSET is a time in microseconds
  * - `staging/TASK-LEASE/NAME/OFFSET-ID`: fragments of a file that an agent uploads
  * - `staging/TASK-LEASE/NAME/head-OFFSET`: replaces all bytes before the offset
- * - `uploads/DIR/NAME`: SRPMs that wait for the import
- * - `trash/ID`: short-lived marker, whose modification time is read as the time of the store's clock
+ * - `uploads/DIR/NAME`: SRPMs that wait for their import
+ * - `trash/ID`: a short-lived marker, whose modification time is the current time of the store's clock
  */
 export const TREE = 'results/'
 export const STAGING = 'staging/'
@@ -19,12 +20,12 @@ export function resultKey(path: ResultsPath, name: string): string {
   return `${TREE}${path}/${checkedFileName(name)}`
 }
 
-/** Common key prefix of the fragments of all growing logs in a results folder. */
+/** Returns the key prefix that the fragments of all growing logs in a results folder have in common. */
 export function growingPrefix(path: ResultsPath): string {
   return `${TREE}${path}/.`
 }
 
-/** Common key prefix of the fragments of a log. */
+/** Returns the key prefix that the fragments of a log have in common. */
 export function growingKey(path: ResultsPath, name: string): string {
   return `${TREE}${path}/.${checkedFileName(name)}/`
 }

@@ -10,7 +10,7 @@ import type { RepodataWorkspace, IndexMember } from '../results-store.ts'
 import type { Scratch } from './scratch.ts'
 import { putSignedIndex } from './signed-index.ts'
 
-/** How long the files of a replaced index stay available: a dnf that has read its repomd.xml may still fetch them. */
+/** How long the files of a replaced index stay available, because a dnf that has read its repomd.xml may still fetch them. */
 const KEEP_MS = 10 * 60_000
 const REPOMD = 'repomd.xml'
 const KEPT = '.kept.json'
@@ -21,11 +21,11 @@ export interface WorkspaceOptions {
   folder: string
   is_devel: boolean
   scratch: Scratch
-  /** Returns a file on this machine that may have the content of an object. */
+  /** Returns the path of a local file that may have the content of an object. */
   sourceOf: (key: string) => string | undefined
 }
 
-/** Opens a workspace that makes an index on this machine, for which it downloads only new packages, and uploads it to the bucket. */
+/** Opens a workspace in which an index is made locally and then uploaded to the bucket. Only new packages are downloaded. */
 export async function s3RepodataWorkspace(
   bucket: Bucket,
   options: WorkspaceOptions,
@@ -59,7 +59,7 @@ export async function s3RepodataWorkspace(
   }
 }
 
-/** Fetches the published index; returns undefined when there is none, or when a file of it is missing. */
+/** Fetches the published index; returns undefined if there is none, or if one of its files is missing. */
 async function fetchIndex(
   bucket: Bucket,
   published: string,
@@ -75,7 +75,7 @@ async function fetchIndex(
     { concurrency: TRANSFERS_AT_A_TIME },
   )
   if (fetched.every(Boolean)) return names
-  // An index that has lost a file is useless: the next one is made from the packages themselves.
+  // An index that has lost a file is useless, so the next one is made from the packages themselves.
   await rm(into, { recursive: true, force: true })
   return undefined
 }
@@ -90,7 +90,7 @@ async function fetchIfThere(bucket: Bucket, key: string, path: string): Promise<
   }
 }
 
-/** Returns the names of the data files that a repomd.xml lists. */
+/** Returns the names of the data files that are listed in a repomd.xml. */
 function namesIn(repomd: string): string[] {
   return [...repomd.matchAll(/<location href="repodata\/([^"/]+)"/g)].map(([, name = '']) => name)
 }
@@ -126,7 +126,7 @@ async function* portions(
 }
 
 /**
- * Downloads a package, or links it from this machine. Leaves out a package that is lost or is not the published one: the index must not
+ * Downloads a package, or links a local copy of it. Leaves out a package that is lost or is not the published one: the index must not
  * describe a different file, and one such package must not hold up the others.
  */
 async function bring(

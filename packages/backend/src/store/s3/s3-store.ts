@@ -11,19 +11,19 @@ import type { Scratch } from './scratch.ts'
 import { stagingIn } from './staging.ts'
 
 const COPIES_AT_A_TIME = 8
-/** A multipart upload takes minutes; one from yesterday is abandoned. */
+/** Age at which a multipart upload counts as abandoned; an upload takes minutes. */
 const STALE_MS = 86_400_000
 
-/** The results store in a bucket of any S3-compatible server. Several processes may use it at the same time. */
+/** Returns a results store in a bucket of any S3-compatible server. Several processes may use it at the same time. */
 export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
   const logs = growingLogs(bucket)
   const staging = stagingIn(bucket, scratch)
 
-  /** Lists the objects under a folder that exist now, by the clock of the store; later ones are left out. */
+  /** Lists the objects in a folder that exist now, according to the store's clock; objects that are added later are left out. */
   async function thereNow(folder: string): Promise<ListedObject[]> {
     const marker = TRASH + randomUUID()
     await bucket.put(marker, '')
-    // Taken from a listing, as for the other objects: HEAD returns times that are truncated to seconds.
+    // This time comes from a listing, like those of the other objects, because HEAD returns times that are truncated to seconds.
     const [listed] = await Array.fromAsync(bucket.list(marker))
     const now = listed?.mtime ?? new Date()
     await bucket.remove([marker])
@@ -97,7 +97,7 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
     },
     async placeSrpm(srpm, to) {
       const found = await waitingSrpm(srpm)
-      // An SRPM that no longer waits has been placed before.
+      // If the SRPM no longer waits, an earlier call has already placed it.
       if (found) await bucket.copy(found.key, resultKey(to, found.name), found.facts.size)
     },
     async dropSrpm(srpm) {
@@ -138,7 +138,7 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
   }
 }
 
-/** Removes objects, indexes first: no index may name files that no longer exist. */
+/** Removes objects, the indexes first, because no index may name files that no longer exist. */
 async function removeFolder(bucket: Bucket, objects: ListedObject[]): Promise<void> {
   const isIndex = ({ key }: ListedObject): boolean => key.endsWith('/repodata/repomd.xml')
   await bucket.remove(objects.filter(isIndex).map(({ key }) => key))

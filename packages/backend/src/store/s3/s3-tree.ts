@@ -7,12 +7,12 @@ import { TREE } from './keys.ts'
 import { readScattered } from './scattered-file.ts'
 import { SIGNATURE, signatureIn } from './signed-index.ts'
 
-/** Paths with longer keys are not looked up: S3 limits keys to 1,024 bytes. Source: the S3 API. */
+/** Paths with longer keys are not looked up, because S3 limits keys to 1,024 bytes. Source: the S3 API. */
 const MAX_KEY_BYTES = 900
-/** Minimum size of a file that clients are redirected to; sending a smaller file takes no longer than a redirect. */
+/** Minimum size of a file to which clients are redirected. Sending a smaller file takes no longer than a redirect. */
 const MIN_ELSEWHERE_BYTES = 1024 ** 2
 
-/** The public tree in a bucket. */
+/** Returns the public tree in a bucket. */
 export function s3Tree(bucket: Bucket, logs: GrowingLogs): ResultsTree {
   async function find(names: string[]): Promise<Found> {
     const key = TREE + names.join('/')
@@ -23,7 +23,7 @@ export function s3Tree(bucket: Bucket, logs: GrowingLogs): ResultsTree {
     if (facts) return { kind: 'file', file: objectFile(bucket, { key, name, facts }) }
     if (name.endsWith('.log')) {
       const log = await logFile(bucket, logs, key)
-      // Checked after the fragments were listed: if some are already removed, the compressed log exists.
+      // Checked after the fragments were listed: if some have already been removed, the compressed log exists.
       if (await bucket.head(`${key}.gz`)) return { kind: 'packed' }
       if (log) return { kind: 'file', file: log }
     }
@@ -69,7 +69,7 @@ export function objectFile(
     size,
     mtime,
     etag,
-    // The ETag keeps a read of a repomd.xml that was just replaced from mixing two versions.
+    // With the ETag, a read of a repomd.xml that has just been replaced cannot mix two versions.
     read: async (range) => webStream(await bucket.get(key, { etag, ...(range ? { range } : {}) })),
     ...(addressOf && size >= MIN_ELSEWHERE_BYTES
       ? { elsewhere: async (content: ContentHeaders) => await addressOf(key, content) }
@@ -78,7 +78,10 @@ export function objectFile(
   }
 }
 
-/** Finds a log that still grows. `key` is the key that its path in the public tree stands for; no object exists under it. */
+/**
+ * Finds a log that is still growing. `key` is the key that corresponds to the log's path in the public tree, although no object with this
+ * key exists yet.
+ */
 async function logFile(
   bucket: Bucket,
   logs: GrowingLogs,
@@ -109,12 +112,12 @@ async function logFile(
 
 function unpack(packed: Readable): Readable {
   const unpacked = createGunzip()
-  // An error of `packed` also destroys `unpacked`, so that the reader gets it.
+  // An error in `packed` also destroys `unpacked`, so that the reader gets the error.
   pipeline(packed, unpacked, () => undefined)
   return unpacked
 }
 
-/** Finds an index's signature, which is stored in the metadata of repomd.xml so that both change atomically. */
+/** Finds an index's signature. It is stored in the metadata of repomd.xml, so that both change atomically. */
 async function signatureFile(bucket: Bucket, key: string): Promise<StoredFile | undefined> {
   const facts = await bucket.head(key.replace(/\.asc$/, ''))
   const signature = facts && signatureIn(facts)

@@ -3,7 +3,7 @@ import type { Bucket, ListedObject, Piece } from '@copr/object-store/bucket'
 import { isMissing } from '@copr/object-store/is-missing'
 import type { Range } from '../results-store.ts'
 
-/** An object that holds the bytes of a file from `start` on. */
+/** An object that contains the bytes of a file from offset `start` on. */
 export interface Fragment {
   key: string
   start: number
@@ -13,18 +13,18 @@ export interface Fragment {
 }
 
 /**
- * A file that several requests, possibly of several processes, store in fragments. Fragments may overlap, but never differ in
- * the bytes that they share: the file is always written by one agent.
+ * A file that several requests, possibly to several processes, have stored in fragments. Fragments may overlap but never differ where they
+ * do, because only one agent writes the file.
  */
 export interface ScatteredFile {
   /** All stored fragments, including those that are not used. */
   fragments: Fragment[]
-  /** The file's bytes, each once and without a gap; bytes after a gap do not count. */
+  /** The file's bytes, each once and without a gap. Bytes after a gap do not count. */
   pieces: Piece[]
   size: number
 }
 
-/** Attempts to read a log: each may fail because another process has just merged or compressed the fragments. */
+/** Number of attempts to read a log. Each may fail because another process has just merged or compressed the fragments. */
 const TRIES = 4
 
 /** Number of digits of an offset: enough for a file of ten petabytes. */
@@ -40,7 +40,7 @@ export function fragmentOf({ key, size, mtime, etag }: ListedObject): Fragment |
   return digits === undefined ? undefined : { key, start: Number(digits), size, mtime, etag }
 }
 
-/** Chooses the fewest pieces that make up a file from the offset `from` on. */
+/** Selects the fewest pieces that make up the file from offset `from` on. */
 export function scatteredFile(fragments: Fragment[], from = 0): ScatteredFile {
   const sorted = fragments.toSorted((a, b) => a.start - b.start || b.size - a.size)
   const pieces: Piece[] = []
@@ -63,7 +63,7 @@ export function scatteredFile(fragments: Fragment[], from = 0): ScatteredFile {
   return { fragments, pieces, size }
 }
 
-/** Returns the parts of `pieces` that are in a byte range of the file; the pieces start at its first byte. */
+/** Returns the portions of `pieces` that are within a byte range of the file. The first piece begins at the file's first byte. */
 function within(pieces: Piece[], { start, end }: Range): Piece[] {
   const found: Piece[] = []
   let at = 0
@@ -95,15 +95,15 @@ export async function fragmentsBelow(bucket: Bucket, prefix: string): Promise<Fr
   return found
 }
 
-/** Finds a log again if its fragments were merged or compressed while it was read. */
+/** Finds a log again whose fragments were merged or compressed while it was being read. */
 export interface Later {
-  /** Returns the log's current pieces: its fragments may have been merged. */
+  /** Returns the log's current pieces, which have changed if fragments were merged. */
   find(): Promise<{ pieces: Piece[] } | undefined>
   /** Returns the decompressed log from its first byte on, if it has been compressed. */
   unpacked(): Promise<Readable | undefined>
 }
 
-/** Reads a log to its end, even if its fragments are merged or compressed while it is read. */
+/** Reads a log to its end, even if its fragments are merged or compressed in the meantime. */
 export function readScattered(
   bucket: Bucket,
   file: { pieces: Piece[] },

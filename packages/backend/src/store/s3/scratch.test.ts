@@ -45,7 +45,7 @@ test('two concurrent users of the same file fetch it once', async () => {
   assert.deepEqual(t.fetched, ['a'])
 })
 
-test('a fetch waits for free space, and a file larger than the whole space is admitted alone', async () => {
+test('a fetch waits for free space, and a file that exceeds the total space is admitted on its own', async () => {
   await using t = await openScratch(250)
   const events: string[] = []
   const use = (id: string, size: number) =>
@@ -66,7 +66,7 @@ test('a fetch waits for free space, and a file larger than the whole space is ad
   assert.deepEqual(await readdir(t.scratch.dir).then((names) => names.length), 1)
 })
 
-test('a changed file is found only under its new id', async () => {
+test('a cached file that was changed is found only under its new id', async () => {
   await using t = await openScratch(1000)
   await t.scratch.withFile(t.file('a', 10), async (path, rename) => {
     rename(undefined)
@@ -79,7 +79,7 @@ test('a changed file is found only under its new id', async () => {
   assert.deepEqual(t.fetched, ['a', 'a'])
 })
 
-test('a fetch or a use that fails leaves no file and releases its space', async () => {
+test('a failed fetch or use leaves no file and releases its space', async () => {
   await using t = await openScratch(100)
   const fetch = async (path: string): Promise<void> => {
     await writeFile(path, 'half')
@@ -95,7 +95,7 @@ test('a fetch or a use that fails leaves no file and releases its space', async 
   using _room = await t.scratch.room(100)
 })
 
-test('a file that disappears while it is used is an error, and its space is released', async () => {
+test('the disappearance of a file in use is reported as an error, and its space is released', async () => {
   await using t = await openScratch(100)
   const gone = t.scratch.withFile(t.file('a', 100), (path) => rm(path))
   await assert.rejects(gone, { code: 'ENOENT' })
@@ -103,7 +103,7 @@ test('a file that disappears while it is used is an error, and its space is rele
   using _room = await t.scratch.room(100)
 })
 
-test('a changed file stays until all its users have left it, and is never found under its old id', async () => {
+test('a changed file stays until all its users have released it, and is never found under its old id', async () => {
   await using t = await openScratch(1000)
   let changed: (() => void) | undefined
   const changing = new Promise<void>((resolve) => (changed = resolve))

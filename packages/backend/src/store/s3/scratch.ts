@@ -3,26 +3,26 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** A cache on this machine's disk for files that programs want to read from a disk. Files stay as long as there is room. */
+/** A cache on the local disk, for files that programs need to read from a disk. Files are kept as long as there is enough space. */
 export interface Scratch {
   dir: string
   max_bytes: number
-  /** Calls `use` with the path of a file, which `fetch` downloads if it is not cached. Waits until there is room. */
+  /** Calls `use` with the path of a file, which `fetch` downloads if it is not cached. Waits until there is enough space. */
   withFile<T>(file: ScratchFile, use: (path: string, rename: Rename) => Promise<T>): Promise<T>
-  /** Returns the path of a file if it is cached. Use it at once: the file may be evicted. */
+  /** Returns the path of a file if it is cached. Use the file at once, because it may be evicted. */
   find(id: string): string | undefined
-  /** Reserves space for something else until disposed of. Waits until there is room. */
+  /** Reserves space for something else, until disposed. Waits until there is enough space. */
   room(bytes: number): Promise<Disposable>
 }
 
 interface ScratchFile {
-  /** Identifies the content: the same id means the same bytes. */
+  /** Identifies the content: the same ID means the same bytes. */
   id: string
   size: number
   fetch: (path: string) => Promise<void>
 }
 
-/** Gives a file that has changed its new id; undefined means that no later caller may use it. */
+/** Gives a file that has been changed its new ID; undefined means that no later caller may use the file. */
 type Rename = (id: string | undefined) => void
 
 interface Kept {
@@ -33,7 +33,7 @@ interface Kept {
   users: number
 }
 
-/** Takes over the folder, which belongs to a single process, and removes the files that an earlier process left in it. */
+/** Takes over a folder, which only this process may use, and removes the files that an earlier process left in it. */
 export function scratchIn(dir: string, max_bytes: number): Scratch {
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -45,11 +45,11 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
   let used = 0
 
   const hasCapacity = (bytes: number): boolean =>
-    // A file larger than the whole space is admitted when nothing else is in use.
+    // A file that is larger than the whole space is admitted if nothing else is in use.
     used + bytes <= max_bytes || used === 0
 
   async function take(bytes: number, id?: string): Promise<void> {
-    // First in, first out: otherwise large files would starve.
+    // First in, first out; otherwise, large files would starve.
     if (waiting.length > 0 || !hasCapacity(bytes))
       await new Promise<void>((begin) => waiting.push({ bytes, begin }))
     else used += bytes
@@ -65,7 +65,7 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
     }
   }
 
-  /** Makes room by removing files that are not in use, except `wanted`; the least recently used files are removed first. */
+  /** Frees space by removing files that are not in use, except `wanted`. The least recently used files are removed first. */
   async function evict(wanted?: string): Promise<void> {
     const idle = [...kept].filter(([id, { users }]) => users === 0 && id !== wanted)
     let bytes = idle.reduce((sum, [, { size }]) => sum + size, 0)
@@ -79,7 +79,7 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
   }
 
   async function opened({ id, size, fetch }: ScratchFile): Promise<Kept> {
-    // Concurrent callers that want the same file fetch it once.
+    // If several callers want the same file at the same time, it is fetched only once.
     while (fetching.has(id)) await fetching.get(id)?.catch(() => undefined)
     const found = kept.get(id)
     if (found) {
@@ -135,7 +135,7 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
 
   async function leave(file: Kept): Promise<void> {
     try {
-      // While the file counts as in use, it is not evicted.
+      // The file still counts as in use here, so it cannot be evicted.
       file.size = (await stat(file.path)).size
     } catch (error) {
       forget(file)

@@ -4,10 +4,10 @@ import type { Bucket, ObjectAttributes } from '@copr/object-store/bucket'
 
 export const SIGNATURE = 'repomd.xml.asc'
 const FIELD = 'signature'
-/** Limit on all user metadata of an object together. Source: the S3 API. */
+/** Maximum size of all user metadata of an object. Source: the S3 API. */
 const MAX_METADATA_BYTES = 2048
 
-/** Stores repomd.xml with its signature in the object's metadata: one request changes both, and no reader sees only one of them. */
+/** Stores repomd.xml, with its signature in the object's metadata. One request changes both, so no reader sees only one of them changed. */
 export async function putSignedIndex(bucket: Bucket, key: string, made: string): Promise<void> {
   const signature = (await readFile(join(made, SIGNATURE))).toString('base64')
   if (signature.length + FIELD.length > MAX_METADATA_BYTES)

@@ -7,9 +7,9 @@ import { stagingKey } from './keys.ts'
 import type { Scratch } from './scratch.ts'
 import { stagingIn } from './staging.ts'
 
-/** Makes a bucket in memory that has the operations which staging a file needs. */
+/** Returns a bucket in memory that has the operations needed for staging a file. */
 function memoryBucket() {
-  /** Objects by key, in the map of their task's folder. */
+  /** The objects by key, in one map per task. */
   const folders = new Map<string, Map<string, Buffer>>()
   const calls: string[] = []
   const folderOf = (key: string): string => `${key.split('/').slice(0, 2).join('/')}/`
@@ -31,7 +31,7 @@ function memoryBucket() {
   return { calls, bucket: bucket as Bucket }
 }
 
-test('the caches stay bounded when another process publishes the tasks', async () => {
+test('the caches of a process stay bounded even if another process publishes the tasks', async () => {
   const { bucket, calls } = memoryBucket()
   const staging = stagingIn(bucket, {} as Scratch, 3)
   const key = (task: number) => ({ task, lease: 'x' })

@@ -11,7 +11,10 @@ import { STAGING, stagedKey, stagingKey } from './keys.ts'
 import { bytesOf, fragmentName, fragmentOf, scatteredFile } from './scattered-file.ts'
 import type { Scratch } from './scratch.ts'
 
-/** Size from which a fragment is stored: enough to be a part of a multipart upload, which takes at most 10,000 parts. */
+/**
+ * Received bytes are stored as a fragment once they reach this size, which is enough for a part of a multipart upload. Such an upload can
+ * have at most 10,000 parts.
+ */
 const FRAGMENT_BYTES = 8 * 1024 ** 2
 /** Minimum size of every part but the last. Source: the S3 API. */
 const MIN_PART_BYTES = 5 * 1024 ** 2
@@ -21,9 +24,9 @@ const REMEMBERED = 10_000
 interface StagedFile {
   pieces: Piece[]
   size: number
-  /** Identifies the content, and changes with it. */
+  /** Identifies the content: the ID changes when the content does. */
   id: string
-  /** The object that replaces the first `replaced` bytes of the upload. */
+  /** The object that replaces the first `replaced` bytes of the upload, if any. */
   head: { key: string; replaced: number } | undefined
 }
 
@@ -47,27 +50,32 @@ export interface Staging {
     name: string,
     change: (path: string) => Promise<number>,
   ): Promise<void>
-  /** Composes each staged file into one object, under the key that `to` returns. */
+  /** Makes one object of each staged file, under the key that `to` returns. */
   compose(key: StagingKey, names: string[], to: (name: string) => string): Promise<void>
-  /** Returns a file on this machine with the content of a composed object, if this process has composed it and still has the file. */
+  /**
+   * Returns the path of a local file with the content of a composed object, if this process has composed the object and still has the file.
+   */
   sourceOf(key: string): string | undefined
   drop(key: StagingKey): Promise<void>
   list(): Promise<StagingKey[]>
 }
 
 /**
- * Uploads of agents. They are kept in the bucket, so that an agent can continue an upload with another replica of the backend. Each file
- * is a folder of fragments; the store composes them into one object when the file is published.
+ * Stores uploads of agents. They are kept in the bucket, so that an agent can continue an upload with another replica of the backend. Each
+ * file is a folder of fragments, from which the store composes one object when the file is published.
  */
 export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REMEMBERED): Staging {
   const newest = new NewestRequest()
   const totals = new Map<string, Promise<{ bytes: number }>>()
-  /** Digests of files that this process received from the first byte on; they need not be read again. */
+  /** Digests of files that this process has received completely, from the first byte on, so that they need not be read again. */
   const digests = new Map<string, { size: number; hash: Hash }>()
-  /** Ids of staged files by the key of the object that was composed from them. */
+  /** IDs of staged files, by the key of the object that was composed from each. */
   const sources = new Map<string, string>()
 
-  /** Caches a value and drops the oldest beyond the limit: another process may publish and drop files that this one received. */
+  /**
+   * Caches a value and drops the oldest one beyond the limit. The cache is limited because another process may publish and drop the files
+   * that this one has received.
+   */
   function remember<T>(all: Map<string, T>, key: string, value: T): void {
     all.delete(key)
     all.set(key, value)
@@ -114,7 +122,7 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
     const flush = async (): Promise<void> => {
       const data = Buffer.concat(chunks)
       chunks = []
-      // One fragment is being stored while the next is received.
+      // While one fragment is being stored, the next is received.
       await writing
       writing = bucket
         .put(folder + fragmentName(start, randomUUID().slice(0, 8)), data)
@@ -130,11 +138,11 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
         size += chunk.length
         if (size - start >= FRAGMENT_BYTES) await flush()
       }
-      // An empty file has a fragment, too.
+      // Even an empty file has a fragment.
       if (size > start || !before) await flush()
       await writing
     } catch (error) {
-      // Wait for the write in flight, so that the next request sees all stored bytes.
+      // Waits for a fragment that is still being stored, so that the next request sees all stored bytes.
       await writing?.catch(() => undefined)
       throw error
     }
@@ -190,7 +198,7 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
         try {
           return await receive(folder, body, { offset, onBytes, onStored }, stop)
         } finally {
-          // The agent sends again the bytes that were not stored when it failed.
+          // Bytes that were not stored when the request failed do not count, because the agent sends them again.
           total.bytes -= pending
         }
       })
@@ -270,7 +278,7 @@ interface ObjectOfFile {
 }
 
 function stagedFile(objects: ObjectOfFile[]): StagedFile {
-  // Each new head replaces at least as many bytes, so the newest is the one that replaces the most.
+  // Each new head replaces at least as many bytes as the one before, so the newest is the one that replaces the most.
   const head = objects
     .flatMap((object) => {
       const digits = /\/head-(\d{16})$/.exec(object.key)?.[1]
@@ -293,8 +301,8 @@ function stagedFile(objects: ObjectOfFile[]): StagedFile {
 }
 
 /**
- * Finds the first pieces of a file that contain all changed bytes and are large enough for a part. Returns their size (`taken`)
- * and how many bytes of the upload they stand for (`replaced`).
+ * Finds how many of the first pieces are needed to contain all changed bytes and to be large enough for a part. Returns the size of these
+ * pieces (`taken`), and the number of bytes of the upload that they represent (`replaced`).
  */
 function headOf(
   { pieces, head }: StagedFile,
