@@ -25,7 +25,7 @@ const skip = noDisk
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
 
-/** Limits with a disk that has 4,096 inodes. */
+/** Limits for a small disk, which has 4,096 inodes. */
 const SMALL = { max_log_bytes: 1e6, max_result_bytes: 1e9, max_disk_bytes: 64 * MIB }
 
 test(
@@ -149,7 +149,7 @@ test('a canceled build frees its disk', { skip }, async () => {
   assert.deepEqual(context.unclean, [])
 })
 
-test('buildDiskBytes() returns the limit, or less if the machine cannot spare as much', () => {
+test('buildDiskBytes() returns the limit, or less if the machine cannot spare that much space', () => {
   const free = (bytes: number) => ({ bavail: bytes / 4096, bsize: 4096 })
   assert.equal(buildDiskBytes(40 * GIB, free(100 * GIB)), 40 * GIB)
   assert.equal(buildDiskBytes(40 * GIB, free(10 * GIB)), 9 * GIB)

@@ -9,7 +9,7 @@ useFixture()
 
 const UNTOUCHED = 'only the agent'
 
-/** Makes a file of the host that every user may write, and a check that nothing has changed it or its directory. */
+/** Makes a file on the host, and a check that nothing has changed the file or its directory. */
 async function hostFile() {
   const dir = await mkdtemp('/var/tmp/copr-victim-')
   const path = join(dir, 'file')
@@ -30,20 +30,23 @@ async function hostFile() {
   }
 }
 
-test('a BuildRequires that replaces rpmbuild cannot make root write a file', { skip }, async () => {
-  await using victim = await hostFile()
-  const { repos, addWithScriptlets } = await projectRepository('hijack')
-  const links = [
-    '.rpmmacros',
-    'build/SPECS/probe.spec',
-    'build/SRPMS/probe-1.0-1.src.rpm',
-    'build/RPMS/probe-1.0-1.noarch.rpm',
-    'build/SOURCES/probe.spec',
-    'build.log',
-  ]
-  await addWithScriptlets(
-    'hijack',
-    `%post
+test(
+  'a package that replaces rpmbuild in the buildroot cannot make root write to a file of the host',
+  { skip },
+  async () => {
+    await using victim = await hostFile()
+    const { repos, addWithScriptlets } = await projectRepository('hijack')
+    const links = [
+      '.rpmmacros',
+      'build/SPECS/probe.spec',
+      'build/SRPMS/probe-1.0-1.src.rpm',
+      'build/RPMS/probe-1.0-1.noarch.rpm',
+      'build/SOURCES/probe.spec',
+      'build.log',
+    ]
+    await addWithScriptlets(
+      'hijack',
+      `%post
 cat >/usr/bin/rpmbuild <<'END'
 #!/bin/sh
 echo hijacked
@@ -53,15 +56,16 @@ for name in /tmp/x /var/tmp/x /dev/shm/x; do ln -sf ${victim.path} $name; done
 exit 0
 END
 for name in hosts resolv.conf nsswitch.conf passwd group mtab; do ln -sf ${victim.path} /etc/$name; done`,
-  )
-  const task = await fixture.task(specOf({ head: 'BuildRequires: hijack' }), { repos })
-  const { context, outcome } = await build(task)
-  assert.match(context.text(), /^hijacked$/m)
-  assert.equal(reasonOf(outcome), 'rpmbuild -bs produced no SRPM')
-  await victim.assertUnchanged()
-})
+    )
+    const task = await fixture.task(specOf({ head: 'BuildRequires: hijack' }), { repos })
+    const { context, outcome } = await build(task)
+    assert.match(context.text(), /^hijacked$/m)
+    assert.equal(reasonOf(outcome), 'rpmbuild -bs produced no SRPM')
+    await victim.assertUnchanged()
+  },
+)
 
-/** Returns a script that tries to write a file of the host by every path that might lead there, and reports each path that does. */
+/** Returns a script that tries to write to a file of the host through every path that might lead there, and prints each path that does. */
 function probeLines(victim: string): string {
   return `for root in '' /proc/1/root /proc/self/root /proc/self/cwd/../../../../../../../.. /proc/*/root /proc/*/cwd /proc/*/fd/* ; do
   if [ -e "$root${victim}" ]; then echo "ESCAPED by $root"; echo changed >"$root${victim}"; fi
@@ -71,7 +75,7 @@ echo "tried in`
 }
 
 test(
-  'no section and no scriptlet of a build reaches a file of the host, in shell or in Lua',
+  'no spec section or scriptlet, in shell or in Lua, can read or write a file of the host',
   { skip },
   async () => {
     await using victim = await hostFile()
@@ -123,7 +127,9 @@ print("tried in Lua")`,
 const RPMS = '/builddir/build/RPMS'
 /** Makes nested directories whose path below the current directory has 6,000 bytes, more than PATH_MAX. */
 const GO_DEEP = `i=0; while [ $i -lt 30 ]; do d=$(printf 'd%.0s' $(seq 200)); mkdir $d && cd -P $d || break; i=$((i+1)); done; echo "depth $i"`
-/** Files left by a build → the reason of its failure; undefined if it succeeds and publishes only its package. */
+/**
+ * Files that a build leaves behind, and the reason with which it then fails. Without a reason, it succeeds and publishes only its package.
+ */
 const LEFT: { title: string; script: string; reason?: RegExp; is_dynamic?: boolean }[] = [
   {
     title: 'links, pipes, sockets and directories named like packages',
@@ -167,7 +173,7 @@ ln -s /etc/passwd a.rpm; ln -s /etc/shadow b.rpm; ln -s . c.rpm; mkfifo d.rpm; m
   },
   {
     title: 'no RPMS folder',
-    // %clean runs after the packages are written.
+    // %clean runs after the packages have been written.
     script: `%clean\nrm -rf ${RPMS}`,
     reason: /^the build removed its RPMS folder$/,
   },
@@ -209,7 +215,10 @@ for (const { title, script, reason, is_dynamic } of LEFT)
     assert.deepEqual(await readdir(join(fixture.dir, 'builds')), [])
   })
 
-/** Ways to make a path longer than PATH_MAX in the root: by a package's scriptlet, or by the build in a directory that a package opened. */
+/**
+ * Ways to make a path longer than PATH_MAX in the buildroot: in the scriptlet of a package, or in the build, in a directory that a package
+ * has made writable.
+ */
 const DEEP = [
   { where: 'a layer', name: 'deep', post: `cd /opt; ${GO_DEEP}`, script: '' },
   {
@@ -232,7 +241,10 @@ for (const { where, name, post, script } of DEEP)
     assert.deepEqual(await readdir(join(fixture.dir, 'builds')), [])
   })
 
-/** Parts of the root that a BuildRequires replaces in its %post → the reason of the failure; undefined if that is harmless. */
+/**
+ * Paths in the buildroot that a BuildRequires replaces in its %post, and the reason with which the build then fails. There is no reason if
+ * that is harmless.
+ */
 const REPLACED: { title: string; post: string; reason?: RegExp }[] = [
   {
     title: '/builddir by a file',

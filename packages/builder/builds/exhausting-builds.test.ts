@@ -30,13 +30,13 @@ const LIMITS: SandboxLimits = {
   processes: 200,
   shared_memory_bytes: 64 * MIB,
 }
-/** One line without end, which tail holds in memory. */
+/** One endless line, which tail keeps in memory. */
 const FILL_MEMORY = 'tail /dev/zero'
 const FILL_MEMORY_IN_LUA = 'local t = {} while true do t[#t + 1] = string.rep("x", 2^20) .. #t end'
 const FILL_LOG = 'yes | head -c 10G'
 const FILL_DISK = 'head -c 10G /dev/zero >big'
 const FILL_INODES = 'seq 10000 | xargs touch 2>/dev/null'
-/** Placeholder for a duration that occurs only in the arguments of one test's processes. */
+/** Placeholder for the duration of a sleep. Each test replaces it with a number that occurs only in the arguments of its own processes. */
 const SECONDS = '_SECONDS_'
 const FORK = `for i in $(seq 1000); do sleep ${SECONDS} & done; wait`
 
@@ -96,7 +96,7 @@ const HOGS: Hog[] = [
   },
   {
     title: 'its log limit in a scriptlet of its BuildRequires',
-    // dnf keeps a scriptlet's output in memory until the scriptlet ends: 10 GB would reach the memory limit before the log limit.
+    // dnf keeps a scriptlet's output in memory until the scriptlet ends, so 10 GB would reach the memory limit before the log limit.
     scriptlet: '%post\nyes | head -c 20M',
     reason: /^the build log exceeds the limit of 1000000 bytes$/,
   },

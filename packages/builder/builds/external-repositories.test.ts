@@ -11,7 +11,7 @@ import { build, fixture, reasonOf, skip, specOf, useFixture } from '../src/testi
 
 useFixture()
 
-/** Serves `dir` and counts the requests, or redirects each request to the same path under `redirect`. */
+/** Serves `dir`, or redirects each request to the same path under `redirect`; records the path of each request. */
 async function serve(
   t: TestContext,
   host: string,
@@ -39,7 +39,7 @@ async function serve(
 const external = (baseurl: string): TaskRepo =>
   TaskRepo.parse({ id: 'extra', name: 'Extra', baseurl, is_external: true })
 
-/** Makes a repository with one package in `dir`; its metadata gives `inside`, if set, as the base URL of the package files. */
+/** Makes a repository with one package in `dir`. If `inside` is set, the metadata names it as the base URL of the package files. */
 async function makeRepository(dir: string, inside?: string): Promise<void> {
   const made = await build(await fixture.task(specOf({ name: 'extra' })))
   const rpm = made.context.uploads.get('extra-1.0-1.noarch.rpm')

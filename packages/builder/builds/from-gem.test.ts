@@ -29,7 +29,7 @@ async function gem(gem_name: string, index_url = urlOf('/index'), options?: Opti
 
 const FILES = { 'lib/shelf.rb': 'module Shelf; end\n', 'README.md': 'Shelf\n' }
 
-test('the newest version of a gem that is not for testing becomes an SRPM', { skip }, async () => {
+test('the newest version of a gem that is not a prerelease becomes an SRPM', { skip }, async () => {
   for (const version of ['1.9.0', '1.10.0', '2.0.0.rc1'])
     await indexes.addGem({ name: 'shelf', version, files: FILES })
   const { outcome, srpm, log } = await gem('shelf')

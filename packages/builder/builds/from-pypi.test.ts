@@ -34,7 +34,7 @@ async function pypi(settings: Record<string, unknown>, options?: Options) {
   return await runSource((_, ...more) => makeFromPypi(task, ...more), task)
 }
 
-test('pyp2spec makes an SRPM of the newest version, and of a given one', { skip }, async () => {
+test('pyp2spec makes an SRPM of the newest version, or of a given one', { skip }, async () => {
   await indexes.addProject({ name: 'shelf', version: '1.0' })
   await indexes.addProject({ name: 'shelf', version: '1.2' })
   for (const [wanted, version] of [

@@ -100,7 +100,7 @@ async function scm(settings: Partial<ScmSettings>, options?: Parameters<typeof s
   return await runSource((_, ...more) => makeFromScm(task, ...more), task)
 }
 
-/** Returns whether data.txt in an SRPM has this content; an SRPM without it has the content ''. */
+/** Returns whether data.txt in an SRPM has the given content. If there is no data.txt, its content counts as ''. */
 async function hasData(srpm: string, content: string): Promise<boolean> {
   const format = '[%{FILENAMES} %{FILEDIGESTS}\n]'
   const list = await runOrThrow('rpm', ['-qp', '--nosignature', '--qf', format, srpm])
@@ -168,7 +168,7 @@ test('rpkg templates yield the name, version and archive of a repository', { ski
 })
 
 test(
-  'functions of the repository are available in its templates, and keep their variables',
+  'rpkg templates can call functions from the repository, whose variables persist between calls',
   { skip },
   async () => {
     const { outcome, srpm, log } = await scm({

@@ -47,7 +47,7 @@ test('the spec and the sources that a script writes become an SRPM', { skip }, a
 })
 
 test(
-  'a script can use its packages, a network, the body of the webhook, and a result directory',
+  'a script can use its build dependencies, the network, the webhook body and a result directory',
   { skip },
   async () => {
     serve('/data.txt', 'from the network')
@@ -77,7 +77,7 @@ test('a script without an interpreter is run by the shell', { skip }, async () =
 })
 
 test(
-  'a source that the spec names by URL is downloaded, and a whole SRPM is taken as it is',
+  'a source that the spec names by URL is downloaded, and an SRPM that the script makes is used unchanged',
   { skip },
   async () => {
     const url = serve('/late.txt', 'late')
@@ -263,7 +263,7 @@ for (const [title, category, settings, reason, options] of FAILURES)
     assert.deepEqual(ended.context.unclean, [])
   })
 
-test('the repositories that a script names are in its root', { skip }, async () => {
+test('the repositories that a script names are available in its chroot', { skip }, async () => {
   const url = serve('/repository/', (_, response) => response.writeHead(404).end())
   const root = {
     chroot: fixture.chroot,

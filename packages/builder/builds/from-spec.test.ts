@@ -21,7 +21,7 @@ useSources()
 
 type Options = Parameters<typeof sourceTask>[1]
 
-/** Runs a task for a spec file that is uploaded under a name. */
+/** Runs a task for a spec file that was uploaded under the given name. */
 async function upload(text: string, options?: Options, file_name = 'probe.spec') {
   const path = join(fixture.dir, 'upload.spec')
   await writeFile(path, text)
@@ -34,13 +34,19 @@ async function link(url: string, options?: Options) {
   return await runSource((_, ...rest) => makeFromSpec(task, ...rest), task)
 }
 
-test('an uploaded spec without sources becomes an SRPM without %dist', { skip }, async () => {
-  const { outcome, srpm, log } = await upload(specOf().replace('Release: 1', 'Release: 1%{?dist}'))
-  assert.equal(outcome.outcome, 'succeeded', log)
-  assert.ok(srpm)
-  assert.deepEqual(await contentOf(srpm[1]), { nvr: 'probe-1.0-1', files: ['probe.spec'] })
-  assert.equal(srpm[0], 'probe-1.0-1.src.rpm')
-})
+test(
+  'an uploaded spec without sources becomes an SRPM whose release lacks %dist',
+  { skip },
+  async () => {
+    const { outcome, srpm, log } = await upload(
+      specOf().replace('Release: 1', 'Release: 1%{?dist}'),
+    )
+    assert.equal(outcome.outcome, 'succeeded', log)
+    assert.ok(srpm)
+    assert.deepEqual(await contentOf(srpm[1]), { nvr: 'probe-1.0-1', files: ['probe.spec'] })
+    assert.equal(srpm[0], 'probe-1.0-1.src.rpm')
+  },
+)
 
 test('the sources and patches that a spec names by URL are downloaded', { skip }, async () => {
   const tarball = serve('/probe-1.0.tar.gz', 'not really a tarball')
@@ -236,7 +242,7 @@ for (const [title, source, reason] of [
   })
 
 test(
-  'a linked spec that cannot be loaded fails with a reason, and no password appears',
+  'a linked spec that cannot be downloaded fails the build with a reason, and no password is shown',
   { skip },
   async () => {
     const gone = urlOf('/gone.spec')

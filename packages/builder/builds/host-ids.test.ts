@@ -18,9 +18,9 @@ import { runSandboxed } from '../src/sandbox/sandbox.ts'
 
 useFixture()
 
-/** All ids of sandboxes are above those of accounts and of systemd's containers. */
+/** The lowest ID that a sandbox may use. IDs of accounts and of systemd's containers are lower. */
 const FIRST_ID = 0x7000_0000
-/** The supervisor is in a PID namespace of its own, and the sandbox in another one inside of that. */
+/** Number of nested PID namespaces: the supervisor has its own, and the sandbox has another one inside it. */
 const LEVELS = 2
 /** Milliseconds between two checks of all processes. */
 const LOOK_MS = 20
@@ -28,7 +28,7 @@ const LOOK_MS = 20
 interface SandboxProcess {
   pid: number
   command: string
-  /** Real, effective, saved and file system ids of user and group, as the host sees them. */
+  /** All IDs of the user and the groups (real, effective, saved, file system, supplementary), as the host sees them. */
   ids: number[]
   user_namespace: string
 }
@@ -40,7 +40,7 @@ async function statusOf(pid: string): Promise<Map<string, string[]>> {
   )
 }
 
-/** Whether a process was started by this one: other tests on this machine run sandboxes without some of the barriers. */
+/** Returns whether a process descends from this one. Other tests on this machine run sandboxes without some of the barriers. */
 async function isOurs(pid: string): Promise<boolean> {
   const parent = (await statusOf(pid)).get('PPid')?.[0] ?? '0'
   return parent === String(process.pid) || (parent !== '0' && (await isOurs(parent)))
@@ -52,7 +52,8 @@ async function sandboxProcesses(): Promise<SandboxProcess[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const found = await Promise.all(
     pids.map(async (pid): Promise<SandboxProcess[]> => {
-      // Read before the ids, which are final once the command has replaced the runtime's own code, which changes them one by one.
+      // The command is read before the IDs. The container runtime changes the IDs one by one; they are final once the command has replaced
+      // the runtime's own code.
       const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
       const status = await statusOf(pid)
       if ((status.get('NSpid')?.length ?? 0) < own + LEVELS) return []
@@ -60,7 +61,7 @@ async function sandboxProcesses(): Promise<SandboxProcess[]> {
       const ids = ['Uid', 'Gid', 'Groups'].flatMap((name) => status.get(name) ?? [])
       const numbers = ids.filter(Boolean).map(Number)
       if (!(await isOurs(pid))) return []
-      // A process without a namespace has ended.
+      // A process without a user namespace has already ended.
       if (user_namespace === '' || /^(?:runc\0init|crun)\0/.test(command)) return []
       return [{ pid: Number(pid), command, ids: numbers, user_namespace }]
     }),
@@ -68,7 +69,7 @@ async function sandboxProcesses(): Promise<SandboxProcess[]> {
   return found.flat()
 }
 
-/** Returns all processes in sandboxes; asserts that none of them has an id of the host. */
+/** Returns all processes in sandboxes; asserts that none of them has an ID of the host or is in the host's user namespace. */
 async function assertForeign(): Promise<SandboxProcess[]> {
   const host = await readlink('/proc/self/ns/user')
   const processes = await sandboxProcesses()
@@ -79,7 +80,10 @@ async function assertForeign(): Promise<SandboxProcess[]> {
   return processes
 }
 
-/** Checks the ids of all processes until `sleep` was seen in a sandbox with each of these durations; kills each `sleep` that was seen. */
+/**
+ * Checks the IDs of all processes until a `sleep` with each of these durations has been seen in a sandbox. Kills each of these `sleep`
+ * processes when it is seen.
+ */
 async function checkWhile(sleeps: string[], isOver: () => boolean): Promise<void> {
   const awaited = new Set(sleeps)
   while (awaited.size > 0) {
@@ -87,7 +91,8 @@ async function checkWhile(sleeps: string[], isOver: () => boolean): Promise<void
     for (const { pid, command } of await assertForeign()) {
       const [program, seconds = ''] = command.split('\0')
       if (program !== 'sleep' || !awaited.delete(seconds)) continue
-      // SIGTERM would not suffice: rpm blocks it during transactions, and Lua scriptlets leave it blocked for their programs.
+      // SIGTERM would not be sufficient: rpm blocks it during transactions, and Lua scriptlets leave it blocked in the programs that they
+      // start.
       process.kill(pid, 'SIGKILL')
     }
     assert.ok(
@@ -109,7 +114,7 @@ test('no process in a native build runs as user 0 of the host', { skip }, async 
     ]),
   ) as Record<string, string>
   const wait = (name: string): string => `sleep ${seconds[name]} || :`
-  // Sections and macros run several times.
+  // Sections and macros run several times, but must wait only once.
   const once = (name: string): string =>
     `test -e /builddir/waited-${name} || { touch /builddir/waited-${name}; ${wait(name)}; }`
   await addWithScriptlets('scriptlets', `%pre\n${wait('pre')}\n%post\n${wait('post')}`)

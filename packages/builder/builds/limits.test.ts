@@ -36,7 +36,7 @@ test('a build whose log exceeds the limit fails with that reason', { skip }, asy
   assert.ok(context.text().length < 101_000)
 })
 
-test('results over the limit fail the build', { skip }, async () => {
+test('results that exceed the size limit fail the build', { skip }, async () => {
   const limits = { max_log_bytes: 1e6, max_result_bytes: 100, max_disk_bytes: 1e9 }
   const { outcome } = await build(await fixture.task(specOf(), { limits }))
   assert.match(reasonOf(outcome), /^the results have \d+ bytes, the limit is 100$/)
@@ -56,7 +56,7 @@ test('a canceled build stops at once and leaves no processes or files', { skip }
 })
 
 test(
-  'killing a builder kills its build, and the next builder removes its files',
+  'killing a builder kills its build, and the next builder removes the files of that build',
   { skip },
   async () => {
     const seconds = uniqueSeconds()
@@ -71,13 +71,13 @@ test(
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     child.stdout.resume()
-    // Stops waiting if the child exits early: the processes would never appear.
+    // Stops waiting if the child exits early, because the processes would then never appear.
     while (child.exitCode === null && (await processesWith(seconds)).length < 2) await sleep(20)
     assert.equal(child.exitCode, null)
     child.kill('SIGKILL')
     await once(child, 'exit')
     while ((await processesWith(seconds)).length > 0) await sleep(20)
-    // The disk of the build is the only mount that outlives it.
+    // The build's disk is the only mount that outlives the child.
     const mounts = mountsBelow(scratch, await readMounts())
     assert.equal(mounts.length, noDisk ? 0 : 1, JSON.stringify(mounts))
     const left = (await readdir(scratch)).filter((name) => name.startsWith('builds-'))
@@ -87,7 +87,7 @@ test(
     const now = (await readdir(scratch)).filter((name) => name.startsWith('builds-'))
     assert.equal(now.length, 1)
     assert.notDeepEqual(now, left)
-    // Cached roots contain setuid programs: any user able to run them could become root.
+    // Cached buildroots contain setuid programs, so any user who could run them could become root.
     assert.equal((await stat(fixture.cacheDir)).mode & 0o077, 0)
   },
 )

@@ -20,7 +20,7 @@ import { projectRepository } from '../src/testing/project-repository.ts'
 
 useFixture()
 
-test('missing BuildRequires are named', { skip }, async () => {
+test('the failure reason names missing BuildRequires', { skip }, async () => {
   const head = 'BuildRequires: make, libunobtainium-devel >= 3, zlib-devel > 99'
   const { outcome } = await build(await fixture.task(specOf({ head })))
   assert.deepEqual(
@@ -47,7 +47,7 @@ for (const [requires, reason] of [
   ['(make with nosuch)', `${MISSING} (make with nosuch)`],
   ['((make or nosuch) and nothing)', `${MISSING} ((make or nosuch) and nothing)`],
   ['(nosuch if make)', 'Packages needed for the build cannot be installed: '],
-  // rpm names the fault in words that differ between its versions.
+  // rpm's message about this fault differs between its versions.
   ['(make or', `${NO_SRPM}: line 7: `],
   ['()', `${NO_SRPM}: line 7: `],
 ] as const)
@@ -60,7 +60,7 @@ for (const [requires, reason] of [
   })
 
 test(
-  'BuildRequires are dependencies, not patterns, and leave no package behind',
+  'BuildRequires are treated as dependencies, not as patterns, and no helper package stays installed',
   { skip },
   async () => {
     const { repos, add } = await projectRepository('brackets')
@@ -85,18 +85,22 @@ test(
   },
 )
 
-test('additional packages are installed; options among them are refused', { skip }, async () => {
-  const script = 'ls /usr/include/zlib.h'
-  assert.deepEqual(await probe(script, { buildroot_packages: ['zlib-devel'] }), [
-    '/usr/include/zlib.h',
-  ])
-  const { outcome } = await build(
-    await fixture.task(specOf(), { buildroot_packages: ['--installroot=/'] }),
-  )
-  assert.match(reasonOf(outcome), /it is not a package or a dependency$/)
-})
+test(
+  'additional packages are installed, and options among them are refused',
+  { skip },
+  async () => {
+    const script = 'ls /usr/include/zlib.h'
+    assert.deepEqual(await probe(script, { buildroot_packages: ['zlib-devel'] }), [
+      '/usr/include/zlib.h',
+    ])
+    const { outcome } = await build(
+      await fixture.task(specOf(), { buildroot_packages: ['--installroot=/'] }),
+    )
+    assert.match(reasonOf(outcome), /it is not a package or a dependency$/)
+  },
+)
 
-test('BuildRequires that macros of installed packages add are installed', { skip }, async () => {
+test('BuildRequires added by macros of installed packages are installed', { skip }, async () => {
   const { repos, add } = await projectRepository('macros')
   const file = (name: string): string => `%{buildroot}/usr/lib/rpm/macros.d/macros.${name}`
   await add('first', {
@@ -138,7 +142,7 @@ echo '%%second_requires BuildRequires: third > 0.5' >${file('second')}
     /^first\n(rpmlib.*\n)*second\nthird > 0.5$/m,
   )
 
-  // Additional packages come first, so the spec may need their macros.
+  // Additional packages are installed first, so the spec may need their macros.
   const additional = { repos, buildroot_packages: ['first', 'second'] }
   const needing = await build(
     await fixture.task(specOf({ head: '%first_requires\n%second_requires' }), additional),
@@ -155,23 +159,27 @@ test('a spec whose BuildRequires differ each time it is parsed is refused', { sk
   )
 })
 
-test('generated BuildRequires are installed until there are no new ones', { skip }, async () => {
-  const head =
-    '%generate_buildrequires\necho zlib-devel\nif [ -e /usr/include/zlib.h ]; then echo "popt-devel >= 1"; fi'
-  const spec = specOf({ check: 'ls /usr/include/zlib.h /usr/include/popt.h' }).replace(
-    '%build',
-    `${head}\n%build`,
-  )
-  const { context, outcome } = await build(await fixture.task(spec))
-  assert.equal(outcome.outcome, 'succeeded', context.text())
-  const srpm = context.uploads.get('probe-1.0-1.src.rpm') ?? ''
-  assert.match(
-    await runOrThrow('rpm', ['-qp', '--nosignature', '--requires', srpm]),
-    /popt-devel >= 1/,
-  )
-})
+test(
+  'generated BuildRequires are installed repeatedly until there are no new ones',
+  { skip },
+  async () => {
+    const head =
+      '%generate_buildrequires\necho zlib-devel\nif [ -e /usr/include/zlib.h ]; then echo "popt-devel >= 1"; fi'
+    const spec = specOf({ check: 'ls /usr/include/zlib.h /usr/include/popt.h' }).replace(
+      '%build',
+      `${head}\n%build`,
+    )
+    const { context, outcome } = await build(await fixture.task(spec))
+    assert.equal(outcome.outcome, 'succeeded', context.text())
+    const srpm = context.uploads.get('probe-1.0-1.src.rpm') ?? ''
+    assert.match(
+      await runOrThrow('rpm', ['-qp', '--nosignature', '--requires', srpm]),
+      /popt-devel >= 1/,
+    )
+  },
+)
 
-test('missing generated BuildRequires are named', { skip }, async () => {
+test('the failure reason names missing generated BuildRequires', { skip }, async () => {
   const spec = specOf().replace(
     '%build',
     '%generate_buildrequires\necho "python3dist(unobtainium)"\n%build',
@@ -180,28 +188,32 @@ test('missing generated BuildRequires are named', { skip }, async () => {
   assert.match(reasonOf(outcome), /nothing provides python3dist\(unobtainium\)/)
 })
 
-test('the next build uses packages added to the project repository', { skip }, async () => {
-  const { repos, add } = await projectRepository('repo')
-  const user = await fixture.task(
-    specOf({
-      name: 'user',
-      head: 'BuildRequires: brandnew',
-      check: 'cat /usr/share/brandnew/data',
-    }),
-    { repos },
-  )
-  const first = await build(user)
-  assert.match(reasonOf(first.outcome), /nothing provides brandnew$/)
+test(
+  'packages added to the project repository are available to the next build',
+  { skip },
+  async () => {
+    const { repos, add } = await projectRepository('repo')
+    const user = await fixture.task(
+      specOf({
+        name: 'user',
+        head: 'BuildRequires: brandnew',
+        check: 'cat /usr/share/brandnew/data',
+      }),
+      { repos },
+    )
+    const first = await build(user)
+    assert.match(reasonOf(first.outcome), /nothing provides brandnew$/)
 
-  await add('brandnew')
-  const second = await build(user)
-  assert.equal(second.outcome.outcome, 'succeeded', second.context.text())
+    await add('brandnew')
+    const second = await build(user)
+    assert.equal(second.outcome.outcome, 'succeeded', second.context.text())
 
-  // After an unrelated package is added, the cached layer is used again.
-  await add('other')
-  const third = await build(user)
-  assert.match(third.context.text(), /Packages are in the cached layer/)
-})
+    // Adding an unrelated package does not prevent the use of the cached layer.
+    await add('other')
+    const third = await build(user)
+    assert.match(third.context.text(), /Packages are in the cached layer/)
+  },
+)
 
 test(
   'a missing user repository fails the build; a missing chroot repository is a builder fault',

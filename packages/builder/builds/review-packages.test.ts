@@ -8,7 +8,7 @@ import { RepoConfig } from '@copr/contract/chroot-config'
 import { runOrThrow } from '@copr/process/run'
 import { build, fixture, skip, specOf, start, useFixture } from '../src/testing/engine-suite.ts'
 
-/** Stands in for fedora-review, which Debian lacks. The name of the package decides how it behaves. */
+/** A replacement for fedora-review, which Debian lacks. The name of the package decides how it behaves. */
 const STAND_IN = `#!/bin/sh
 [ "$*" = "--no-colors --prebuilt --rpm-spec --name $5 --mock-config child.cfg" ] || exit 2
 [ "$(id -u)" != 0 ] && [ -n "$REVIEW_NO_MOCKGROUP_CHECK" ] || exit 3
@@ -32,7 +32,7 @@ if [ "$5" = big ]; then head -c 3000000 /dev/zero | tr '\\0' x >rpmlint.txt; cat
 useFixture()
 
 let making: Promise<RpmTask['chroot']> | undefined
-/** Returns a chroot whose repositories have the stand-in. */
+/** Returns a chroot whose repositories contain the replacement. */
 const chrootWithTools = (): Promise<RpmTask['chroot']> => (making ??= makeChroot())
 
 async function makeChroot(): Promise<RpmTask['chroot']> {
@@ -99,7 +99,7 @@ test('fedora-review publishes its reports and no other files', { skip }, async (
     ['fedora-review.log', 'review.json', 'review.txt'].map((name) => FEDORA_REVIEW_PREFIX + name),
   )
   const report = await uploaded(context.uploads, `${FEDORA_REVIEW_PREFIX}review.txt`)
-  // Two lines of headings, and the loopback device.
+  // /proc/net/dev has two lines of headings, and one line for the loopback device.
   assert.match(report, /^3$/m)
   assert.deepEqual(await readdir(join(fixture.dir, 'builds')), [])
 })
@@ -118,7 +118,7 @@ test('a report that is too long is cut off', { skip }, async () => {
   }
 })
 
-test('a tool that is missing or fails does not fail the build', { skip }, async () => {
+test('a review tool that is missing or fails does not fail the build', { skip }, async () => {
   const plain = await fixture.task(specOf({ name: 'good' }), { reviews: ['fedora-review'] })
   const broken = await fixture.task(specOf({ name: 'broken' }), {
     chroot: await chrootWithTools(),
@@ -144,7 +144,7 @@ test('a tool that is missing or fails does not fail the build', { skip }, async 
   assert.deepEqual(failed.context.unclean, [])
 })
 
-test('a build that is canceled during a review is canceled', { skip }, async () => {
+test('a build can be canceled during a review', { skip }, async () => {
   const spec = specOf({ name: 'slow' })
   const task = await fixture.task(spec, {
     chroot: await chrootWithTools(),

@@ -25,7 +25,7 @@ async function logFixture(t: TestContext, folder = '') {
   return { log, live, calls, part }
 }
 
-test('a log ends at its limit, and reports that once', async (t) => {
+test('a log is cut off at its size limit, which is reported once', async (t) => {
   const { log, live, calls, part } = await logFixture(t)
   log.output('123456', 'build')
   log.output('789abcdef', 'build')
@@ -35,7 +35,7 @@ test('a log ends at its limit, and reports that once', async (t) => {
   assert.deepEqual(calls, ['too long'])
 })
 
-test('a part that is not in the live log ends at the same limit', async (t) => {
+test('a separate log whose output is not in the live log is cut off at the same limit', async (t) => {
   const { log, part } = await logFixture(t)
   log.only('123456', 'installed_pkgs')
   log.only('789abcdef', 'installed_pkgs')
@@ -43,7 +43,7 @@ test('a part that is not in the live log ends at the same limit', async (t) => {
   assert.equal(await part('installed_pkgs'), '123456789a')
 })
 
-test('a part that cannot be written is reported once, and the live log continues', async (t) => {
+test('a separate log that cannot be written is reported once, and the live log continues', async (t) => {
   const { log, live, calls } = await logFixture(t, 'missing')
   log.output('one', 'build')
   log.output('two', 'build')

@@ -5,21 +5,21 @@ import { FailureScanner } from './failure/failure-scanner.ts'
 
 export interface BuildLogOptions {
   context: Pick<TaskContext, 'writeLog' | 'phase'>
-  /** Directory of the log parts, which are uploaded when the build ends. */
+  /** Directory of the separate logs (see {@link LogPart}), which are uploaded when the build ends. */
   dir: string
   max_bytes: number
-  /** Called once, when the log exceeds `max_bytes`. */
+  /** Called once, when a log exceeds `max_bytes`. */
   onTooLong: () => void
-  /** Called once, when a part cannot be written; the live log continues. */
+  /** Called once, when a separate log cannot be written; the live log continues. */
   onUnwritable: (error: unknown) => void
 }
 
 export const LOG_PARTS = ['root', 'build', 'state', 'hw_info', 'installed_pkgs'] as const
 export type LogPart = (typeof LOG_PARTS)[number]
 
-/** The log of one build: streams everything to the live log and writes selected output to one file per part. */
+/** The log of one build. Everything goes to the live log, and selected output also goes to separate logs, one file per {@link LogPart}. */
 export class BuildLog {
-  /** Phase → duration in seconds, summed if the phase runs more than once. */
+  /** Maps each phase to its duration in seconds, summed if the phase runs more than once. */
   readonly seconds: Record<string, number> = {}
   /** Finds the first error in the live log. */
   readonly scanner = new FailureScanner()
@@ -34,7 +34,7 @@ export class BuildLog {
     this.#options = options
   }
 
-  /** Writes output to the live log as it arrives, and to `part` if given; drops everything past the limit. */
+  /** Writes output to the live log as it arrives, and also to the separate log `part` if given; drops everything past the limit. */
   output(chunk: Uint8Array | string, part?: LogPart): void {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
     if (this.#isTooLong) return
@@ -49,7 +49,7 @@ export class BuildLog {
     this.#options.onTooLong()
   }
 
-  /** Writes to a part's file only, not to the live log; drops everything past the log's limit, which applies to each part separately. */
+  /** Writes only to a separate log, not to the live log; drops everything past the limit, which applies to each separate log. */
   only(chunk: Uint8Array | string, part: LogPart): void {
     if (this.#isUnwritable) return
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
@@ -59,7 +59,7 @@ export class BuildLog {
     try {
       appendFileSync(join(this.#options.dir, `${part}.log`), kept)
     } catch (error) {
-      // Rethrown in the handler of a program's output, the error would end the whole agent.
+      // If this error were rethrown in the handler of a program's output, it would end the whole agent.
       this.#isUnwritable = true
       this.#options.onUnwritable(error)
     }

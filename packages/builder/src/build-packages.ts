@@ -4,7 +4,7 @@ import { type Build, type EngineOptions, runEngine } from './engine.ts'
 import { addConfigArchive } from './mock/config-archive.ts'
 import { reviewPackages } from './reviews/review-packages.ts'
 
-/** Builds an RPM task: `makePackages` makes the packages and returns their paths; all else is common to all package engines. */
+/** Runs an RPM task: `makePackages` makes the packages and returns their paths; everything else is the same for all package engines. */
 export async function buildPackages(
   task: RpmTask,
   context: TaskContext,

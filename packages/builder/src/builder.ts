@@ -23,9 +23,9 @@ export interface BuilderOptions {
   gateway_url: string
   enroll_token: string
   name: string
-  /** Holds the builds, and the caches unless `cache_dir` is set. Builders on one machine may share it. */
+  /** Directory for the builds, and also for the caches unless `cache_dir` is set. Builders on the same machine may share it. */
   scratch_dir: string
-  /** Holds cached buildroots and packages; builders may share this directory, which must be on the same disk as the scratch directory. */
+  /** Directory for cached buildroots and packages. Builders may share it. It must be on the same disk as the scratch directory. */
   cache_dir?: string
   arches: string[]
   tags: string[]
@@ -33,14 +33,17 @@ export interface BuilderOptions {
   allow_private_urls: PrivateUrls
   /** `auto` uses mock if it is installed. Default: native. */
   engine?: AgentConfig['engine']
-  /** The result of an earlier self-test, for the gateway, which gives no task to a faulty machine. If unset, any fault is fatal. */
+  /**
+   * The result of an earlier self-test, for the gateway, which gives no tasks to a faulty machine. If unset, the machine is checked now,
+   * and any fault is fatal.
+   */
   self_test?: SelfTest
   fetch?: typeof globalThis.fetch
   log: Logger
   stop: AbortSignal
 }
 
-/** Runs source and RPM tasks until `stop` aborts; rejects if the machine cannot build or the gateway no longer knows it. */
+/** Runs source and RPM tasks until `stop` aborts; rejects if this machine cannot build, or if the gateway no longer knows it. */
 export async function runBuilder(options: BuilderOptions): Promise<void> {
   const { self_test, fetch } = options
   if (!self_test) {

@@ -17,7 +17,7 @@ interface CheckOptions {
   dir?: string
 }
 
-/** Returns the reasons why builds cannot run on this machine, each a sentence for the administrator; empty if they can. */
+/** Returns the reasons why builds cannot run on this machine, as sentences for the administrator; empty if they can. */
 export async function machineFaults({ programs = [], dir = tmpdir() }: CheckOptions = {}): Promise<
   string[]
 > {
@@ -30,7 +30,8 @@ export async function machineFaults({ programs = [], dir = tmpdir() }: CheckOpti
   const missing = missingPrograms([...PROGRAMS, runtime, ...programs])
   if (missing.length > 0) faults.push(missingSentence(missing))
   if (faults.length === 0) faults.push(...(await sandboxFaults(dir)))
-  // Only a plugin of the cluster gives a pod the device for network access; in a pod without it, builds with network access fail.
+  // In a container this is not a fault: a pod has the device for network access only if the cluster has a plugin that provides it. Without
+  // the device, only builds with network access fail.
   const isContainer = idsOfContainer(readFileSync('/proc/self/uid_map', 'utf8')) !== undefined
   if (faults.length === 0 && !isContainer) faults.push(...(await userNetworkFaults()))
   return faults

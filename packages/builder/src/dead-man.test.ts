@@ -30,7 +30,7 @@ test('a machine that never enrolls is reported dead', (t) => {
   assert.deepEqual(deaths, ['The machine did not enroll within 600 seconds'])
 })
 
-test('a machine to which the gateway no longer responds is reported dead once', (t) => {
+test('a machine is reported dead, once, when the gateway has stopped responding to it', (t) => {
   const { man, deaths, pass } = start(t)
   man.contact()
   pass(100)

@@ -6,14 +6,14 @@ const LOOK_MS = 1_000
 
 export interface DeadManOptions {
   limits: AgentConfig['dead_man']
-  /** Returns the seconds since boot, or another clock that cannot be set. */
+  /** Returns the seconds since boot, or the time of another clock that cannot be set. */
   uptime: () => number
-  /** Called once, with the reason as a sentence. */
+  /** Called at most once, with the reason as a sentence. */
   onDeath: (reason: string) => void
   look_ms?: number
 }
 
-/** Dead man's switch: reports that the agent is useless, because it never enrolled, lost contact, or is too old. */
+/** Dead man's switch: reports when the agent has become useless, because it never enrolled, has lost contact, or is too old. */
 export class DeadMan implements Disposable {
   readonly #options: DeadManOptions
   readonly #started: number

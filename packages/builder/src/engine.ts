@@ -24,11 +24,14 @@ import { removeTree } from './remove-tree.ts'
 import { limitsOfMachine, type SandboxLimits } from './sandbox/limits.ts'
 
 export interface EngineOptions {
-  /** Parent of the directories of single builds; on the same disk as `cache_dir`. */
+  /** Parent directory of the builds' own directories, on the same disk as `cache_dir`. */
   builds_dir: string
-  /** Whether each build gets a disk of its own (only if {@link buildDiskFaults} finds no faults) or shares the machine's disk. */
+  /**
+   * Whether each build gets a disk of its own or shares the machine's disk. A disk of its own requires that {@link buildDiskFaults} finds
+   * no faults.
+   */
   own_disk: boolean
-  /** Roots, packages and repository data kept between builds; several builders may share it. */
+  /** Directory for buildroots, packages and repository data that are kept between builds; several builders may share it. */
   cache_dir: string
   /** Limits on what each step of a build may use. Default: limits that leave the machine able to work. */
   limits?: SandboxLimits
@@ -44,16 +47,16 @@ export interface EngineTask extends Pick<RpmTask, 'timeout_seconds' | 'chroot' |
   limits: Pick<RpmTask['limits'], 'max_log_bytes' | 'max_disk_bytes'>
 }
 
-/** A build that an engine is running: of packages, or of an SRPM. */
+/** A build of packages or of an SRPM that an engine is running. */
 export interface Build<Task extends EngineTask = RpmTask> {
   task: Task
   context: TaskContext
   /** The build's directory, on the build's own disk if it has one. */
   dir: string
-  /** Directory of the log parts, on the machine's disk: the log of a build that fills its disk must still be complete. */
+  /** Directory of the separate logs, on the machine's disk, because the log of a build that fills its own disk must still be complete. */
   log_dir: string
   disk: BuildDisk | undefined
-  /** The limits of each of the build's sandboxes. */
+  /** The limits that apply to each of the build's sandboxes. */
   limits: SandboxLimits
   /** Addresses that users' URLs and builds with network access may reach. */
   rules: AddressRules
@@ -73,7 +76,7 @@ export interface Build<Task extends EngineTask = RpmTask> {
   reviews: Review[]
 }
 
-/** Starts the proxy through which dnf fetches users' repositories; returns undefined if the task has none. */
+/** Starts the proxy through which dnf fetches users' repositories; returns undefined if the task has no such repositories. */
 async function proxyFor(
   { repos }: EngineTask,
   { rules, log, refused }: { rules: AddressRules; log: BuildLog; refused: string[] },
@@ -87,7 +90,7 @@ async function proxyFor(
 }
 
 /**
- * Runs a build. `makePackages` makes the results and returns their paths; limits, logs, outcome and cleanup are common to all engines
+ * Runs a build. `makePackages` makes the results and returns their paths; limits, logs, outcome and cleanup are the same for all engines
  * and sources.
  */
 export async function runEngine<Task extends EngineTask>(
@@ -177,7 +180,7 @@ function diskDir(place: string): string {
   return join(place, 'disk')
 }
 
-/** Opens a build's disk in `place`; part of the machine's disk is left for logs and caches. */
+/** Opens a build's disk in `place`. The disk leaves some of the machine's disk space for logs and caches. */
 async function openDisk(task: EngineTask, place: string): Promise<BuildDisk> {
   const { max_disk_bytes } = task.limits
   const bytes = buildDiskBytes(max_disk_bytes, await statfs(place))
@@ -187,7 +190,10 @@ async function openDisk(task: EngineTask, place: string): Promise<BuildDisk> {
   return await openBuildDisk({ image: join(place, 'image'), mount_point, bytes, signal })
 }
 
-/** A failed cleanup does not fail this build, but marks the machine unclean: the next build must not find the leftovers. */
+/**
+ * Cleans up after a build. If this fails, the build does not fail, but the machine is marked unclean, because the next build must not find
+ * the leftovers.
+ */
 async function cleanUp(
   dir: string,
   hold: AsyncDisposableStack,
@@ -243,7 +249,7 @@ function reportable(texts: string[]): string[] {
   return texts.filter((text) => text.length <= MAX_DEPENDENCY_LENGTH).slice(0, MAX_DEPENDENCIES)
 }
 
-/** Throws if the machine could not store all that the build wrote to its own disk: the packages may be damaged. */
+/** Throws if the machine could not store everything that the build wrote to its own disk: in this case, the packages may be damaged. */
 function requireIntactData({ disk, watch }: Pick<Build, 'disk' | 'watch'>): void {
   if (!disk) return
   const fault = watch.blameDisk('what the build wrote may be lost')
@@ -252,8 +258,11 @@ function requireIntactData({ disk, watch }: Pick<Build, 'disk' | 'watch'>): void
 }
 
 /**
- * Returns the reason for a failure: a machine fault, such as exhausted memory or a full disk; a BuildFailure if the build has filled its
- * own disk; otherwise, or if the build was aborted, the error itself.
+ * Returns the reason for a failure:
+ *
+ * - a machine fault, such as exhausted memory or a full disk
+ * - a BuildFailure if the build has filled its own disk
+ * - the error itself in all other cases, and whenever the build was aborted
  */
 function faultBehind(
   { signal, watch, disk }: Pick<Build, 'signal' | 'watch' | 'disk'>,

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 /**
- * Takes a shared or exclusive lock on a file; returns undefined if `wait` is false and another process holds it. A child process
- * holds the lock while its standard input is open, so the lock is also released when this process is killed.
+ * Takes a lock on a file, shared or exclusive; returns undefined if `wait` is false and another process holds the lock. A child process
+ * holds the lock as long as its standard input is open, so the lock is also released when this process is killed.
  */
 export async function takeLock(
   path: string,
@@ -38,7 +38,7 @@ export async function takeLock(
   }
 }
 
-/** Takes a lock like {@link takeLock}, waiting as long as necessary. */
+/** Takes a lock like {@link takeLock}, but always waits as long as necessary. */
 export async function holdLock(
   path: string,
   options: { shared?: boolean; signal?: AbortSignal } = {},

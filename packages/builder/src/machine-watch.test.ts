@@ -42,7 +42,7 @@ test('a disk that was full only briefly is still blamed', (t) => {
   assert.equal(watch.blame('No space left on device')?.lost, 'disk_full')
 })
 
-test('gaugesOf() reads this machine', () => {
+test('gaugesOf() reads the free disk space and the number of OOM kills on this machine', () => {
   const gauges = gaugesOf('/')
   assert.ok(gauges.freeBytes() > 0)
   assert.ok(Number.isInteger(gauges.oomKills()))

@@ -2,9 +2,9 @@ import { readFileSync, statfsSync } from 'node:fs'
 import { MachineFault } from '@copr/agent/machine-fault'
 
 const LOOK_MS = 1_000
-/** With less free space than this, any write may fail soon. */
+/** With less free space than this, the next writes may fail. */
 const FULL_BYTES = 64 * 1024 ** 2
-/** With fewer free inodes than this, creating a file may fail soon. */
+/** With fewer free inodes than this, creating the next files may fail. */
 const FULL_INODES = 64
 
 /** Reads the free space on a disk and the number of OOM kills so far. */
@@ -13,7 +13,7 @@ export interface MachineGauges {
   oomKills: () => number
 }
 
-/** Watches memory and disk during a build, to tell the machine's faults from the build's own. */
+/** Watches memory and disk during a build, to distinguish the machine's faults from the build's own. */
 export class MachineWatch implements Disposable {
   readonly #gauges: MachineGauges
   readonly #kills: number
@@ -31,7 +31,9 @@ export class MachineWatch implements Disposable {
     this.#least = Math.min(this.#least, this.#gauges.freeBytes())
   }
 
-  /** Returns the machine's fault behind a failed build: memory or disk ran out since the watch began. Undefined if neither did. */
+  /**
+   * Returns the machine's fault behind a failed build if memory or disk space has run out since the watch began; undefined if neither has.
+   */
   blame(failure: string): MachineFault | undefined {
     if (this.#gauges.oomKills() > this.#kills)
       return new MachineFault('out_of_memory', `The machine ran out of memory: ${failure}`)
@@ -51,7 +53,10 @@ export class MachineWatch implements Disposable {
   }
 }
 
-/** Returns gauges for OOM kills and for the file system of `dir`, which must outlive the build. Without free inodes, it counts as full. */
+/**
+ * Returns gauges for OOM kills and for the file system of `dir`, a directory that must outlive the build. A file system without free inodes
+ * counts as full.
+ */
 export function gaugesOf(dir: string): MachineGauges {
   return {
     freeBytes: () => {
@@ -64,8 +69,8 @@ export function gaugesOf(dir: string): MachineGauges {
 }
 
 /**
- * Counts the OOM kills in the agent's control group and its descendants. Sandboxes with control groups of their own are not included:
- * like a counter for the whole machine, they would add the kills in builds that reached their own limit.
+ * Counts the OOM kills in the agent's cgroup and its descendants. Sandboxes with cgroups of their own do not count: their kills happen in
+ * builds that reach their own limit. A counter for the whole machine would include these kills.
  */
 function oomKills(): number {
   const groups = read('/proc/self/cgroup')

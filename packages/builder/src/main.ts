@@ -2,7 +2,7 @@
 import { makeLog } from '@copr/process/log'
 import { runOnMachine } from './run-on-machine.ts'
 
-// Overrides an inherited umask: the unprivileged build user must be able to enter its roots.
+// Overrides an inherited umask, because the unprivileged build user must be able to enter its buildroots.
 process.umask(0o022)
 const log = makeLog('builder')
 const stop = new AbortController()

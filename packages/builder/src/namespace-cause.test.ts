@@ -168,7 +168,7 @@ for (const [namespace, kernelName, name] of [
     { skip: rightsMissing },
     async () => {
       const sysctl = `user.max_${kernelName}_namespaces`
-      // A new user namespace has its own limits, so the machine's do not change.
+      // A new user namespace has limits of its own, so those of the machine do not change.
       const forbid = `echo 0 >/proc/sys/user/max_${kernelName}_namespaces; exec "$@"`
       const fault = await faultsBelow(
         'unshare',

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 
-/** Namespaces of a build: the name of the `unshare` option → the name in the sysctl `user.max_*_namespaces`. */
+/** The namespaces of a build. Maps the name of each `unshare` option to the name in the sysctl `user.max_*_namespaces`. */
 const NAMESPACES = {
   mount: 'mnt',
   pid: 'pid',
@@ -11,7 +11,7 @@ const NAMESPACES = {
 } as const
 export type Namespace = keyof typeof NAMESPACES
 
-/** The first step of the sandbox setup that failed. */
+/** A step of the sandbox setup that may fail. */
 export type SandboxStep = Namespace | 'tmpfs' | 'overlay' | 'proc' | 'loopback'
 
 /** The privileges and restrictions of this process, as the kernel reports them. */
@@ -38,7 +38,7 @@ const CAP_SYS_ADMIN = 21n
 export const PRIVILEGED =
   'start it with --privileged (docker, podman), or with securityContext.privileged: true (Kubernetes)'
 
-/** Explains why a step failed with the error text `words` and how to fix it, as a clause for the administrator. */
+/** Returns a clause for the administrator that explains why a step failed, with the error text `words`, and how to fix it. */
 export function causeOf(step: SandboxStep, words: string, facts: NamespaceSupport): string {
   if (step in NAMESPACES && /No space left on device/.test(words))
     return limitCause(step as Namespace, facts)
@@ -70,7 +70,10 @@ function capabilityCause(step: SandboxStep, facts: NamespaceSupport): string | u
     : `this container (${container}) has no ${name}: ${PRIVILEGED}`
 }
 
-/** Ubuntu denies all capabilities in a user namespace, through an AppArmor profile, if an unprivileged process created it. */
+/**
+ * Explains a failure on Ubuntu, where an AppArmor profile denies all capabilities in a user namespace that an unprivileged process has
+ * created.
+ */
 function usernsCause(facts: NamespaceSupport): string | undefined {
   const { apparmor_profile, apparmor_restricts_userns, in_user_namespace } = facts
   const isDenied =

@@ -76,34 +76,38 @@ install -D hello %{buildroot}%{_bindir}/hello
   ])
 })
 
-test('applies conditions and macros of the task to the spec', { skip }, async () => {
-  const options = {
-    with_opts: ['docs'],
-    without_opts: ['tests'],
-    macros: { copr_projectname: 'tools', odd: 'one\ntwo' },
-  }
-  const script =
-    "echo '%{?with_docs:docs} %{?with_tests:tests} %{copr_projectname} %{?dist}'; echo '%{odd}'"
-  const head = '%bcond_with docs\n%bcond_without tests'
-  const task = await fixture.task(specOf({ head, check: script }), options)
-  const { context, outcome } = await build(task)
-  assert.equal(outcome.outcome, 'succeeded', context.text())
-  assert.match(context.text(), /^docs {2}tools/m)
-  assert.match(context.text(), /^one\ntwo$/m)
+test(
+  'the native engine applies the build conditionals and macros of the task to the spec',
+  { skip },
+  async () => {
+    const options = {
+      with_opts: ['docs'],
+      without_opts: ['tests'],
+      macros: { copr_projectname: 'tools', odd: 'one\ntwo' },
+    }
+    const script =
+      "echo '%{?with_docs:docs} %{?with_tests:tests} %{copr_projectname} %{?dist}'; echo '%{odd}'"
+    const head = '%bcond_with docs\n%bcond_without tests'
+    const task = await fixture.task(specOf({ head, check: script }), options)
+    const { context, outcome } = await build(task)
+    assert.equal(outcome.outcome, 'succeeded', context.text())
+    assert.match(context.text(), /^docs {2}tools/m)
+    assert.match(context.text(), /^one\ntwo$/m)
 
-  const archive = context.uploads.get('configs.tar.gz') ?? ''
-  const listed = await runOrThrow('tar', ['-tzf', archive])
-  const names = ['configs/', 'configs/child.cfg', `configs/${task.chroot.name}.cfg`]
-  assert.deepEqual(listed.trim().split('\n'), names)
-  const child = await runOrThrow('tar', ['-xzOf', archive, 'configs/child.cfg'])
-  assert.match(child, /^# .*: mock --root child.cfg --with docs --without tests --rebuild SRPM$/m)
-  assert.match(child, /^config_opts\['macros'\]\['%copr_projectname'\] = "tools"$/m)
-  const base = await runOrThrow('tar', ['-xzOf', archive, names[2] ?? ''])
-  assert.match(base, /^config_opts\['target_arch'\] = "x86_64"$/m)
-  assert.doesNotMatch(base, /copr_projectname/)
-})
+    const archive = context.uploads.get('configs.tar.gz') ?? ''
+    const listed = await runOrThrow('tar', ['-tzf', archive])
+    const names = ['configs/', 'configs/child.cfg', `configs/${task.chroot.name}.cfg`]
+    assert.deepEqual(listed.trim().split('\n'), names)
+    const child = await runOrThrow('tar', ['-xzOf', archive, 'configs/child.cfg'])
+    assert.match(child, /^# .*: mock --root child.cfg --with docs --without tests --rebuild SRPM$/m)
+    assert.match(child, /^config_opts\['macros'\]\['%copr_projectname'\] = "tools"$/m)
+    const base = await runOrThrow('tar', ['-xzOf', archive, names[2] ?? ''])
+    assert.match(base, /^config_opts\['target_arch'\] = "x86_64"$/m)
+    assert.doesNotMatch(base, /copr_projectname/)
+  },
+)
 
-test('settings that only mock has are explained in the log', { skip }, async () => {
+test('the log says that settings which only mock supports have no effect', { skip }, async () => {
   const options = { bootstrap: 'custom_image', bootstrap_image: 'f:43', isolation: 'nspawn' }
   const { context, outcome } = await build(await fixture.task(specOf(), options))
   assert.equal(outcome.outcome, 'succeeded', context.text())
@@ -139,26 +143,30 @@ test('sources without a spec, or with two, are refused', { skip }, async () => {
   )
 })
 
-test('builds with sources of any name that dist-git accepts', { skip }, async () => {
-  const names = ['.clang-format', '.env', '.gitattributes', '.gitignore', 'README.md', 'old.spec']
-  const head = names.map((name, i) => `Source${i}: ${name}`).join('\n')
-  const files = {
-    '.clang-format': 'one\n',
-    '.gitattributes': '* text eol=crlf\n',
-    '.gitignore': '*.o\n',
-    'README.md': 'two\n',
-  }
-  const lookaside = { '.env': Buffer.from('three\n'), 'old.spec': Buffer.from('Name: old\n') }
-  // A source with a changed line end would be longer.
-  const paths = names.map((_, i) => `%{SOURCE${i}}`).join(' ')
-  const check = `test "$(cat ${paths} | wc -c)" = ${sizeOf(files) + sizeOf(lookaside)}`
-  const task = await fixture.task(specOf({ head, check }), { files, lookaside })
-  const { context, outcome } = await build(task)
-  assert.equal(outcome.outcome, 'succeeded', context.text())
-  const srpm = context.uploads.get('probe-1.0-1.src.rpm') ?? ''
-  const listed = (await runOrThrow('rpm', ['-qpl', '--nosignature', srpm])).trim().split('\n')
-  assert.deepEqual(listed.toSorted(), [...names, 'probe.spec'].toSorted())
-})
+test(
+  'the native engine accepts sources with any name that dist-git accepts',
+  { skip },
+  async () => {
+    const names = ['.clang-format', '.env', '.gitattributes', '.gitignore', 'README.md', 'old.spec']
+    const head = names.map((name, i) => `Source${i}: ${name}`).join('\n')
+    const files = {
+      '.clang-format': 'one\n',
+      '.gitattributes': '* text eol=crlf\n',
+      '.gitignore': '*.o\n',
+      'README.md': 'two\n',
+    }
+    const lookaside = { '.env': Buffer.from('three\n'), 'old.spec': Buffer.from('Name: old\n') }
+    // The total size would be larger if a line ending had been changed.
+    const paths = names.map((_, i) => `%{SOURCE${i}}`).join(' ')
+    const check = `test "$(cat ${paths} | wc -c)" = ${sizeOf(files) + sizeOf(lookaside)}`
+    const task = await fixture.task(specOf({ head, check }), { files, lookaside })
+    const { context, outcome } = await build(task)
+    assert.equal(outcome.outcome, 'succeeded', context.text())
+    const srpm = context.uploads.get('probe-1.0-1.src.rpm') ?? ''
+    const listed = (await runOrThrow('rpm', ['-qpl', '--nosignature', srpm])).trim().split('\n')
+    assert.deepEqual(listed.toSorted(), [...names, 'probe.spec'].toSorted())
+  },
+)
 
 for (const [title, sections] of [
   ['once', '%build'],
@@ -186,7 +194,7 @@ for (const [title, sections] of [
     )
   })
 
-test('a missing source that no NoSource leaves out fails the build', { skip }, async () => {
+test('a missing source fails the build unless a NoSource tag excludes it', { skip }, async () => {
   const head = 'Source0: a.txt\nSource1: b.txt\nNoSource: 1'
   const { outcome } = await build(await fixture.task(specOf({ head })))
   assert.equal(reasonOf(outcome), 'cannot create the SRPM: its sources lack a.txt')
@@ -208,18 +216,22 @@ async function uploaded(context: RecordedContext, name: string): Promise<string>
   return (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8')
 }
 
-test('refuses packages whose scriptlets call macros that are not defined', { skip }, async () => {
-  const spec = `${specOf()}\n%post\n%own_macro_nobody_defined x.service\n`
-  const { context, outcome } = await build(await fixture.task(spec))
-  assert.equal(
-    reasonOf(outcome),
-    '%post of probe-1.0-1.noarch calls the macro %own_macro_nobody_defined, which is not defined: add the BuildRequires that defines it',
-    context.text(),
-  )
-})
+test(
+  'the native engine refuses packages whose scriptlets call undefined macros',
+  { skip },
+  async () => {
+    const spec = `${specOf()}\n%post\n%own_macro_nobody_defined x.service\n`
+    const { context, outcome } = await build(await fixture.task(spec))
+    assert.equal(
+      reasonOf(outcome),
+      '%post of probe-1.0-1.noarch calls the macro %own_macro_nobody_defined, which is not defined: add the BuildRequires that defines it',
+      context.text(),
+    )
+  },
+)
 
 test(
-  'a build of a chain that lacks requirements reports them, and what its spec declares',
+  'a chain build with missing requirements reports them, and the names that its spec provides',
   { skip },
   async () => {
     const head = `BuildRequires: chain-lens-devel >= 2, make

@@ -31,7 +31,7 @@ import { fetchSources } from './sources/fetch-sources.ts'
 const MAX_GENERATE_ROUNDS = 10
 const MAX_SRPM_ROUNDS = 5
 
-/** Builds an RPM task in its own root; throws if the machine or the installation is at fault. */
+/** Runs an RPM task in its own buildroot; throws if the machine or the installation is at fault. */
 export async function buildNatively(
   task: RpmTask,
   context: TaskContext,
@@ -61,7 +61,7 @@ async function makePackages(build: Build): Promise<string[]> {
     absent,
   }
   await writeMacros(build, base)
-  // Additional packages come first, as in mock: the spec may need their macros.
+  // Additional packages are installed first, as in mock, because the spec may need their macros.
   const first = await installAdditional(build, base, repositories)
   try {
     return await buildIn(build, { ...common, root: first }, repositories)
@@ -86,7 +86,7 @@ async function buildIn(
     : required
   log.only(root.installed, 'installed_pkgs')
   await log.phase('rpmbuild', 'building', async () => {
-    // Without its NoSource files, rpmbuild -ba would fail at the end.
+    // If NoSource files are missing, rpmbuild -ba would fail at the end.
     const exit = await rpmbuild(absent.size > 0 ? 'bb' : 'ba', { ...options, root })
     if (exit.code !== 0)
       throw rpmbuildFailure('rpmbuild exited with code', exit, await errorOf(build))
@@ -96,7 +96,7 @@ async function buildIn(
   return [...results.rpms, results.summary]
 }
 
-/** Explains which of mock's settings have no effect in this engine. */
+/** Returns log lines that say which of mock's settings have no effect in this engine. */
 function settingsOfMock({ bootstrap, bootstrap_image, isolation }: RpmTask): string[] {
   const lines: string[] = []
   if (bootstrap === 'on' || bootstrap === 'image' || bootstrap === 'custom_image')
@@ -110,13 +110,16 @@ function settingsOfMock({ bootstrap, bootstrap_image, isolation }: RpmTask): str
   return lines
 }
 
-/** A root, and the requirements that are installed in it. */
+/** A buildroot, and the requirements that are installed in it. */
 interface RequiredRoot {
   root: BuildRoot
   requires: Requirement[]
 }
 
-/** Returns the packages and the SRPM, which names the requirements as the build's own root has expanded them. */
+/**
+ * Returns the packages and the SRPM. Throws if the SRPM, which lists the requirements as the build itself has expanded them, requires
+ * anything that is not in `installed`.
+ */
 async function takeResults(dir: string, installed: Requirement[]): Promise<string[]> {
   const rpms = await takePackages(dir, 'RPMS', '.rpm')
   const srpms = await takePackages(dir, 'SRPMS', SRPM_SUFFIX)
@@ -139,7 +142,7 @@ async function prepareSources(build: Build): Promise<string> {
   const topdir = await makeBuildFolders(dir)
   const sources = join(topdir, 'SOURCES')
   const spec = await fetchSources(task, { dir, target: sources, log, signal })
-  // The build could change its own copy, so a copy of the spec as committed is published.
+  // The build could change its own copy of the spec, so a copy of the spec as committed is published.
   const kept = join(dir, spec)
   await copyFile(join(sources, spec), kept)
   found.add(kept)
@@ -173,8 +176,9 @@ async function installAdditional(
 }
 
 /**
- * Installs the spec's static BuildRequires, and returns whether it generates more (`is_dynamic`). As the macros of an installed package
- * may add BuildRequires, the SRPM is made again after each installation until it requires nothing new.
+ * Installs the spec's static BuildRequires; returns the resulting buildroot, and whether the spec generates more BuildRequires
+ * (`is_dynamic`). The macros of an installed package may add BuildRequires, so the SRPM is made again after each installation until it
+ * requires nothing new.
  */
 async function installRequired(
   build: Build,
@@ -220,7 +224,7 @@ async function installGenerated(
     )
     const missing = newRequirements(generated, requires)
     if (missing.length === 0) return { root, requires }
-    // Earlier requirements are passed again: a later package must not replace one that they name.
+    // Earlier requirements are passed again, because a later package must not replace a package that they name.
     requires = [...requires, ...missing]
     const wanted = { packages: [], requires, ...repositories }
     root = await log.phase('builddeps', 'installing generated BuildRequires', () =>

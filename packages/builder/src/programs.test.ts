@@ -9,7 +9,7 @@ for (const [manager, sentence] of [
   test(`missingSentence() names missing programs and the packages of ${manager}`, () =>
     assert.equal(missingSentence(['xip', 'rpmbuild', 'flock'], { manager, path: '' }), sentence))
 
-test('missingSentence() names packages of both managers if the package manager is unknown', () =>
+test('missingSentence() names the packages for both apt and dnf if the package manager is unknown', () =>
   assert.equal(
     missingSentence(['createrepo_c'], { manager: undefined, path: '' }),
     'Programs are missing: createrepo_c; install the packages that "apt-get install createrepo-c" or "dnf install createrepo_c" would install',

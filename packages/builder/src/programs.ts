@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
 
-/** The packages that contain a program, if their name differs from the program's. */
+/** The names of the packages that contain a program, if they differ from the program's name. */
 interface Packages {
   apt: string
   dnf: string
@@ -24,7 +24,7 @@ const PACKAGES: Record<string, Packages> = {
   unshare: UTIL_LINUX,
 }
 
-/** Returns the programs that are in none of the directories in PATH. */
+/** Returns those of the programs that are in none of the directories in PATH. */
 export function missingPrograms(
   programs: string[],
   path = process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -42,7 +42,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Directories of root's programs, which a shell started with `su` may lack in its PATH. */
+/** Directories of programs for root, which may be missing from PATH in a shell that was started with `su`. */
 const SBIN = '/usr/sbin:/sbin'
 
 interface Surroundings {
@@ -51,7 +51,10 @@ interface Surroundings {
   path: string
 }
 
-/** Names the missing programs and the command that installs them; for apt and dnf if the machine's package manager is unknown. */
+/**
+ * Returns a sentence that names the missing programs and the command that installs them. If the machine's package manager is unknown, the
+ * sentence covers both apt and dnf.
+ */
 export function missingSentence(
   missing: string[],
   { manager, path }: Surroundings = { manager: packageManager(), path: SBIN },

@@ -20,8 +20,8 @@ export interface Results {
 }
 
 /**
- * Summarizes the packages that a build has made; throws a BuildFailure if there are none, they exceed the task's size limit, or one could
- * not be installed because its scriptlets call macros that were not defined.
+ * Summarizes the packages that a build has made. Throws a BuildFailure if there are none, if they exceed the task's size limit, or if one
+ * could not be installed because its scriptlets call undefined macros.
  */
 export async function collectResults(task: RpmTask, dir: string, rpms: string[]): Promise<Results> {
   if (!rpms.some((path) => !path.endsWith(SRPM_SUFFIX)))
@@ -59,7 +59,7 @@ export async function uploadAll(paths: string[], context: TaskContext): Promise<
   return await Promise.all(paths.map((path) => context.upload(path, basename(path))))
 }
 
-/** Compresses the log parts that exist; returns the paths of the compressed files. */
+/** Compresses those of the separate logs that exist; returns the paths of the compressed files. */
 export async function packLogs(dir: string): Promise<string[]> {
   const packed = await Promise.all(
     LOG_PARTS.map(async (part) => {

@@ -13,10 +13,10 @@ import { selfTest } from './self-test.ts'
 import { trustOnMachine } from './trust-on-machine.ts'
 
 const LOOK_MS = 1_000
-/** Time for the agent to hand back its tasks once it has decided to shut down. */
+/** How long the agent may take to hand back its tasks after it has decided to shut down. */
 const GOODBYE_MS = 15_000
 
-/** Runs the agent as configured in the file. When it ends, powers the machine off unless `at_end` is `exit`. */
+/** Runs the agent as configured in the file. When the agent ends, powers the machine off unless `at_end` is `exit`. */
 export async function runOnMachine(
   config_path: string,
   { log, stop }: { log: Logger; stop: AbortSignal },
@@ -32,7 +32,7 @@ export async function runOnMachine(
   const onDeath = (reason: string): void => {
     log.fatal({ reason }, 'Shutting down: this machine is no longer in use')
     end.abort('stopping')
-    // Ends the process at this deadline even if the shutdown hangs.
+    // Ends the process after this time, even if the shutdown hangs.
     setTimeout(() => void finish(config, log).finally(() => process.exit(1)), GOODBYE_MS).unref()
   }
   using switchOf = new DeadMan({ limits: config.dead_man, uptime: uptimeSeconds, onDeath })
@@ -77,7 +77,7 @@ async function readToken(path: string): Promise<string> {
   return (await readFile(path, 'utf8')).trim()
 }
 
-/** Deletes the enrollment token, which is valid only once. In a pod it is on a read-only secret volume and cannot be deleted. */
+/** Deletes the enrollment token, which is valid only once. In a pod, the token is on a read-only Secret volume and cannot be deleted. */
 async function dropToken(path: string): Promise<void> {
   if (path === '-') return
   try {
@@ -87,7 +87,7 @@ async function dropToken(path: string): Promise<void> {
   }
 }
 
-/** Polls for the file that a cloud-specific program creates when the cloud is about to take the machine back. */
+/** Polls for the file that a cloud-specific program creates when the cloud is about to reclaim the machine. */
 function watchForNotice(path: string, onNotice: () => void): Disposable {
   const timer = setInterval(() => {
     if (!existsSync(path)) return

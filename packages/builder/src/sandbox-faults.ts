@@ -21,10 +21,13 @@ const FLAGS: Record<Namespace, string[]> = {
   net: ['--net'],
   user: ['--user'],
 }
-/** Namespaces that are tried together. User namespaces are tried separately: the machine's root creates the others outside of them. */
+/**
+ * Options for the namespaces that are tried together. User namespaces are tried separately, because root on the machine creates the other
+ * namespaces outside of them.
+ */
 const TOGETHER = (['mount', 'pid', 'ipc', 'uts', 'net'] as const).flatMap((name) => FLAGS[name])
 
-/** Exit code of the script below → the step of the sandbox setup that failed. */
+/** Maps the exit code of the script below to the step of the sandbox setup that failed. */
 const STEPS: Record<number, SandboxStep> = {
   91: 'tmpfs',
   92: 'overlay',
@@ -52,7 +55,9 @@ const NAMES: Record<SandboxStep, string> = {
   loopback: 'Cannot bring up the loopback device of a new network namespace',
 }
 
-/** Returns why this machine cannot run a build sandbox, each a sentence for the administrator; empty if it can. Tries it in `parent`. */
+/**
+ * Returns why this machine cannot run a build sandbox, as sentences for the administrator; empty if it can. Tries to run one in `parent`.
+ */
 export async function sandboxFaults(parent = tmpdir()): Promise<string[]> {
   if ((await readSeccompProfile()) === undefined) return [NO_PROFILE]
   const failed = await failedStep()
@@ -73,7 +78,7 @@ const NO_CGROUPS =
   'Control groups are not mounted at /sys/fs/cgroup: run "mount -t cgroup2 cgroup2 /sys/fs/cgroup", or give this container access to its own (podman, docker: --cgroupns private)'
 const PROBE_MS = 60_000
 
-/** Runs a sandbox that does nothing; returns why it failed, undefined if it did not. */
+/** Runs a sandbox that does nothing; returns why this failed, or undefined if it succeeded. */
 async function sandboxFailure(parent: string): Promise<string | undefined> {
   const dir = await mkdtemp(join(parent, 'copr-check-'))
   try {
@@ -113,7 +118,10 @@ async function failedStep(): Promise<{ step: SandboxStep; words: string } | unde
   }
 }
 
-/** Returns the first line, without the program's name and the path; mount adds a line with a hint about dmesg. */
+/**
+ * Returns the first line of an error message, without the program's name and the path. Further lines are dropped, such as mount's hint
+ * about dmesg.
+ */
 export function wordsOf(output: string): string {
   const [line = ''] = output.trim().split('\n')
   return line

@@ -11,13 +11,13 @@ export interface Scratch extends AsyncDisposable {
 }
 
 /**
- * Makes a directory for one builder's builds in `dir`, which several builders may share, and removes the directories of builders
- * that have ended. A killed builder's processes end with it; its files and the disks of its builds do not.
+ * Makes a directory for one builder's builds in `dir`, which several builders may share. Removes the directories of builders that have
+ * ended: a killed builder's processes end with it, but its files and the disks of its builds remain.
  */
 export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): Promise<Scratch> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await mkdir(cache_dir, { recursive: true })
-  // Cached roots contain setuid programs chosen by projects: other users must not be able to run them.
+  // Cached buildroots contain setuid programs that projects have chosen. Other users must not be able to run them.
   await chmod(cache_dir, 0o700)
   await using _starting = await holdLock(join(dir, 'start.lock'))
   await removeUnusedCgroups()

@@ -33,7 +33,7 @@ async function kindsOf(t: TestContext, needs: Partial<typeof NOTHING>, where = {
   return faults.filter(({ kind }) => kind !== 'sandbox')
 }
 
-test('selfTest() reports no faults of a suitable machine', async (t) => {
+test('selfTest() reports no faults on a suitable machine', async (t) => {
   assert.deepEqual(await kindsOf(t, {}), [])
 })
 
@@ -53,6 +53,6 @@ test("selfTest() reports a clock that differs from the gateway's", async (t) => 
   assert.match(fault?.message ?? '', /(3599|3600|3601) seconds behind/)
 })
 
-test('selfTest() waits for an unreachable gateway', async (t) => {
+test('selfTest() waits until the gateway is reachable', async (t) => {
   assert.deepEqual(await kindsOf(t, {}, { away: 1 }), [])
 })

@@ -20,7 +20,10 @@ export interface SelfTestOptions {
   stop: AbortSignal
 }
 
-/** Checks whether builds can run on this machine before it gets its first task. Waits for the gateway, to compare clocks with it. */
+/**
+ * Checks whether builds can run on this machine before it gets its first task. Waits until it can reach the gateway, because it compares
+ * the clocks.
+ */
 export async function selfTest(options: SelfTestOptions): Promise<SelfTest> {
   const { min_disk_mb, min_memory_mb, max_clock_skew_seconds } = options.needs
   const facts = {
@@ -46,7 +49,7 @@ export async function selfTest(options: SelfTestOptions): Promise<SelfTest> {
   return { faults, ...facts }
 }
 
-/** The memory of the machine, or of this container if it has less; swap is always the machine's. */
+/** Returns the memory of the machine, or that of this container if it has less. Swap is always the machine's. */
 async function memory(): Promise<{ memory_mb: number; swap_mb: number }> {
   const info = await readFile('/proc/meminfo', 'utf8')
   const swap_kib = Number(/^SwapTotal:\s+(\d+) kB/m.exec(info)?.[1] ?? 0)
@@ -61,7 +64,10 @@ async function freeMb(dir: string): Promise<number> {
   return Math.floor((bavail * bsize) / MIB)
 }
 
-/** Returns the difference in whole seconds, the resolution of HTTP dates; positive if this machine is ahead. */
+/**
+ * Returns how far this machine's clock is ahead of the gateway's (negative if it is behind), in whole seconds, the resolution of HTTP
+ * dates.
+ */
 async function clockSkew({ gateway_url, log, stop }: SelfTestOptions): Promise<number> {
   for (;;) {
     try {
@@ -70,7 +76,7 @@ async function clockSkew({ gateway_url, log, stop }: SelfTestOptions): Promise<n
       const response = await fetch(`${gateway_url.replace(/\/+$/, '')}/builder/agent`, { signal })
       await response.body?.cancel()
       const theirs = Date.parse(response.headers.get('date') ?? '')
-      // Assumes that `Date` was set halfway through the request, and half a second after the full second that it reports.
+      // Assumes that `Date` was set halfway through the request, and in the middle of the second that it reports.
       if (Number.isFinite(theirs))
         return Math.round(((asked + Date.now()) / 2 - theirs - 500) / 1000)
       throw new Error('its answer has no date')

@@ -10,7 +10,7 @@ import { trustOnMachine } from './trust-on-machine.ts'
 const prints = (all: string[]): string[] =>
   all.map((pem) => new X509Certificate(pem).fingerprint256).toSorted()
 
-test('trustOnMachine() adds authorities once, to the existing bundles and to this process', async (t) => {
+test('trustOnMachine() adds authorities only once, both to the existing bundles and to this process', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-trust-'))
   const known = getCACertificates('default')
   t.after(() => {

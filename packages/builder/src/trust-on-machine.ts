@@ -5,7 +5,7 @@ import { trustAuthorities } from '@copr/process/trust'
 /** CA bundles of Debian and Fedora, which dnf, git and curl trust. */
 const BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt']
 
-/** Makes this process and all programs on the machine trust these authorities in addition to the public ones. */
+/** Makes this process and all programs on the machine trust the authorities in `pem` in addition to the public ones. */
 export async function trustOnMachine(
   pem: string,
   state_dir: string,

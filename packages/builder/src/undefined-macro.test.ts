@@ -26,12 +26,12 @@ for (const [text, want] of [
     assert.equal(macroIn(text), want))
 
 for (const text of [
-  // formats, patterns and jobs
+  // formats, patterns and job numbers
   'printf "%s\\n" x; date +%Y; echo ${file%.conf} ${file%%.*}',
   'printf \\\n  %string x',
   'fg %1\n%1\n%d\n%',
   'case $x in\n  %wheel) ;;\n  %wheel | %adm) ;;\nesac',
-  // texts of several lines
+  // here-documents and strings that span several lines
   'cat >/etc/sudoers.d/x <<EOF\n%wheel ALL=(ALL) ALL\nEOF',
   "cat <<'END OF' >x\n%wheel ALL\nEND OF\n",
   'cat <<-\\EOF\n\t%wheel ALL\n\tEOF\n',
@@ -48,7 +48,7 @@ for (const text of [
   test(`undefinedMacro() accepts ${JSON.stringify(text)}`, () =>
     assert.equal(macroIn(text), undefined))
 
-test('undefinedMacro() reads only shell scripts that rpm does not expand at installation', () => {
+test('undefinedMacro() checks only shell scriptlets that rpm does not expand at installation', () => {
   const text = '%systemd_post x.service'
   assert.equal(macroIn(text, { interpreter: '/usr/bin/bash' }), '%systemd_post')
   assert.equal(macroIn(text, { interpreter: '<lua>' }), undefined)

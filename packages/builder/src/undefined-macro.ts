@@ -2,13 +2,17 @@ import type { Scriptlet } from '@copr/rpm/scriptlets'
 
 const SHELLS = /^(\/usr)?\/bin\/(sh|bash|dash|ksh|zsh)$/
 
-/** A command that begins with a macro's name, which rpm leaves if it does not know the macro; patterns of `case` do not match. */
+/**
+ * Matches a command that begins with a macro call, which rpm leaves unexpanded if the macro is not defined. Does not match the patterns of
+ * a `case` statement.
+ */
 const MACRO_CALL =
   /^\s*%(?:([A-Za-z_]\w{2,})(?=\s|$)(?!\s*(?:\)|\|[^|]))|\{([A-Za-z_]\w{2,})[\s}:])/
 
 /**
- * Returns the macro that a scriptlet calls although it was not defined in the build: the shell would report an unknown command, which
- * fails the installation. Only the first word of a command counts, because `%` is common elsewhere: in formats, patterns and texts.
+ * Returns a macro that a scriptlet calls but that was not defined in the build, if there is one: the shell would report an unknown command,
+ * and the installation would fail. Only the first word of a command is checked, because `%` is common elsewhere: in formats, patterns and
+ * text.
  */
 export function undefinedMacro(scriptlet: Scriptlet): string | undefined {
   const { interpreter, isExpandedAtInstall, text } = scriptlet
@@ -20,7 +24,9 @@ export function undefinedMacro(scriptlet: Scriptlet): string | undefined {
   return undefined
 }
 
-/** Returns the lines that begin outside of quotes, here-documents, arrays and continued lines. */
+/**
+ * Returns the lines that start a command: those that do not begin inside a quoted string, a here-document, an array or a continued line.
+ */
 function commandLines(text: string): string[] {
   const lines: string[] = []
   let state: LineState = { quote: '', isContinued: false, inArray: false, documents: [] }
@@ -38,18 +44,18 @@ function commandLines(text: string): string[] {
 }
 
 interface LineState {
-  /** The quote that is open. */
+  /** The quote character of the string that is open, if any. */
   quote: string
   isContinued: boolean
   inArray: boolean
-  /** Here-documents that begin with the next line. */
+  /** Here-documents whose text begins on the next line. */
   documents: { end: string; ignoresTabs: boolean }[]
 }
 
-/** The operator of a here-document, at the current position of a scan. */
+/** Matches the operator and the delimiter of a here-document at the current position of a scan. */
 const HERE_DOCUMENT = /<<(?!<)(-?)[ \t]*((?:'[^']*'|"[^"]*"|\\.|[^\s'"\\;&|<>()])+)/y
 
-/** Follows a line to its end. */
+/** Scans a line; returns the state at its end. */
 function endOfLine(line: string, before: LineState): LineState {
   let { quote, inArray } = before
   let isContinued = false

@@ -5,7 +5,7 @@ import { buildDiskFaults } from './build-disk-faults.ts'
 
 const skip = (await buildDiskFaults()).length > 0 && 'this machine has no loop devices'
 
-/** Returns the fault that buildDiskFaults() finds in a child process started through `command`. */
+/** Returns the fault that buildDiskFaults() finds in a child process that is started through `command`, or 'none'. */
 async function faultBelow(...command: string[]): Promise<string> {
   const module = new URL('./build-disk-faults.ts', import.meta.url).href
   const script = `const { buildDiskFaults } = await import(${JSON.stringify(module)})
@@ -33,7 +33,7 @@ test(
 )
 
 test(
-  'buildDiskFaults() reports a user namespace, in which nothing can use loop devices',
+  'buildDiskFaults() reports that loop devices cannot be used in a user namespace',
   { skip },
   async () =>
     assert.match(

@@ -13,11 +13,11 @@ import { wordsOf } from '../sandbox-faults.ts'
 
 const PROGRAMS = ['mkfs.ext4', 'mount', 'umount', 'losetup']
 
-/** Exit code of the script below → the step that failed. */
+/** Maps the exit code of the script below to the step that failed. */
 const STEPS = { 91: 'image', 92: 'loop', 93: 'mount' } as const
 type Step = (typeof STEPS)[keyof typeof STEPS]
 
-/** Runs in a mount namespace of its own: when that ends, so do the mount and its loop device. */
+/** This script runs in its own mount namespace. When the namespace ends, so do the mount and its loop device. */
 const TRY_STEPS = `
 truncate --size 64M "$1/image" && mkfs.ext4 -q -F "$1/image" || exit 91
 losetup --find >/dev/null || exit 92

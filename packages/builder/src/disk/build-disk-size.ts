@@ -4,7 +4,7 @@ import { type BuildDisk, MIN_BUILD_DISK_BYTES } from './build-disk.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
-/** The share of the machine's free space that is left for logs and caches instead of a build's disk; at least 192 MiB are left. */
+/** The share of the machine's free space that a build's disk must leave for logs and caches. At least MIN_RESERVE_BYTES are left. */
 const RESERVE_SHARE = 1 / 10
 const MIN_RESERVE_BYTES = 192 * MIB
 
@@ -23,7 +23,7 @@ export function buildDiskBytes(
   )
 }
 
-/** Returns the clause that names the limit which a failed build has reached on its own disk; undefined if it has reached none. */
+/** Returns a clause that names the limit of its own disk that a failed build has reached; undefined if it has reached none. */
 export function filledSentence(disk: BuildDisk, error: unknown): string | undefined {
   const { filled } = disk.usage()
   if (filled === 'inodes')
@@ -33,7 +33,7 @@ export function filledSentence(disk: BuildDisk, error: unknown): string | undefi
   return undefined
 }
 
-/** Whether the error, or one of its causes, is ENOSPC. A large write can fail although the disk is not full. */
+/** Returns whether the error, or one of its causes, is ENOSPC. A large write can fail in this way although the disk is not full. */
 function isNoSpace(error: unknown): boolean {
   for (let each = error; each instanceof Error; each = each.cause)
     if ('code' in each && each.code === 'ENOSPC') return true

@@ -131,7 +131,7 @@ os.setxattr(sys.argv[1], "user.note", b"n")' "$1"`
   },
 )
 
-test('disposing a disk unmounts it and releases its loop device', { skip }, async (t) => {
+test('disposing of a disk unmounts it and releases its loop device', { skip }, async (t) => {
   const dir = await directory(t)
   {
     await using _disk = await open(dir)
@@ -143,7 +143,7 @@ test('disposing a disk unmounts it and releases its loop device', { skip }, asyn
 })
 
 test(
-  'a disk that a process still uses disappears, is reported, and is freed when the process ends',
+  'a disk that is disposed of while a process uses it disappears and is reported, and is freed when the process ends',
   { skip },
   async (t) => {
     const dir = await directory(t)
@@ -160,7 +160,7 @@ test(
 )
 
 test(
-  'disposing a disk frees its space even while another mount namespace has a copy of the mount',
+  'disposing of a disk frees its space even while another mount namespace still has the mount',
   { skip },
   async (t) => {
     const machine = await directory(t)

@@ -7,27 +7,32 @@ import { run, runOrThrow } from '@copr/process/run'
 const MIB = 1024 ** 2
 export const MIN_BUILD_DISK_BYTES = 64 * MIB
 const BLOCK_BYTES = 4096
-/** Disk space per inode, less than the size of a build's average file; a disk of 40 GiB has 2.6 million inodes. */
+/** Disk space per inode: less than the average size of a build's files. A disk of 40 GiB has 2.6 million inodes. */
 const BYTES_PER_INODE = 16 * 1024
-/** More inodes would only make it slower to remove the files of a build that uses all of them. */
+/** Maximum number of inodes. With more, it would only take longer to remove the files of a build that uses all of them. */
 const MAX_INODES = 4_000_000
 
 const SAMPLE_MS = 200
-/** With less free space than this, or on a small disk with less than a fiftieth of its size, the next write may fail. */
+/**
+ * A disk counts as full with less free space than this or, if it is small, with less than a fiftieth of its size: the next write may fail.
+ */
 const FULL_BYTES = 8 * MIB
 /** With fewer free inodes than this, creating the next files may fail. */
 const FULL_INODES = 16
 
-/** Time limit for each step of freeing space, which a million files exceed: a canceled build must end, and unmounting frees the rest. */
+/**
+ * Time limit for each step of freeing space. A million files take longer, but a canceled build must end, and unmounting frees the remaining
+ * space.
+ */
 const FREE_MS = 5_000
-/** Time limit for killed processes to close their files. */
+/** How long to wait for killed processes to close their files. */
 const RELEASE_MS = 5_000
 const POLL_MS = 20
 
 /**
- * The features are listed so that each version of mkfs.ext4 makes the same file system. There is no journal, as no disk outlives its
- * build; `uninit_bg` lets mkfs skip the inode tables, which are zeros in a sparse file anyway; `sparse_super2` without backups and
- * packed metadata keep mkfs from writing to every 128 MiB of the disk.
+ * The features are listed explicitly, so that every version of mkfs.ext4 makes the same file system. There is no journal, because no disk
+ * outlives its build. `uninit_bg` lets mkfs skip the inode tables, which are zeros in a sparse file anyway. `sparse_super2` without
+ * backups, and packed metadata, keep mkfs from writing to every 128 MiB of the disk.
  */
 const FEATURES =
   'none,ext_attr,dir_index,filetype,extent,flex_bg,sparse_super2,large_file,huge_file,uninit_bg,dir_nlink,extra_isize'
@@ -35,11 +40,11 @@ const EXTENDED = 'lazy_itable_init=1,nodiscard,packed_meta_blocks=1,num_backup_s
 
 /**
  * - `nosuid`, `nodev`: buildroots contain setuid programs, and the disk keeps mode bits, file capabilities and overlay whiteouts, but
- *   nothing can gain rights through a path on the host. Overlay mounts have their own flags, so programs in a build's root are not
- *   affected; a bind mount of the disk in another user namespace must repeat both flags.
+ *   nothing can gain privileges through a path on the host. Overlay mounts have their own flags, so programs in a buildroot are not
+ *   affected. A bind mount of the disk in another user namespace must repeat both flags.
  * - `nobarrier`: an fsync in a build (by rpm's database) does not flush the machine's disk.
  * - `noinit_itable`: otherwise, the kernel would fill the inode tables with zeros in the background: 640 MB on a disk of 40 GiB.
- * - `errors=remount-ro`: when the machine's disk is full or broken, the build fails instead of continuing with lost data.
+ * - `errors=remount-ro`: if the machine's disk is full or broken, the build fails instead of continuing with lost data.
  * - `loop` without a number sets autoclear: the device is released together with the mount.
  */
 const MOUNT_OPTIONS = 'loop,nosuid,nodev,nobarrier,noinit_itable,errors=remount-ro'
@@ -49,9 +54,9 @@ export interface BuildDiskOptions {
   image: string
   /** An existing empty directory. */
   mount_point: string
-  /** The size of the disk, a few percent of which hold the file system's own structures. */
+  /** The size of the disk. The file system's own structures take a few percent of it. */
   bytes: number
-  /** Maximum number of files, directories and links; by default one for each 16 KiB. */
+  /** Maximum number of files, directories and links. Default: one for each 16 KiB. */
   inodes?: number
   signal: AbortSignal
 }
@@ -61,7 +66,7 @@ interface DiskUsage {
   free_bytes: number
   used_inodes: number
   free_inodes: number
-  /** The resource that has run out at any time since the disk was opened; undefined if neither has. */
+  /** The resource that has run out at any time since the disk was opened; undefined if neither has run out. */
   filled: 'bytes' | 'inodes' | undefined
 }
 
@@ -71,13 +76,13 @@ export interface BuildDisk extends AsyncDisposable {
   bytes: number
   inodes: number
   usage(): DiskUsage
-  /** Whether the machine's disk has failed to store data written to this disk, so that files on it may be damaged. */
+  /** Returns whether the machine's disk has failed to store data that was written to this disk, so that files on it may be damaged. */
   hasLostData(): boolean
 }
 
 /**
- * Makes a sparse file with an ext4 file system and mounts it. The disk takes no space until it is used, and a build that fills it
- * receives ENOSPC. Once mounted, the file is unlinked: if this process is killed, only the mount remains, which unmountBelow() removes.
+ * Makes a sparse file with an ext4 file system and mounts it. The disk takes no space until it is used; a build that fills it gets ENOSPC.
+ * The file is unlinked once it is mounted: if this process is killed, only the mount remains, which unmountBelow() removes.
  */
 export async function openBuildDisk(options: BuildDiskOptions): Promise<BuildDisk> {
   const { image, bytes } = options
@@ -151,9 +156,9 @@ function openedDisk(mount_point: string, bytes: number, device: string): BuildDi
 }
 
 /**
- * Frees the space of the disk before it is unmounted. Otherwise, the kernel would first write everything that the build has left in
- * memory to the machine's disk, which takes several times as long. Moreover, a mount namespace that was created while the disk was
- * mounted, such as that of another builder's sandbox, holds a copy of the mount until the namespace ends, and with it all of its space.
+ * Frees the space of the disk before it is unmounted. Otherwise, the kernel would first write everything that the build has left in memory
+ * to the machine's disk, which takes several times as long. Moreover, a mount namespace that was created while the disk was mounted, such
+ * as that of another builder's sandbox, keeps a copy of the mount, and thus all of its space, until the namespace ends.
  */
 async function freeSpace(mount_point: string): Promise<void> {
   // A disk that lost data may be unreadable, but must be unmounted anyway.
@@ -161,11 +166,14 @@ async function freeSpace(mount_point: string): Promise<void> {
   const paths = names.map((name) => join(mount_point, name))
   if (paths.length > 0)
     await run('rm', ['-rf', '--one-file-system', '--', ...paths], { timeout_ms: FREE_MS })
-  // Some file systems cannot make holes in a file; they free its space together with the loop device.
+  // On file systems that cannot punch holes in a file, the space is freed together with the loop device.
   await run('fstrim', ['--quiet-unsupported', '--', mount_point], { timeout_ms: FREE_MS })
 }
 
-/** Throws if a process still uses the disk, which then disappears from the directory and is unmounted when that process ends. */
+/**
+ * Unmounts a disk. Throws if a process still uses it; the disk then disappears from its directory at once, and is unmounted when that
+ * process ends.
+ */
 async function unmount(mount_point: string): Promise<void> {
   const deadline = Date.now() + RELEASE_MS
   for (;;) {
@@ -180,7 +188,7 @@ async function unmount(mount_point: string): Promise<void> {
   }
 }
 
-/** Returns the name of the block device below a mount, such as `loop3`. */
+/** Returns the name of the block device of a mount, such as `loop3`. */
 async function deviceOf(mount_point: string): Promise<string> {
   const { dev } = await stat(mount_point)
   const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00)

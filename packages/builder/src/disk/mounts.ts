@@ -3,11 +3,11 @@ import { run } from '@copr/process/run'
 
 export interface Mount {
   mount_point: string
-  /** Major and minor number of the device, such as `7:3`, which is /dev/loop3. */
+  /** Major and minor number of the device, such as `7:3` for /dev/loop3. */
   device: string
 }
 
-/** Parses /proc/self/mountinfo, in which the kernel writes white space and backslashes as three octal digits (`\040`). */
+/** Parses /proc/self/mountinfo, in which the kernel escapes white space and backslashes with three octal digits, such as `\040`. */
 export function parseMountinfo(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     const [, , device, , path] = line.split(' ')
@@ -23,7 +23,7 @@ export async function readMounts(): Promise<Mount[]> {
   return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'))
 }
 
-/** Returns the mounts below a directory, in an order in which they can be unmounted; a path appears once for each mount on it. */
+/** Returns the mounts below a directory, in an order in which they can be unmounted. A path appears once for each mount on it. */
 export function mountsBelow(dir: string, mounts: Mount[]): Mount[] {
   const depth = ({ mount_point }: Mount): number => mount_point.split('/').length
   return mounts

@@ -52,7 +52,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     'files',
     `${prefix}Checking...\n»${prefix}error: Installed (but unpackaged) file(s) found:\n${prefix}   /usr/bin/a\n${prefix}\n${prefix}RPM build errors:\n${prefix}    Installed (but unpackaged) file(s) found:`,
   ]),
-  // Memory, disk and time
+  // Memory, disk and time limits
   [
     'the kernel out of memory',
     'resources',
@@ -104,7 +104,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     `RPM build errors:\n    Macro expanded in comment on line 3: %{x}\n»    line 12: Unknown tag: Foo: bar`,
   ],
   ['only make', 'compile', `»make: *** [Makefile:3: all] Error 2`],
-  // Tests without %check
+  // Tests outside of %check
   [
     'Boost.Test',
     'test',
@@ -249,7 +249,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     `»Can't locate Foo/Bar/Baz.pm in @INC (you may need to install the Foo::Bar::Baz module)\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
     /perl\(Foo::Bar::Baz\)/,
   ],
-  // Modules and programs that are missing
+  // Missing modules and programs
   [
     'an import of Go',
     'dependency',
@@ -331,7 +331,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     `»  Could NOT find ZLIB (missing: ZLIB_LIBRARY ZLIB_INCLUDE_DIR)\nCall Stack (most recent call first):\n  CMakeLists.txt:3 (find_package)`,
     /ZLIB/,
   ],
-  // The last cause of cargo decides
+  // For cargo, the last cause decides
   [
     'vendored crates that are not there',
     'prep',
@@ -343,7 +343,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     'network',
     `»error: failed to get \`a\` as a dependency of package \`b v1.0.0\`\n\nCaused by:\n  failed to load source for dependency \`a\`\n\nCaused by:\n  Unable to update registry \`crates-io\`\n\nCaused by:\n  download of config.json failed`,
   ],
-  // Prefixes of which only some are removed
+  // Prefixes, some of which are removed only before known messages
   ...[
     '    ',
     '\t',
@@ -368,7 +368,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     'install',
     `[info] Executing(%install): /bin/sh -e /tmp/rpm-tmp.1\n[error] + '[' -e /b/no-error ']'\n[error] + mv '/b/missing/*' /c\n[error] + true\n[error] + true\n»[error] mv: rename /b/missing/* to /c/*: No such file or directory\n[error] error: Bad exit status from /tmp/rpm-tmp.1 (%install)`,
   ],
-  // The spec, without a section
+  // Errors in the spec, without a section
   ...[
     'error: Unknown icon type: a.png',
     'error: bare words are no longer supported, please use "...":  a == b',
@@ -426,7 +426,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     'infrastructure',
     `»Error: Failed to download metadata for repo 'a': Cannot prepare internal mirrorlist: No URLs in mirrorlist`,
   ],
-  // The chroot's own packages
+  // Packages of the chroot itself
   [
     'the base packages',
     'infrastructure',
@@ -466,7 +466,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     'compile',
     `»a.c:1:2: error: expected ';'\nERROR: Exception(a.src.rpm) Config(a-1-x86_64) 1 minutes 2 seconds\nINFO: Results and/or logs in: /a\nERROR: Command failed:\n # /usr/bin/systemd-nspawn -q -M a bash --login -c /usr/bin/rpmbuild -bb a.spec`,
   ],
-  // Time
+  // Timeouts
   ...[
     'Cancelling nested steps due to timeout',
     'Sending interrupt signal to process',
@@ -481,7 +481,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     'make: *** [Makefile:3: all] Terminated',
     'Error: The operation was canceled.',
   ].map((line): [string, FailureCategory, string] => [line, 'timeout', `+ ./build\n»${line}`]),
-  // The section that the command, the target or the path tells
+  // Sections that only the command, the target or the path reveals
   [
     'the target install',
     'install',
@@ -499,7 +499,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
   ],
   ['the command of %install', 'install', `+ make install DESTDIR=/b\n»make: *** [a] Error 1`],
   ['the command of %check', 'test', `+ make -j4 check\n»make: *** [a] Error 1`],
-  // One line each
+  // Logs of a single line
   ...(
     [
       ['infrastructure', 'Cannot connect to the Docker daemon at unix:///a. Is it running?'],
@@ -545,7 +545,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     category,
     `begin\n»${line}`,
   ]),
-  // The build system
+  // Faults of the build system
   [
     'a sandbox that does not start',
     'infrastructure',

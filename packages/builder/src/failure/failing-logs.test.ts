@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { CASES } from '../testing/failing-logs/cases.ts'
 import { detailsOf, faultsOf } from '../testing/failing-logs/check-case.ts'
 
-/** Logs recorded from builds that failed; record.ts writes them. */
+/** Logs of builds that failed, as recorded by record.ts. */
 const LOGS = new URL('../testing/failing-logs/logs/', import.meta.url)
 
 for (const [name, one] of Object.entries(CASES))

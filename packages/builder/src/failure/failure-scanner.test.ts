@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type FailureCategory, FailureDetails } from '@copr/contract/failure'
 import { FailureScanner } from './failure-scanner.ts'
 
-/** Returns the scanner's findings in a log, which it receives in chunks of `chunk` characters. */
+/** Returns what the scanner finds in a log that it receives in chunks of `chunk` characters. */
 function detailsOf(
   log: string,
   { chunk = 7, ...known }: { chunk?: number; category?: FailureCategory } = {},
@@ -22,7 +22,7 @@ RPM build errors:
 const GCC = "hello.c:3:5: error: 'x' undeclared\n"
 const built = (text: string): string => `${BEGIN}${text}${END}`
 
-test('the first error of the failed section is found with the lines around it', () => {
+test('the first error in the failed section is found, with the lines around it', () => {
   const details = detailsOf(
     built(`+ make\ngcc -O2 -c hello.c\n${GCC}    3 | x\nmake: *** [hello.o] Error 1\n`),
   )
@@ -34,7 +34,7 @@ test('the first error of the failed section is found with the lines around it', 
   assert.equal(details.excerpt?.lines[5], 'make: *** [hello.o] Error 1')
 })
 
-test('only the newest sections are kept in memory, as a build can print the beginnings of any number', () => {
+test('only the newest sections are kept in memory, because a build can print the beginnings of any number of sections', () => {
   const sections = (count: number): string =>
     Array.from(
       { length: count },
@@ -46,7 +46,7 @@ test('only the newest sections are kept in memory, as a build can print the begi
   assert.notEqual(after(40), 3)
 })
 
-test('errors of sections that succeeded do not count', () => {
+test('errors in sections that succeeded do not count', () => {
   const prep = 'Executing(%prep): /bin/sh -e x\nHunk #1 FAILED at 1.\n'
   const details = detailsOf(prep + built(GCC))
   assert.deepEqual([details.category, details.line], ['compile', 5])
@@ -59,7 +59,7 @@ test('an error that make ignores does not count', () => {
   assert.equal(details.line, 5)
 })
 
-test('an error of another rpmbuild, which a section ran, does not count', () => {
+test('an error from a nested rpmbuild that a section ran does not count', () => {
   const inner = `Executing(%prep): /bin/sh\nerror: Bad exit status from /var/tmp/rpm-tmp.2 (%prep)\n`
   const details = detailsOf(`${BEGIN}${GCC}${inner}${END}`)
   assert.deepEqual([details.section, details.line], ['%build', 3])
@@ -73,17 +73,17 @@ test("rpm's messages and errors are found in the middle of a line, and despite c
   assert.equal(details.excerpt?.lines[2], 'hello.c:3:5: error: no')
 })
 
-test('without a known error, the last line of the section is shown', () => {
+test('if no known error is found, the last line of the section is shown', () => {
   const details = detailsOf(built('+ test -f generated\n\n'))
   assert.deepEqual([details.category, details.line], ['compile', 3])
 })
 
-test('a failure that the builder already knows is shown at the last line', () => {
+test('a failure whose category the builder already knows is located at the last line of the log', () => {
   const details = detailsOf(`${BEGIN}+ sleep 1000\n`, { category: 'timeout' })
   assert.deepEqual([details.category, details.section, details.line], ['timeout', '%build', 3])
 })
 
-test('the last exception of a chain of tracebacks counts', () => {
+test('the last exception in a chain of tracebacks counts', () => {
   const traceback =
     'Traceback (most recent call last):\n  File "x.py", line 1, in <module>\n    raise\n'
   const details = detailsOf(
@@ -94,7 +94,7 @@ test('the last exception of a chain of tracebacks counts', () => {
   assert.equal(details.line, 13)
 })
 
-test('an empty log gives no line', () => {
+test('the details of an empty log name no line', () => {
   const details = detailsOf('')
   assert.deepEqual(
     [details.category, details.line, details.excerpt],
@@ -102,12 +102,12 @@ test('an empty log gives no line', () => {
   )
 })
 
-test('control characters of a build do not reach the page', () => {
+test('control characters in build output do not reach the page', () => {
   const details = detailsOf(built('hello.c:1:1: error: \u202E\0\u001B[2Jx\uD800 \u009B1m\n'))
   assert.equal(details.line, 3)
 })
 
-test('the length of a line does not matter', () => {
+test('an error is found even after a very long line', () => {
   const details = detailsOf(built(`${'x'.repeat(300_000)}\n${GCC}`), { chunk: 10_000 })
   assert.equal(details.line, 4)
   assert.equal(details.excerpt?.lines[2]?.length, 300)
@@ -160,7 +160,7 @@ const PREFIXES = [
   '    Tests run: 1, ',
 ]
 
-test('a log of hostile lines is read completely', () => {
+test('a log with lines that are slow to match is scanned to its end', () => {
   const lines = HOSTILE.flatMap((text) => PREFIXES.map((prefix) => `${prefix}${text} failed`))
   const log = `${BEGIN}${lines.join('\n')}\n${GCC}`.replaceAll('+ umask 022\n', '')
   const details = detailsOf(`${log}${END}`, { chunk: 4096 })

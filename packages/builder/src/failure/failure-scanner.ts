@@ -12,15 +12,18 @@ import { RPM } from './rules/rpm.ts'
 
 const LINES_BEFORE = 3
 const LINES_BELOW = 5
-/** Number of lines below a candidate that may say more about its cause. */
+/** Number of lines after a candidate that may say more about its cause. */
 const FOLLOWED_LINES = 16
-/** Lines of rank `likely` that are no further apart belong to the same error. */
+/** Maximum distance, in lines, between lines of the same low rank (`likely` or `weak`) that belong to the same error. */
 const GROUP_LINES = 30
-/** Maximum number of stages kept, the newest ones: a build can print the beginning of any number of sections. */
+/** Maximum number of stages that are kept (the newest ones), because a build can print the beginning of any number of sections. */
 const MAX_STAGES = 40
-/** Number of lines of a section that the rules are tried on; the others only move the end of the section. Bounds the time for a log of errors. */
+/**
+ * Maximum number of lines per section to which the rules are applied. This limits the time that a log full of errors takes; later lines can
+ * only end the section.
+ */
 const MAX_TRIED = 20_000
-/** make ignores an error, reported by this many lines at most. */
+/** When make says that it ignores an error, candidates within this many lines above are dropped, because they report that error. */
 const IGNORED_LINES = 20
 
 /** A line that may be the first error. */
@@ -32,26 +35,26 @@ interface Candidate {
   below: Finding[]
   unplaced: FailureCategory | undefined
   isHeading: boolean
-  /** The last line of its group. */
+  /** The number of the last line in its group. */
   until: number
 }
 
-/** One part of a log, with the candidates found in it: bounded in number, however long the part is. */
+/** One stage of a build, with the candidates found in its lines. The number of candidates is bounded, however long the stage is. */
 interface Stage {
-  /** `start` at first, `root` while the buildroot is filled, `spec` while rpm parses the spec, otherwise a section such as `%build`. */
+  /** Initially `start`; `root` while the buildroot is filled; `spec` while rpm parses the spec; otherwise a section such as `%build`. */
   name: string
   found: Partial<Record<Rank, Candidate>>
   byCategory: Partial<Record<FailureCategory, Candidate>>
-  /** The line before rpm says that the section has failed. */
+  /** The line before rpm's message that the section has failed. */
   last: Candidate | undefined
-  /** The category of the last command that the shell has printed, which tells the section where nothing else does. */
+  /** The category of the last command that the shell has printed, used if nothing else shows which section failed. */
   traced: FailureCategory | undefined
-  /** Whether make or its like have stopped: what follows are consequences. */
+  /** Whether make or a similar tool has stopped, so that any further errors are only consequences. */
   isStopped: boolean
   tried: number
 }
 
-/** The category of a failure in a section whose log says nothing more precise. */
+/** The category of a failure in each stage, used if the log says nothing more precise. */
 const CATEGORY_OF_STAGE: Record<string, FailureCategory> = {
   root: 'infrastructure',
   spec: 'macros',
@@ -66,11 +69,11 @@ const CATEGORY_OF_STAGE: Record<string, FailureCategory> = {
   '%license': 'files',
 }
 
-/** The hint for a log that neither tells the section nor contains a known message. */
+/** The hint for a log that neither shows which section failed nor contains a known message. */
 const UNPLACED_HINT =
   'The log does not show which step failed: read its end, and the lines above the first error.'
 
-/** Commands that only one section runs, as the shell prints them, and targets of make. */
+/** Commands, as the shell prints them, and make targets that occur in only one section, with the category that they imply. */
 const TRACED: { pattern: RegExp; category: FailureCategory }[] = [
   {
     pattern:
@@ -104,15 +107,18 @@ const TRACED: { pattern: RegExp; category: FailureCategory }[] = [
   },
 ]
 
-/** The stage before the first that is known: a log may have lost its beginning. */
+/** The stage before the first known stage. A log may have lost its beginning. */
 const START = 'start'
 
-/** A section begins; anywhere in the line, as a process in the background may have begun the line. */
+/** Matches the beginning of a section, anywhere in a line, because a background process may have written the beginning of the line. */
 const SECTION =
   /Executing\((%[a-z_]{1,40})\):|^[^\s()]{1,30} ?\((%[a-z_]{1,40})\) ?[:：] ?\/bin\/(?:ba)?sh -e /
-/** rpm's last word about a section. It repeats its own error at the end, and a section may have printed that of another rpmbuild. */
+/**
+ * Matches rpm's final message about a section. The last match counts: rpm repeats its own message at the end, while an earlier one may come
+ * from another rpmbuild that a section has run.
+ */
 const LAST_WORD = /\bBad exit status from \S{1,200} \((%[a-z_]{1,40})\)/
-/** The same in other languages: the names of the script and of the section stay. */
+/** Matches the same message in other languages. The names of the script and of the section are not translated. */
 const TRANSLATED_LAST_WORD =
   /^[^\s/:：]{1,20}\s?[:：] ?(?!.{0,80}: line \d)[^:]{0,80}\/rpm-tmp\.\w{1,12}\b[^:]{0,60}\((%[a-z_]{1,40})\)/
 const SPEC_BEGINS = /^\$ (?:setarch \S{1,20} )?rpmbuild |^----- building \S{1,200}\.spec\b/
@@ -121,26 +127,29 @@ const ROOT_BEGINS =
   /^(?:Updating and loading repositories:|Last metadata expiration check: | {0,4}# \/usr\/bin\/.{0,780}\/usr\/bin\/(?:dnf\d?|yum|microdnf|zypper)\b(?!.{0,200}rpmbuild -b)|\$ dnf |Start(?:\(bootstrap\))?: (?:build setup|dnf\d? |yum |installing|chroot init)|init_buildsystem |unpacking preinstall image|preinstalling \S|cumulate \S|\[ {0,6}\d+\.\d\d s\] (?:Preparing the root|Installing ))/
 const FILES_BEGIN =
   /^(?:Processing files: |Checking for unpackaged file\(s\): |Requires\(rpmlib\): rpmlib\()/
-/** The heading above what rpm repeats, in any of the languages in which TRANSLATED_ERROR is known. */
+/** Matches the heading of the errors that rpm repeats, in all languages of TRANSLATED_ERROR. */
 const RPM_ERRORS =
   /^RPM build errors:|^(?=.{0,40}RPM)(?=.{0,40}(?:err|fehler|chyb|błęd|ошибк|помилк|错误|錯誤|エラー|오류))[^%/:：]{6,60}[:：]$/i
 const REPEATED_ERROR =
   /^(?:\s{2,8}|error: )(?!Macro expanded in comment|Bad exit status)(\S.{0,400})/
-/** The same in a fragment that has lost the heading. */
+/** Matches the beginning of an error that rpm repeats, in an excerpt that lacks the heading. */
 const REPEATED_BY_RPM =
   /^\s{2,8}(?=(?:File|Directory) not found(?: by glob)?: |File must begin with "|Installed \(but unpackaged\)|line \d{1,5}: (?:Unknown|Tag|Empty|Illegal|Second|Dependency|Unclosed|Invalid|Duplicate)|Bad file: |Duplicate file|Arch dependent binaries)/
-/** The prefix of rpm's errors in other languages. */
+/** Matches the prefix of rpm's errors in other languages. */
 const TRANSLATED_ERROR =
   /^(?:erreur|errore|fehler|错误|錯誤|エラー|ошибка|помилка|chyba|błąd|erro|fel|fejl|feil|fout|virhe|hiba|hata|greška|오류)\s?[:：] ?/i
-/** mock's words after rpmbuild has failed; its traceback follows. */
+/** Matches mock's message after rpmbuild has failed, which mock's traceback follows. */
 const CHILD_FAILED = /^Child return code was: [1-9]/
 const IGNORED_BY_MAKE = /^make(?:\[\d+\])?: \[.{1,300}\(ignored\)$/
 const STOPS = /^(?:g?make(?:\[\d+\])?: \*{3}|ninja: build stopped)/
 
-/** Words without which no rule matches, except that `-Werror` is in the command lines of all compilers. */
+/** Every line that matches a rule contains one of these. `-Werror` does not count, because it is in the command lines of all compilers. */
 const NOTABLE =
   /(?<!-W)error|fail|fatal|cannot|can't|could ?n[o']t|couldn|not |no |no_|unable|undefined|missing|killed|sigkill|memory|denied|traceback|exception|abort|panic|assert|bad\b|problem|provides|exhausted|exceeded|timed? ?out|requires|need|invalid|unknown|unrecognized|unresolved|✗|✖|×|✘|●|\*\*\*|conflict|resource|reversed|hunk|patch|usage|segmentation|dumped|dubious|unreachable|network|multiple|relocation|does ?n|without|must |mismatch|corrupt|damaged|undeclared|refused|aborting|unfetchable|unchecked|illegal|unterminated|unclosed|unbound|unbalanced|unmatched|xpass|terminat|unpackaged|error in|out of|locate|prerequisite|architecture|\d+\) |dsO missing|e {3,6}\S|lookup|dial |\.go:|differ|read-only|: line |oom|stuck|enotfound|eai_again|econn|longer than|no output| space\b|busy|install (?:it|the)|please install|connect to |gave up|integrity|non-zero|choice|cancel|interrupt|signal|gpg|expired|deadline|macro|%\{|%description|%changelog|expression|bare words|operator|mirror/i
-/** Lines that look like errors and are none: commands of the shell and of compilers, results of tests for features, counts of zero. */
+/**
+ * Matches lines that look like errors but are not: commands run by the shell, command lines of compilers, results of feature tests, counts
+ * of zero.
+ */
 const HARMLESS =
   /^\s{0,8}\+{1,3} |^ERROR: (?:Exception\(\S{1,300}\) Config\(|Command failed[:.])|^INFO: |^ {0,4}# \/usr\/bin\/| -O2 | -c (?!.{0,300}returned a non-zero code)|^-- |^checking |^(?:XFAIL|SKIP|PASS|ok): |^ok \d|^(?!.*[1-9]\d{0,8} (?:fail|err)).*\b(?:0|no) (?:errors?|failures?|failed|warnings?)\b|\(ignored\)$|^Provides: |^Requires|^(?:\/bin\/sh \.\.\/)?libtool: |^[\w./+-]{1,200}:\d+(?::\d+)?: (?:warning|note): |^# TODO| # (?:TODO|SKIP) /i
 
@@ -151,18 +160,21 @@ const CHAINED =
 const ANY_EXCEPTION: Rule = { rank: 'sure', pattern: EXCEPTION }
 
 /**
- * Finds the first error in the log of a build while it is written. Reads each line once; the memory does not depend on the length of the
- * log. The numbers of lines count from the beginning of the log.
+ * Finds the first error in the log of a build while the log is being written. Reads each line once; memory use does not depend on the
+ * length of the log. Line numbers count from the beginning of the log.
  */
 export class FailureScanner {
   readonly #lines = new LogLines((line, number) => this.#onLine(line, number))
   readonly #stages = new Map<string, Stage>()
   #stage = this.#begin(START)
-  /** Sources that rpmbuild -bs does not find are known only when it has run again without them. */
+  /**
+   * The `prep` candidate of an earlier stage. rpmbuild -bs must run again without the missing sources before it is known that they are the
+   * cause.
+   */
   #earlier: Stage['byCategory'] = {}
   /** The section that rpm has reported as failed. */
   #failed: string | undefined
-  /** Whether rpm repeats its errors; what follows is about mock itself. */
+  /** Whether rpm has begun to repeat its errors; all later lines are about mock itself. */
   #isOver = false
   /** The last lines, for excerpts. */
   #recent: { number: number; text: string }[] = []
@@ -170,14 +182,14 @@ export class FailureScanner {
   #open: Candidate[] = []
   #traceback: { indent: number } | undefined
   #exception: Candidate | undefined
-  /** Whether the next traceback tells what followed from the last exception. */
+  /** Whether the next traceback is a consequence of the last exception. */
   #isChained = false
 
   write(chunk: Uint8Array | string): void {
     this.#lines.write(chunk)
   }
 
-  /** Returns the cause of the failure; with a category, that the caller knows, only where the log shows it. */
+  /** Returns the cause of the failure. If the caller knows the category, only an error of this category in the log counts as the cause. */
   details(
     known: { category?: FailureCategory | undefined; hint?: string | undefined } = {},
   ): Omit<FailureDetails, 'log'> {
@@ -190,7 +202,7 @@ export class FailureScanner {
     const shown = found ?? last
     const placed =
       wanted ?? found?.category ?? CATEGORY_OF_STAGE[stage.name] ?? found?.unplaced ?? stage.traced
-    // A machine that did not begin has written nothing.
+    // If the log is empty, the machine never began to build.
     const category = placed ?? (shown ? 'compile' : 'infrastructure')
     const neutral = placed === undefined && shown ? UNPLACED_HINT : CATEGORY_HINTS[category]
     const hint = known.hint ?? found?.hint ?? neutral
@@ -227,7 +239,7 @@ export class FailureScanner {
     return stage
   }
 
-  /** Returns the stage of a section that failed, but whose beginning is not in the log. */
+  /** Returns the stage of a section that has failed but whose beginning is not in the log. */
   #rename(name: string): Stage {
     if (this.#stage.name !== START) return this.#begin(name)
     this.#stages.set(name, this.#stage)
@@ -248,13 +260,13 @@ export class FailureScanner {
     if (this.#recent.length > LINES_BEFORE) this.#recent.shift()
   }
 
-  /** Follows the stages; returns whether the line begins or ends one. */
+  /** Tracks the stages; returns whether the line begins or ends one. */
   #moves(line: string, number: number): boolean {
     const begin = line.includes('(%') ? SECTION.exec(line) : null
     const section = begin?.[1] ?? begin?.[2]
     if (section !== undefined) return this.#enter(section)
     if (SPEC_BEGINS.test(line)) return this.#enter('spec')
-    // rpm's own output may arrive after its errors.
+    // rpm's normal output may arrive after its errors.
     if (SPEC_CONTINUES.test(line)) return this.#stage.name === 'spec' || this.#enterSpec(number)
     if (ROOT_BEGINS.test(line)) return this.#stage.name === 'root' ? false : this.#enter('root')
     if (FILES_BEGIN.test(line) && !this.#isOver)
@@ -272,7 +284,7 @@ export class FailureScanner {
     return true
   }
 
-  /** Enters the parsing of the spec, of which an error may be just above. */
+  /** Begins the stage in which rpm parses the spec. An error in the spec may be just above this line. */
   #enterSpec(number: number): true {
     const { macros } = this.#stage.byCategory
     this.#enter('spec')
@@ -301,17 +313,17 @@ export class FailureScanner {
     if (IGNORED_BY_MAKE.test(line)) forget(stage, number)
     if (stage.name === START && /^(?:\+|g?make)/.test(line))
       stage.traced = TRACED.find(({ pattern }) => pattern.test(line))?.category ?? stage.traced
-    // The cheaper test first.
+    // The cheaper test comes first.
     if (HARMLESS.test(line) || !NOTABLE.test(line)) return
     if (++stage.tried > MAX_TRIED) return
-    // After a sure error, only a decisive one counts.
+    // After a sure error, only a decisive one still counts.
     const known = stage.name === START ? line.replace(REPEATED_BY_RPM, 'error: ') : line
     const match = matchOf(known, stage.name, stage.found.sure ? DECISIVE_RULES : RULES)
     if (match) this.#keep(match, number, line)
     if (STOPS.test(line)) stage.isStopped = true
   }
 
-  /** Reads an error that rpm repeats, in a log that does not contain it before. */
+  /** Reads an error that rpm repeats, if the log does not contain the original. */
   #readRepeated(line: string, number: number): void {
     if (this.#failed !== undefined || firstError(this.#stage)) return
     const error = REPEATED_ERROR.exec(line)?.[1]
@@ -320,7 +332,7 @@ export class FailureScanner {
     if (match) this.#keep(match, number, line)
   }
 
-  /** Follows the lines of a Python traceback up to the exception; returns whether the line is one of them. */
+  /** Follows a Python traceback up to its exception; returns whether the line belongs to the traceback. */
   #inTraceback(line: string, number: number): boolean {
     if (this.#traceback === undefined) {
       if (CHAINED.test(line)) this.#isChained = true
@@ -334,7 +346,7 @@ export class FailureScanner {
     this.#traceback = undefined
     if (!EXCEPTION.test(line)) return false
     if (line.endsWith('Traceback (most recent call last):')) {
-      // The message of the exception is another traceback.
+      // The message of the exception is itself a traceback.
       this.#traceback = { indent }
       return true
     }
@@ -344,7 +356,7 @@ export class FailureScanner {
       delete this.#stage.found.sure
     this.#isChained = false
     const match = matchOf(line, this.#stage.name, EXCEPTION_RULES) ?? anyException()
-    // Tests print tracebacks on purpose, and so do programs that go on, as a part of their messages.
+    // Tests print tracebacks on purpose, and programs that continue print them inside their messages, so neither counts as sure.
     const isSure = indent === 0 && this.#stage.name !== '%check'
     if (!isSure) match.rule = { ...match.rule, rank: 'likely' }
     this.#exception = this.#keep(match, number, line)
@@ -392,14 +404,14 @@ export class FailureScanner {
     return candidate
   }
 
-  /** The last line that is not empty, which is where a build was when it ended. */
+  /** Returns the last line that is not empty, which shows what the build was doing when it ended. */
   #lastLine(): Candidate | undefined {
     const last = this.#recent.findLast(({ text }) => text.trim() !== '')
     return last && this.#candidate(last.number, last.text)
   }
 }
 
-/** An exception of which no rule says more. */
+/** Returns the match for an exception about which no rule says more. */
 function anyException(): Match {
   return { rule: ANY_EXCEPTION, finding: ANY_EXCEPTION, groups: [] }
 }
@@ -430,13 +442,13 @@ function hintOf({ hint, spell }: Finding, groups: (string | undefined)[]): strin
   return name === undefined ? undefined : hint.replaceAll('$1', () => spell?.(name) ?? name)
 }
 
-/** Returns the section of which rpm says in this line that it has failed. */
+/** Returns the section that has failed according to this line. */
 function failedSection(line: string): string | undefined {
   if (line.includes('Bad exit status')) return LAST_WORD.exec(line)?.[1]
   return line.includes('/rpm-tmp.') ? TRANSLATED_LAST_WORD.exec(line)?.[1] : undefined
 }
 
-/** Adds a line below a candidate to its excerpt, and reads from it what the candidate's own line does not say. */
+/** Adds a line below a candidate to its excerpt, and takes from it what the candidate's own line does not say. */
 function follow(candidate: Candidate, line: string): void {
   const { lines, first_line } = candidate.excerpt
   if (first_line + lines.length <= candidate.line + LINES_BELOW) lines.push(detached(line))
@@ -450,7 +462,7 @@ function follow(candidate: Candidate, line: string): void {
   }
 }
 
-/** Forgets the candidates just above a line that says that their error is ignored. */
+/** Removes the candidates just above a line which says that their error is ignored. */
 function forget({ found }: Stage, number: number): void {
   for (const rank of RANKS) {
     const candidate = found[rank]
@@ -462,13 +474,13 @@ function firstError({ found }: Stage): Candidate | undefined {
   return RANKS.map((rank) => found[rank]).find((candidate) => candidate !== undefined)
 }
 
-/** Whether a failure is one of the section that ran; %clean is the last, after which the results are checked. */
+/** Returns whether a failure belongs to the section that was running. %clean is the last section; after it, the results are checked. */
 function isInSection({ name }: Stage, known: FailureCategory | undefined): boolean {
   if (!name.startsWith('%') || name === '%clean') return false
   return known === undefined || ['timeout', 'resources'].includes(known)
 }
 
-/** Returns a line as it can be shown, as a string of its own: a part would keep the chunk of the log that it comes from. */
+/** Returns a printable copy of a line. A substring would keep the whole chunk of the log in memory. */
 function detached(line: string): string {
   return Buffer.from(printableLine(line)).toString()
 }

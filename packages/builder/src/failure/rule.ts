@@ -1,43 +1,43 @@
 import type { FailureCategory } from '@copr/contract/failure'
 
 /**
- * How surely a line is the first error of a failed section. The first line of the highest rank is taken:
+ * How certain it is that a line is the first error of a failed section. The first line of the highest rank is chosen:
  *
- * - `decisive`: the cause of everything else, such as memory that ran out
- * - `sure`: the message of a tool about an error that fails it
- * - `likely`: an error message that may be without consequence. Of several groups of such lines, the last one is taken, as the section
+ * - `decisive`: the cause of everything else, such as exhausted memory
+ * - `sure`: a message of a tool about an error that makes it fail
+ * - `likely`: an error message that may have no consequences. Of several groups of such lines, the last one is chosen, because the section
  *   ended there
- * - `weak`: tells only that something has failed, such as the last lines of make; grouped in the same way
+ * - `weak`: says only that something has failed, such as the last lines of make; grouped in the same way
  */
 export const RANKS = ['decisive', 'sure', 'likely', 'weak'] as const
 export type Rank = (typeof RANKS)[number]
 
-/** A pattern, and the cause that it stands for. */
+/** A pattern, and the cause that a match indicates. */
 export interface Finding {
   pattern: RegExp
-  /** Default: that of the section that failed. */
+  /** Default: the category of the section that failed. */
   category?: FailureCategory
-  /** Default: that of the category. `$1` stands for what the first group of the pattern has matched. */
+  /** Default: the hint for the category. `$1` stands for what the first group of the pattern has matched. */
   hint?: string
-  /** Findings in the next lines, which are more precise than the line itself. */
+  /** Findings for which the next lines are searched, because they are more precise than the line itself. */
   below?: Finding[]
-  /** Spells what the group has matched as the hint names it. */
+  /** Converts what the group has matched to the form that the hint uses. */
   spell?: (matched: string) => string
 }
 
 /**
- * A message of a tool. The pattern is tried on lines of at most 800 characters, without escape sequences. It must be linear in their
- * length: anchored, or without repetitions of more than a character class.
+ * A message of a tool. The pattern is applied to lines of at most 800 characters, without escape sequences. It must take time linear in
+ * their length: it is anchored, or repeats nothing larger than a character class.
  */
 export interface Rule extends Finding {
   rank: Rank
-  /** Only in these sections; `spec` is while rpm parses the spec, `root` before that. */
+  /** The only sections in which the rule applies; `spec` means while rpm parses the spec, and `root` means before that. */
   only?: string[]
-  /** Not in a log that has lost the beginning of its section either: the words are common elsewhere. */
+  /** `only` also applies to a log that has lost the beginning of its section, because such messages are common elsewhere. */
   strict?: true
-  /** The category in a log that does not tell the section. */
+  /** The category if the log does not show the section. */
   unplaced?: FailureCategory
-  /** Introduces the cause: a match of the same rank in the next lines takes its place. */
+  /** The line only introduces the cause: a match of the same rank in the next lines replaces it. */
   heading?: true
 }
 

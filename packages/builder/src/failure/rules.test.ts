@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { FailureCategory } from '@copr/contract/failure'
 import { FailureScanner } from './failure-scanner.ts'
 
-/** The failing section (or the stage `start`, `root` or `spec`), the category, and a part of the log; `»` marks the first error. */
+/** The failing section (or the stage `start`, `root` or `spec`), the category, and an excerpt of the log; `»` marks the first error. */
 const MESSAGES: [string, FailureCategory, string][] = [
   // Compilers of other languages
   [
@@ -557,7 +557,7 @@ const MESSAGES: [string, FailureCategory, string][] = [
     'timeout',
     `Traceback (most recent call last):\n  File "x.py", line 1, in y\n»mockbuild.exception.commandTimeoutExpired: Timeout(3600) expired for command:`,
   ],
-  // Harmless words before the first error
+  // Harmless messages before the first error
   [
     '%build',
     'compile',

@@ -6,7 +6,7 @@ import { LIMITS, NETWORK_RULES } from './rules/limits.ts'
 import { CHECKSUMS, PREP, RPM } from './rules/rpm.ts'
 import { TESTS } from './rules/tests.ts'
 
-/** The rules for all known messages, the precise ones first: the first rule that matches a line applies. */
+/** The rules for all known messages. The first rule that matches a line applies, so the precise ones come first. */
 export const RULES: Rule[] = [
   ...CHECKSUMS,
   ...LIMITS,

@@ -7,8 +7,8 @@ import type { Build } from '../engine.ts'
 import { renderPortableMockConfig } from './mock-config.ts'
 
 /**
- * Writes `configs.tar.gz`, with which users repeat the build in their own mock: `configs/child.cfg` is the configuration of the build, and
- * `configs/CHROOT.cfg` that of the chroot without the settings of the project. Adds it to the results of the build.
+ * Writes `configs.tar.gz`, with which users can repeat the build in their own mock. `configs/child.cfg` is the configuration of the build,
+ * and `configs/CHROOT.cfg` is that of the chroot, without the project's settings. Adds the archive to the build's results.
  */
 export async function addConfigArchive({ task, dir, log, found }: Build): Promise<void> {
   const archive = join(dir, 'configs.tar.gz')

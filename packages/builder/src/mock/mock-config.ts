@@ -4,7 +4,7 @@ import { BuildFailure } from '../build-failure.ts'
 import { renderDnfConfig } from '../repositories/dnf-config.ts'
 import { chrootParts, type Repository } from '../repositories/repository.ts'
 
-/** The `[main]` section of dnf's configuration in mock's roots. */
+/** The `[main]` section of dnf's configuration in mock's chroots. */
 const MAIN = {
   reposdir: '/dev/null',
   assumeyes: '1',
@@ -23,7 +23,7 @@ const MAIN = {
 
 export interface MockConfigOptions {
   repositories: Repository[]
-  /** Directory of mock's roots. */
+  /** Directory of mock's chroots. */
   base_dir: string
   cache_dir: string
   /** `dnf5` if the machine has it. */
@@ -31,8 +31,8 @@ export interface MockConfigOptions {
 }
 
 /**
- * Renders a task as the configuration of mock on this machine. Every value is a JSON literal, so that nothing from a project is executed
- * as Python.
+ * Renders the configuration with which mock builds a task on this machine. Every value is a JSON literal, so that nothing from a project is
+ * executed as Python.
  */
 export function renderMockConfig(task: RpmTask, options: MockConfigOptions): string {
   const { enable_net } = task
@@ -40,9 +40,9 @@ export function renderMockConfig(task: RpmTask, options: MockConfigOptions): str
     basedir: options.base_dir,
     cache_topdir: options.cache_dir,
     package_manager: options.package_manager,
-    // Without a method, mock would make a bootstrap root, which needs dnf as a package of the chroot.
+    // If no method is set, mock makes a bootstrap chroot, for which the chroot's repositories must contain dnf.
     ...(bootstrapOf(task) ?? { use_bootstrap: false }),
-    // Keeps nspawn in the agent's control group, whose limits apply to builds as well.
+    // Keeps nspawn in the agent's cgroup, whose limits also apply to builds.
     nspawn_args: ['--capability=cap_ipc_lock', '--keep-unit'],
     isolation: isolationOf(task) ?? 'auto',
     rpmbuild_networking: enable_net,
@@ -55,7 +55,7 @@ export function renderMockConfig(task: RpmTask, options: MockConfigOptions): str
   })
 }
 
-/** Renders a task as a configuration with which mock repeats the build on any machine that reaches the repositories. */
+/** Renders a configuration with which mock can repeat a task's build on any machine that can reach the repositories. */
 export function renderPortableMockConfig(task: RpmTask): string {
   const { enable_net } = task
   const isolation = isolationOf(task)
@@ -72,7 +72,7 @@ export function renderPortableMockConfig(task: RpmTask): string {
   })
 }
 
-/** Returns a repository with its public URL and without user name and password. */
+/** Returns a repository with its public URL, and without any user name and password. */
 function portableRepository(config: RepoConfig, { results }: RpmTask) {
   const [baseurl = '', metalink, mirrorlist] = [
     config.baseurl,
@@ -111,14 +111,14 @@ function render(task: RpmTask, settings: Record<string, unknown>): string {
   return `${[...lines, ...defined, ...plugins].join('\n')}\n`
 }
 
-/** Returns the dist tag of a chroot's packages: `fedora-43` → `fc43`. */
+/** Returns the dist tag of a chroot's packages, such as `fc43` for `fedora-43`. */
 function distOf(chroot: string): string {
   const { version } = chrootParts(chroot)
   if (chroot.startsWith('fedora-')) return version === 'rawhide' ? 'rawhide' : `fc${version}`
   return /^(epel|centos|rhel)/.test(chroot) ? `el${version.split('.')[0] ?? ''}` : version
 }
 
-/** Returns how mock makes a bootstrap root; undefined if nobody has chosen a method. */
+/** Returns how mock makes a bootstrap chroot; undefined if no method has been chosen. */
 function bootstrapOf({ bootstrap, bootstrap_image }: RpmTask): Record<string, unknown> | undefined {
   switch (bootstrap) {
     case 'on':
@@ -144,7 +144,7 @@ function assignment(object: string, name: string, value: unknown): string {
   return `${object}['${name}'] = ${python(value)}`
 }
 
-/** Renders a value as Python, which is JSON except for True, False and None. */
+/** Renders a value as Python, which is like JSON except for True, False and None. */
 function python(value: unknown): string {
   if (value === true) return 'True'
   if (value === false) return 'False'
@@ -154,8 +154,8 @@ function python(value: unknown): string {
 }
 
 /**
- * Throws a BuildFailure if a text looks like a Jinja template. mock evaluates texts repeatedly until nothing changes, so no quoting
- * survives, and a template would run code on the builder.
+ * Throws a BuildFailure if a string looks like a Jinja template. mock evaluates strings repeatedly until they no longer change, so no
+ * quoting protects them, and a template would run code on the builder.
  */
 function withoutTemplates(text: string): string {
   const found = /.{0,20}\{[{%#].{0,20}/.exec(text)?.[0]

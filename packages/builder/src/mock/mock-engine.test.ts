@@ -15,7 +15,7 @@ import {
 } from './mock-config.ts'
 import { buildByMock, hasMock, type MockOptions } from './mock-engine.ts'
 
-// Accepts mock's command line, runs the rpmbuild of this machine, and records its arguments.
+// A fake mock that accepts mock's command line, runs the rpmbuild of this machine, and records its arguments.
 const FAKE_MOCK = `#!/bin/sh
 set -eu
 dir=$(dirname "$0")
@@ -184,7 +184,7 @@ for (const [changes, lines] of BOOTSTRAPS)
     assert.deepEqual(bootstrapIn(renderPortableMockConfig(task)), portable)
   })
 
-test('renderPortableMockConfig() names public repositories, but no passwords and nothing of the machine', async () => {
+test('renderPortableMockConfig() uses public repository URLs, and contains neither passwords nor machine-specific settings', async () => {
   const results = { url: 'http://backend:5000/results', public_url: 'https://example.org/results' }
   const repo = { name: 'x', gpgcheck: false, priority: 7, module_hotfixes: null }
   const common = { ...repo, repo_gpgcheck: null, gpgkey: null }

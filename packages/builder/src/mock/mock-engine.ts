@@ -15,9 +15,14 @@ import { takeFiles } from '../sandbox/take-files.ts'
 import { fetchSources } from '../sources/fetch-sources.ts'
 import { renderMockConfig } from './mock-config.ts'
 
-/** The user that mock and its builds run as. It is in the group `mock`, whose members alone may become root through mock. */
+/**
+ * The user as which mock and its builds run. It is in the group `mock`, whose members are the only users that may become root through mock.
+ */
 const MOCK_USER = 'copr-mock'
-/** Exit code of mock → the build's fault that it stands for, and its category unless the log decides. Every other code is a machine fault. */
+/**
+ * Maps mock's exit codes to the fault of the build that each means, and to its category, unless the log decides. Every other code means a
+ * machine fault.
+ */
 const BUILD_FAULTS: Record<number, [words: string, category?: FailureCategory]> = {
   10: ['the build failed'],
   11: ['the build took longer than its timeout', 'timeout'],
@@ -31,7 +36,7 @@ export interface MockOptions extends EngineOptions {
   mock?: { command: string[]; user: { uid: number; gid: number } }
 }
 
-/** Whether mock and its user exist on this machine. */
+/** Returns whether mock and its user exist on this machine. */
 export async function hasMock(): Promise<boolean> {
   const found = await run('/bin/sh', [
     '-c',
@@ -42,7 +47,7 @@ export async function hasMock(): Promise<boolean> {
   return found.ok
 }
 
-/** Builds an RPM task with mock; throws if the machine or the installation is at fault. */
+/** Runs an RPM task with mock; throws if the machine or the installation is at fault. */
 export async function buildByMock(
   task: RpmTask,
   context: TaskContext,
@@ -68,7 +73,7 @@ async function makePackages(build: Build, options: MockOptions): Promise<string[
   const hasDnf5 = (await run('/bin/sh', ['-c', 'command -v dnf5'])).ok
   const package_manager = hasDnf5 ? 'dnf5' : 'dnf'
   const base_dir = join(dir, 'roots')
-  // Separate from the native engine's cache, which only root may enter.
+  // Separate from the native engine's cache, which only root may access.
   const cache_dir = join(dirname(options.builds_dir), 'mock-cache')
   await writeFile(
     config,
@@ -78,7 +83,7 @@ async function makePackages(build: Build, options: MockOptions): Promise<string[
     await mkdir(path, { recursive: true })
     await chown(path, mock.user.uid, mock.user.gid)
   }
-  // mock reads its configuration without root privileges, so it must be able to traverse these directories; it cannot list them.
+  // mock reads its configuration without root privileges, so it must be able to traverse these directories, but not to list them.
   for (const path of [dir, dirname(dir), options.builds_dir, dirname(options.builds_dir)])
     await chmod(path, 0o711)
   const call = (part: 'root' | 'build', ...args: string[]): Promise<void> =>
@@ -155,7 +160,7 @@ function unmetOfMock(output: string): string[] {
   return [...new Set([...Array.from(own, ([, name = '']) => name), ...unmetIn(output)])]
 }
 
-/** Returns the packages and the SRPM that mock left in its result directory, which builds in its chroot cannot reach. */
+/** Returns the packages and the SRPM that mock left in its result directory, which builds in mock's chroot cannot reach. */
 async function takeResults({ dir, log }: Build): Promise<string[]> {
   const rpms = await takeFiles({ root: dir, folder: 'rpms' }, '.rpm', join(dir, 'packages'))
   log.line('mock has built the packages')

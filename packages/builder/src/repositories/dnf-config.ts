@@ -3,15 +3,16 @@ import { clientTls } from './read-url.ts'
 import type { Repository } from './repository.ts'
 
 const MAIN = {
-  // dnf prepends the root's path to these. Downloads stay in the root, so that layers above need not repeat them.
+  // dnf prepends the path of the buildroot to this directory. Downloads stay in the buildroot, so that layers above it need not repeat
+  // them.
   cachedir: '/var/cache/dnf',
-  // Outside the root: nothing in the root may redirect dnf elsewhere, and no build needs these files.
+  // Outside the buildroot: nothing in it may redirect dnf elsewhere, and no build needs these files.
   persistdir: '../tmp/dnf-persist',
   logdir: '../tmp/dnf-log',
   reposdir: '/dev/null',
   varsdir: '/dev/null',
   plugins: '0',
-  // Newer versions of dnf read file lists only if told to, and requirements may be paths.
+  // Newer versions of dnf read file lists only with this setting, and requirements may be paths.
   optional_metadata_types: 'comps,filelists',
   install_weak_deps: '0',
   tsflags: 'nodocs',
@@ -25,7 +26,7 @@ const MAIN = {
   zchunk: '0',
 }
 
-/** Renders dnf's configuration for a build root: these repositories and nothing from the host. */
+/** Renders dnf's configuration for a buildroot: these repositories, and nothing from the host. */
 export function renderDnfConfig(
   repositories: Pick<Repository, 'config' | 'url' | 'guard'>[],
   main: Record<string, string> = MAIN,
@@ -44,7 +45,7 @@ function repositoryOptions({
   return {
     name: config.name,
     ...place(config, url),
-    // Needed because dnf follows redirects and addresses in metadata on its own.
+    // The proxy is needed because dnf follows redirects, and addresses in metadata, without a check.
     ...(guard && { proxy: guard.proxy_url }),
     enabled: '1',
     gpgcheck: flag(config.gpgcheck),
@@ -59,7 +60,9 @@ function repositoryOptions({
   }
 }
 
-/** Returns where dnf finds the repository. With a mirror list, dnf itself falls back to another mirror if one fails. */
+/**
+ * Returns the option that says where dnf finds the repository. With a mirror list, dnf itself falls back to another mirror if one fails.
+ */
 function place({ metalink, mirrorlist }: RepoConfig, url: string): Record<string, string> {
   if (metalink) return { metalink }
   return mirrorlist ? { mirrorlist } : { baseurl: url }

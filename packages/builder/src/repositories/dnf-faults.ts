@@ -3,19 +3,25 @@ import { shortened } from './requirements.ts'
 
 export interface DnfFault {
   words: string
-  /** Whether the build is at fault, such as for a package that does not exist; otherwise the machine or one of our repositories is. */
+  /**
+   * Whether the build is at fault, for example because it needs a package that does not exist. If false, the machine or one of our
+   * repositories is at fault.
+   */
   isBuilds: boolean
-  /** `ENOSPC` if rpm refused the transaction because the disk (the build's own or the machine's) is too small. */
+  /** `ENOSPC` if rpm refused the transaction because a disk (the build's own or the machine's) is too small. */
   code?: 'ENOSPC'
 }
 
 const MAX_LINES = 6
-/** The list of missing packages leaves space in a build's reason (at most 2,000 characters) for packages that cannot be installed. */
+/**
+ * Maximum length of the list of missing packages. A build's reason has at most 2,000 characters, and must also name packages that cannot be
+ * installed.
+ */
 const MAX_LIST_LENGTH = 1200
 const PROBLEM =
   /nothing provides|conflicts with|cannot install|requires|obsoletes|filtered out|is needed by/
 
-/** Extracts from dnf's output why it failed, as one readable sentence. */
+/** Extracts from dnf's output, as one readable sentence, why dnf failed. */
 export function faultOfDnf(output: string, repositories: Repository[]): DnfFault {
   const missing = missingIn(output)
   const problems = problemsIn(output).slice(0, MAX_LINES).map(shortened).join('; ')
@@ -64,12 +70,12 @@ export function unmetIn(output: string): string[] {
   return [...new Set([...missingIn(output), ...unique(ofOthers)])]
 }
 
-/** Returns the other problems, such as conflicts, and packages whose own requirements are missing. */
+/** Returns the other problems, such as conflicts, or packages whose own requirements are missing. */
 function problemsIn(output: string): string[] {
   const ofSolver = unique(output.matchAll(/^ *(?:- |Problem(?: \d+)?: )(.+)$/gm)).filter(
     (one) => PROBLEM.test(one) && (!one.startsWith('nothing provides ') || / needed by /.test(one)),
   )
-  // Reported by rpm, which checks dnf's solution.
+  // These are reported by rpm, which checks dnf's solution.
   const [, ofCheck = ''] = output.split(/^Error: transaction check vs depsolve:$/m)
   return [...ofSolver, ...unique(ofCheck.matchAll(/^\s*(.+ is needed by .+)$/gm))]
 }
@@ -78,7 +84,7 @@ function unique(matches: Iterable<RegExpMatchArray>): string[] {
   return [...new Set(Array.from(matches, (match) => match[1]?.trim() ?? ''))]
 }
 
-/** Joins as many of the texts as fit, and adds the number of the others. */
+/** Joins as many of the texts as fit, and adds how many others there are. */
 function listed(texts: string[]): string {
   let length = 0
   const shown = texts.map(shortened).filter((one) => (length += one.length + 2) <= MAX_LIST_LENGTH)

@@ -21,7 +21,7 @@ const faults = await machineFaults()
 const skip = faults.length > 0 && faults.join('; ')
 const { signal } = new AbortController()
 
-/** Packages with files, epochs and provided names: subpackages of one spec. */
+/** Subpackages of one spec, with files, epochs and virtual provides. */
 const SPEC = `Name: main
 Version: 1
 Release: 1
@@ -91,7 +91,7 @@ async function emptyRoot(): Promise<string> {
   return root
 }
 
-/** Installs into a root; returns its packages, the log, and the reason if that fails. */
+/** Installs packages into a buildroot; returns the installed packages, the log, and the reason for a failure. */
 async function install(
   requires: string[],
   { root, packages = [] }: { root?: string; packages?: string[] } = {},
@@ -169,30 +169,34 @@ test(
   },
 )
 
-test('no requirement acts as a pattern, NEVRA, group, option or URL', { skip }, async () => {
-  const requires = [
-    '*',
-    'fooba*',
-    'fooba?',
-    'foo[b]ar',
-    'foobar.noarch',
-    'foobar-1',
-    'foobar-1-1',
-    'foobar-1-1.noarch',
-    'epochal = 2-3',
-    '@core',
-    '--help',
-    'http://localhost/foobar.rpm',
-    '/usr/bin/fo*',
-  ]
-  const { installed, text, reason } = await install([...requires, 'alpha'])
-  const [, missing = ''] =
-    /^Packages needed for the build are missing: nothing provides (.*)$/.exec(reason) ?? []
-  assert.deepEqual(missing.split(', ').toSorted(), requires.toSorted())
-  assert.deepEqual(installed, [])
-  assert.match(text, /^ +- nothing provides foobar\.noarch$/m)
-  assert.doesNotMatch(text + reason, PACKAGE_NAME)
-})
+test(
+  'no requirement is interpreted as a pattern, NEVRA, group, option or URL',
+  { skip },
+  async () => {
+    const requires = [
+      '*',
+      'fooba*',
+      'fooba?',
+      'foo[b]ar',
+      'foobar.noarch',
+      'foobar-1',
+      'foobar-1-1',
+      'foobar-1-1.noarch',
+      'epochal = 2-3',
+      '@core',
+      '--help',
+      'http://localhost/foobar.rpm',
+      '/usr/bin/fo*',
+    ]
+    const { installed, text, reason } = await install([...requires, 'alpha'])
+    const [, missing = ''] =
+      /^Packages needed for the build are missing: nothing provides (.*)$/.exec(reason) ?? []
+    assert.deepEqual(missing.split(', ').toSorted(), requires.toSorted())
+    assert.deepEqual(installed, [])
+    assert.match(text, /^ +- nothing provides foobar\.noarch$/m)
+    assert.doesNotMatch(text + reason, PACKAGE_NAME)
+  },
+)
 
 test('a failure names missing packages, unmet dependencies and conflicts', { skip }, async () => {
   const { reason } = await install(['alpha', 'broken', 'left', 'nosuch > 3', 'right'])
@@ -225,15 +229,19 @@ test('additional packages may be patterns and rich dependencies', { skip }, asyn
     )
 })
 
-test('earlier requirements stay met, or the failure says why they do not', { skip }, async () => {
-  const root = await emptyRoot()
-  assert.deepEqual((await install(['tool = 1-1'], { root })).installed, ['tool-1'])
-  const later = await install(['tool = 1-1', 'alpha'], { root })
-  assert.deepEqual([later.reason, later.installed], ['', ['alpha-1', 'tool-1']])
-  const clash = await install(['tool = 1-1', 'alpha', 'newer'], { root })
-  assert.match(clash.reason, /^Packages needed for the build cannot be installed: .*tool-2-1/)
-  assert.deepEqual(clash.installed, ['alpha-1', 'tool-1'])
-})
+test(
+  'requirements that an earlier installation met stay met, or the failure gives the reason',
+  { skip },
+  async () => {
+    const root = await emptyRoot()
+    assert.deepEqual((await install(['tool = 1-1'], { root })).installed, ['tool-1'])
+    const later = await install(['tool = 1-1', 'alpha'], { root })
+    assert.deepEqual([later.reason, later.installed], ['', ['alpha-1', 'tool-1']])
+    const clash = await install(['tool = 1-1', 'alpha', 'newer'], { root })
+    assert.match(clash.reason, /^Packages needed for the build cannot be installed: .*tool-2-1/)
+    assert.deepEqual(clash.installed, ['alpha-1', 'tool-1'])
+  },
+)
 
 test('no transaction runs if all requirements are met already', { skip }, async () => {
   const root = await emptyRoot()
@@ -243,7 +251,7 @@ test('no transaction runs if all requirements are met already', { skip }, async 
   assert.doesNotMatch(again.text, /Running transaction/)
 })
 
-test('5,000 requirements are installed, or named as missing', { skip }, async () => {
+test('5,000 requirements are installed, or are reported as missing', { skip }, async () => {
   const met = Array.from({ length: 5000 }, (_, i) => `alpha >= 0.${i}`)
   const { installed, reason } = await install(met)
   assert.deepEqual([reason, installed], ['', ['alpha-1']])
@@ -252,7 +260,7 @@ test('5,000 requirements are installed, or named as missing', { skip }, async ()
   assert.ok(unmet.reason.length < 2000)
 })
 
-test('a requirement of 64 KiB is named by its beginning', { skip }, async () => {
+test('the failure shows only the beginning of a requirement of 64 KiB', { skip }, async () => {
   const long = await install(['x'.repeat(64 * 1024), 'alpha'])
   assert.equal(
     long.reason,
@@ -262,7 +270,7 @@ test('a requirement of 64 KiB is named by its beginning', { skip }, async () => 
   assert.deepEqual((await install([rich])).installed, ['alpha-1'])
 })
 
-test('requirements that rpm would not accept in a spec fail the build', { skip }, async () => {
+test('requirements that rpm would reject in a spec fail the build', { skip }, async () => {
   for (const bad of ['(alpha and beta or foobar)', '(alpha or', 'alpha\nbeta'])
     assert.match((await install(['alpha', bad])).reason, /^Cannot install "/, bad)
 })

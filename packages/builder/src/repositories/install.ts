@@ -29,25 +29,28 @@ export interface InstallOptions {
   root: SandboxRoot
   /** Path of the RPM database in the chroot. */
   dbPath: string
-  /** Arguments of `dnf install`, as in mock: names, patterns, groups; also rich dependencies, which dnf itself does not accept. */
+  /** Arguments of `dnf install`, as in mock: names, patterns and groups; also rich dependencies, which dnf itself does not accept. */
   packages: string[]
-  /** Dependencies of a spec, which only rpm's own rules may interpret. */
+  /** Dependencies of a spec, which must be interpreted only by rpm's own rules. */
   requires: Requirement[]
   repositories: Repository[]
   log: BuildLog
   signal: AbortSignal
 }
 
-/** Maximum number of packages that the requirements are divided among to find unmet ones; writing more packages would take minutes. */
+/**
+ * Maximum number of packages into which the requirements are divided to find those that are not met; writing more packages would take
+ * minutes.
+ */
 const MAX_PARTS = 200
 
 /**
- * Installs packages into a root: dnf downloads with network access, then installs without it, so that scriptlets cannot reach the
- * network. dnf keeps its downloads in the root itself, so projects share nothing, and a slow repository or a hanging scriptlet
+ * Installs packages into a buildroot. dnf first downloads with network access and then installs without it, so that scriptlets cannot reach
+ * the network. dnf keeps its downloads in the buildroot itself, so projects share nothing, and a slow repository or a hanging scriptlet
  * holds up only its own project. Throws a {@link BuildFailure} if the repositories lack a package.
  *
- * The requirements are carried by one empty package, which is removed from the RPM database after the installation. Earlier
- * requirements that must still be met when this function returns must be passed again.
+ * One empty package carries the requirements, and is removed from the RPM database after the installation. Earlier requirements must be
+ * passed again if they must still be met when this function returns.
  */
 export async function installPackages(options: InstallOptions): Promise<void> {
   const { log } = options
@@ -72,7 +75,7 @@ export async function installPackages(options: InstallOptions): Promise<void> {
     )
   log.command(command, 'root')
   const resolved = await runDnf(
-    // metadata_expire=0 alone has a resolution of one second: it would miss changes published within the last second.
+    // With metadata_expire=0 alone, which has a resolution of one second, dnf would miss changes published within the last second.
     [...command, '--refresh', '--downloadonly'],
     options,
     {
@@ -90,7 +93,7 @@ export async function installPackages(options: InstallOptions): Promise<void> {
     { carrier, write: transactionOnly(log) },
   )
   if (installed.code === 0) return
-  // dnf has installed the requirements, so only a scriptlet can have removed them.
+  // dnf has installed the package with the requirements, so only a scriptlet can have removed it.
   if (installed.output.includes(NOT_REMOVED))
     throw new BuildFailure(
       `Cannot install packages into the root: a package has damaged its RPM database: ${installed.output.trim().split('\n').at(-1)?.slice(0, 500) ?? ''}`,
@@ -103,7 +106,7 @@ export async function installPackages(options: InstallOptions): Promise<void> {
 }
 
 /**
- * Enables and disables module streams in an empty root, in the given order. dnf then installs packages of the enabled streams only.
+ * Enables and disables module streams in an empty buildroot, in the given order. dnf then installs packages only from the enabled streams.
  * Throws a {@link BuildFailure} if no repository has such a module, or if two modules exclude each other.
  */
 export async function toggleModules(
@@ -143,7 +146,7 @@ function moduleFault(output: string): string {
   return output.slice(Math.max(at, 0)).trim().replaceAll(/\s+/g, ' ').slice(0, 500)
 }
 
-/** Rejects names, given by users or administrators, that dnf would parse as an option or a URL, or that contain control characters. */
+/** Throws for names, given by users or administrators, that dnf would parse as an option or a URL, or that contain control characters. */
 function requireNames(words: string[]): void {
   const bad = words.find((one) => one === '' || /^-|:\/\/|\p{Cc}/u.test(one))
   if (bad !== undefined)
@@ -169,15 +172,15 @@ function dnfOf({ chroot }: Pick<InstallOptions, 'chroot'>): string[] {
   ]
 }
 
-/** Whether everything is installed already, so that dnf would install only the package that carries the requirements. */
+/** Returns whether everything is already installed, so that dnf would install only the package that carries the requirements. */
 function isNothingToDo(output: string, carrier: RequirementsPackages | undefined): boolean {
   if (!carrier) return /^Nothing to do\.?$/m.test(output)
   return /^Transaction Summary\n=+\nInstall +1 Package\n\n/m.test(output)
 }
 
 /**
- * Returns a command that removes the requirements from the RPM database if `install` succeeds, so that no build sees them. Removing
- * them fails unless dnf has installed them, which rpm allows only if they are met.
+ * Returns a command that runs `install` and, if it succeeds, removes the package with the requirements from the RPM database, so that no
+ * build sees it. The removal fails unless dnf has installed the package, which rpm allows only if the requirements are met.
  */
 function thenRemove(
   install: string[],
@@ -188,7 +191,7 @@ function thenRemove(
 }
 
 const NOT_REMOVED = 'Error: cannot remove the requirements from the RPM database'
-/** Shows rpm's output only if it fails: on Debian, rpm warns each time that Debian has another package manager. */
+/** rpm's output is shown only if it fails, because on Debian rpm always warns that Debian has another package manager. */
 const INSTALL_AND_REMOVE = `
 dbpath=$1 name=$2
 shift 2
@@ -199,7 +202,7 @@ output=$(rpm --root ${ROOT} --dbpath "$dbpath" --erase --justdb --nodeps --noscr
 }
 `
 
-/** Returns an output handler that skips the package table, which was logged during the download. */
+/** Returns an output handler that skips dnf's package table, which was already logged during the download. */
 function transactionOnly(log: BuildLog): (text: string) => void {
   let isOn = false
   let before = ''
@@ -213,7 +216,7 @@ function transactionOnly(log: BuildLog): (text: string) => void {
   }
 }
 
-/** Maximum length of the collected output of dnf, in the form that readers see. */
+/** Maximum length of the output that is collected from dnf, as shown to readers. */
 const MAX_OUTPUT_LENGTH = 4 * 1024 * 1024
 
 interface DnfRun {
@@ -222,7 +225,7 @@ interface DnfRun {
   write: (text: string) => void
 }
 
-/** Runs dnf; returns its exit code, and its output as readers may see it. */
+/** Runs dnf; returns its exit code, and its output as readers should see it. */
 async function runDnf(
   command: string[],
   options: Omit<InstallOptions, 'packages' | 'requires'>,
@@ -259,13 +262,13 @@ async function runDnf(
     signal,
   })
   filter.end()
-  // Fails even if dnf succeeded: rpm only warns about a killed scriptlet, and the root would lack the scriptlet's effects.
+  // Fails even if dnf succeeded: rpm only warns about a killed scriptlet, and the buildroot would lack the scriptlet's effects.
   if (exhausted !== undefined)
     throw new BuildFailure(`Cannot install packages into the root: ${exhausted}`, { exhausted })
   return { code, output }
 }
 
-/** Returns the directory of a repository that lies on this machine, for a sandbox. */
+/** Returns the directory of a repository on this machine, for use in a sandbox; nothing for other repositories. */
 export function bindOfRepository({
   url,
 }: Repository): { from: string; to: string; changes: 'forbidden' }[] {
@@ -274,8 +277,8 @@ export function bindOfRepository({
 }
 
 /**
- * Returns why dnf cannot resolve the packages. dnf stops at an argument that matches nothing, and reports only one problem of a package
- * unless nothing provides its requirements. To name all problems, this function runs dnf again with the requirements not yet reported,
+ * Returns why dnf cannot resolve the packages. dnf stops at an argument that matches nothing, and reports only one problem per package,
+ * unless nothing provides its requirements. To find all problems, this function runs dnf again with the requirements not yet reported,
  * divided among up to MAX_PARTS packages.
  */
 async function failureOf(
@@ -310,7 +313,7 @@ function failureIn(output: string, { repositories }: Pick<InstallOptions, 'repos
   return Object.assign(new Error(fault.words), fault.code && { code: fault.code })
 }
 
-/** Returns the directories of keys and certificates that the sandbox lacks by default. */
+/** Returns the directories of keys and certificates that a sandbox does not contain by default. */
 function certificateDirs(repositories: Repository[]): string[] {
   const files = repositories.flatMap(({ config }) => [
     ...Object.values(clientTls(config) ?? {}),
@@ -325,11 +328,11 @@ function certificateDirs(repositories: Repository[]): string[] {
 }
 
 /**
- * Since 4.20, rpm runs each scriptlet in its own namespaces, which the sandbox forbids: scriptlets would fail, and dnf would
- * continue without them. The sandbox already isolates scriptlets.
+ * Since 4.20, rpm runs each scriptlet in its own namespaces, which the sandbox forbids. Scriptlets would fail, and dnf would continue
+ * without them. The sandbox already isolates scriptlets.
  */
 const NO_UNSHARE = '%__transaction_unshare %{nil}'
-/** Packaged directories that rpm leaves unchanged: in a user namespace, nobody may change the owner of /proc. */
+/** Packaged directories that rpm must leave unchanged, because in a user namespace nobody can change the owner of /proc. */
 const NOT_OURS = '%_netsharedpath /proc:/sys'
 
 async function writeConfig({

@@ -1,9 +1,9 @@
 import { StringDecoder } from 'node:string_decoder'
 
-/** A longer line is passed on in parts, so that output without line breaks cannot fill the memory. */
+/** A longer line is passed on in pieces, so that output without line breaks cannot fill the memory. */
 const MAX_LINE_LENGTH = 256 * 1024
 
-/** Returns a writer that passes on whole lines as `change` returns them; undefined drops a line. */
+/** Returns a writer that passes on whole lines, as returned by `change`; if `change` returns undefined, the line is dropped. */
 export function lineFilter(
   change: (line: string) => string | undefined,
   write: (text: string) => void,

@@ -24,7 +24,7 @@ interface ReadOptions {
   max_bytes: number
   signal: AbortSignal
   tls?: ClientTls | undefined
-  /** Restricts a user's URL. Without rules the URL is the administrator's: it may point anywhere, including to a file. */
+  /** Restricts a user's URL. Without rules, the URL is an administrator's and may point anywhere, including to a file. */
   rules?: AddressRules | undefined
 }
 

@@ -10,7 +10,7 @@ import { RepoConfig } from '@copr/contract/chroot-config'
 import { digestOfOffers, parsePrimary } from './repository-content.ts'
 import { readRepository, type Repository } from './repository.ts'
 
-test('parsePrimary() finds all names by which a package can be requested', () => {
+test('parsePrimary() finds all names under which a package can be requested', () => {
   const xml = `<metadata><package type="rpm"><name>zlib</name><checksum type="sha256" pkgid="YES">abc</checksum><format>
 <rpm:provides><rpm:entry name="pkgconfig(zlib)" flags="EQ"/><rpm:entry name="a&lt;b"/></rpm:provides>
 <rpm:requires><rpm:entry name="glibc"/></rpm:requires><rpm:obsoletes><rpm:entry name="libz"/></rpm:obsoletes>

@@ -6,23 +6,23 @@ import { gunzip, zstdDecompress } from 'node:zlib'
 import { clientTls, readUrl } from './read-url.ts'
 import type { Repository } from './repository.ts'
 
-/** The names that select a package of a repository (its name, provides, obsoletes and files), and the digest of its file. */
+/** A package in a repository: the names that select it (its name, provides, obsoletes and files), and the digest of its file. */
 export interface OfferedPackage {
   digest: string
   names: string[]
 }
 
-/** Larger package lists are not read, as that takes longer than running dnf: any change to such a repository counts. */
+/** Larger package lists are not read, because that would take longer than running dnf. Instead, any change to such a repository counts. */
 const MAX_PRIMARY_BYTES = 4 * 1024 * 1024
-/** Cache directory. `offers`, its name in earlier versions, may contain unverified lists. */
+/** Name of the cache directory. The cache of earlier versions, `offers`, may contain unverified lists. */
 const VERIFIED_OFFERS = 'verified-offers'
 const MAX_OFFER_FILES = 400
 const MAX_XML_BYTES = 64 * 1024 * 1024
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
 
 /**
- * Returns a digest of everything in a repository that could change how the wanted names are resolved: the packages that provide,
- * obsolete or ship one of them. Other changes to the repository do not change the digest.
+ * Returns a digest of everything in a repository that can affect how the wanted names are resolved: the packages that provide, obsolete or
+ * ship one of them. Other changes to the repository do not change the digest.
  */
 export async function digestOfOffers(
   repository: Repository,
@@ -61,11 +61,11 @@ async function readOffers(
       tls: clientTls(repository.config),
       rules: repository.guard?.rules,
     })
-    // The cache is shared and keyed by the index: a repository with a copied index must not poison it for the original.
+    // The cache is shared, and its key is the index: a repository with a copied index must not poison the cache for the original.
     if (createHash(primary.algorithm).update(bytes).digest('hex') !== primary.hex) return undefined
     offers = parsePrimary((await decompress(bytes)).toString('utf8'))
   } catch {
-    // The package list was replaced in the meantime, or is broken: dnf reports that if it matters.
+    // The package list is broken, or was replaced in the meantime. dnf reports that if it matters.
     signal.throwIfAborted()
     return undefined
   }
@@ -76,7 +76,7 @@ async function readOffers(
   return offers
 }
 
-/** Deletes the oldest files: each version of a repository adds one, which is useless after the next version. */
+/** Deletes the oldest files. Each version of a repository adds a file, which the next version makes useless. */
 async function pruneOffers(dir: string): Promise<void> {
   const names = await readdir(dir)
   if (names.length < MAX_OFFER_FILES) return
@@ -104,7 +104,7 @@ interface Primary {
   hex: string
 }
 
-/** Returns the location and checksum of the package list; undefined if no checksum is strong enough to detect a forged list. */
+/** Returns the location and checksum of the package list; undefined if it has no checksum that is strong enough to detect a forged list. */
 function primaryOf(repomd: string): Primary | undefined {
   const [data = ''] = between(repomd, '<data type="primary">', '</data>')
   const href = /<location[^<>]*\shref="([^"]+)"/.exec(data)?.[1]
@@ -132,7 +132,7 @@ export function parsePrimary(xml: string): OfferedPackage[] {
   })
 }
 
-/** Returns the texts between two markers in linear time, which no regular expression does if a closing marker is missing. */
+/** Returns the texts between two markers in linear time. A regular expression would take longer if a closing marker is missing. */
 function between(text: string, from: string, to: string): string[] {
   const found: string[] = []
   for (let at = text.indexOf(from); at >= 0;) {

@@ -52,7 +52,7 @@ suite('repositories with many mirrors', () => {
   })
   after(() => server.close())
 
-  test('mirrors of a metalink whose index is missing or outdated are skipped', async () => {
+  test('the mirrors of a metalink are skipped if their index is missing or outdated', async () => {
     asked.length = 0
     const { url, repomd } = await read({
       metalink: `${origin()}/metalink?repo=fedora-$releasever&arch=$basearch`,
@@ -66,7 +66,7 @@ suite('repositories with many mirrors', () => {
     ])
   })
 
-  test('the first mirror of a mirrorlist that answers is used', async () => {
+  test('the first responding mirror of a mirrorlist is used', async () => {
     const { url } = await read({ mirrorlist: `${origin()}/mirrorlist?release=$releasever` })
     assert.equal(url, `${origin()}/good`)
   })

@@ -6,14 +6,14 @@ import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { BuildFailure } from '../build-failure.ts'
 import { clientTls, readUrl } from './read-url.ts'
 
-/** A repository at the time when the build read its index. */
+/** A repository, as it was when the build read its index. */
 export interface Repository {
   config: RepoConfig
-  /** The URL with its variables expanded and without trailing slashes. */
+  /** The URL, with its variables expanded and without trailing slashes. */
   url: string
   repomd: string
   digest: string
-  /** Whether the site maintains the repository (chroot and project repositories); otherwise a user added it. */
+  /** Whether the site maintains the repository, as it does those of chroots and projects. If false, a user added it. */
   isOurs: boolean
   /** Set for users' URLs; restricts all requests. */
   guard?: UrlGuard | undefined
@@ -22,9 +22,9 @@ export interface Repository {
 /** Restricts where users' URLs may point. */
 export interface UrlGuard {
   rules: AddressRules
-  /** Proxy that enforces the rules for programs that fetch on their own. */
+  /** A proxy that enforces the rules for programs that fetch URLs themselves. */
   proxy_url: string
-  /** Reasons so far why the proxy refused or could not reach a destination. */
+  /** The reasons, so far, why the proxy refused or could not reach a destination. */
   refused: string[]
 }
 
@@ -38,17 +38,17 @@ interface ReadOptions {
 const INDEX = '/repodata/repomd.xml'
 const MAX_REPOMD_BYTES = 4 * 1024 * 1024
 
-/** Splits a chroot's name: `fedora-43-x86_64` → version `43`, architecture `x86_64`. */
+/** Splits a chroot's name: `fedora-43-x86_64` has the version `43` and the architecture `x86_64`. */
 export function chrootParts(name: string): { version: string; arch: string } {
   const [, version = '', arch = ''] = /-([^-]+)-([^-]+)$/.exec(name) ?? []
   return { version, arch }
 }
 
-/** Number of mirrors to try before a repository counts as unreachable. */
+/** Number of mirrors that are tried before a repository counts as unreachable. */
 const MIRRORS_TRIED = 5
 const MAX_LIST_BYTES = 4 * 1024 * 1024
 
-/** Reads the index of a repository; throws a BuildFailure if that fails and a user added the repository. */
+/** Reads the index of a repository. If that fails and a user added the repository, throws a BuildFailure. */
 export async function readRepository(
   config: RepoConfig,
   { isOurs, guard, ...options }: ReadOptions,
@@ -95,7 +95,7 @@ async function readIndex(
   throw fault
 }
 
-/** Returns the mirrors of a repository, best first, and the digests that its index may have (empty: any). */
+/** Returns the mirrors of a repository, best first, and the digests that its index may have (if there are none, any). */
 async function findMirrors(
   config: RepoConfig,
   { chroot, guard, signal }: Omit<ReadOptions, 'isOurs'>,

@@ -43,7 +43,7 @@ for (const line of [
   test(`withoutPackage() drops ${JSON.stringify(line.slice(0, 50))}`, () =>
     assert.equal(shown(line), undefined))
 
-test('lineFilter() passes whole lines on, whatever the chunks', () => {
+test('lineFilter() passes on whole lines, however the output is divided into chunks', () => {
   const written: string[] = []
   const filter = lineFilter(
     (line) => (line.includes('secret') ? undefined : line.toUpperCase()),
@@ -55,7 +55,7 @@ test('lineFilter() passes whole lines on, whatever the chunks', () => {
   assert.equal(written.join(''), 'GRÜN\n\nEND')
 })
 
-test('lineFilter() does not collect output without line breaks', () => {
+test('lineFilter() does not buffer output that has no line breaks', () => {
   let length = 0
   const filter = lineFilter(
     (line) => line,

@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { emptyPackage } from '@copr/rpm/empty-package'
 import type { Requirement } from '@copr/rpm/package-info'
 
-/** Empty packages that require what a build requires, so that dnf resolves it by rpm's rules instead of matching patterns. */
+/**
+ * Empty packages that require what a build requires, so that dnf resolves these requirements by rpm's rules instead of matching patterns.
+ */
 export interface RequirementsPackages {
-  /** Directory of the packages on the host, owned by the agent alone. */
+  /** Directory of the packages on the host, which only the agent can change. */
   dir: string
-  /** Paths of the packages in the sandbox, in the order of the sets. */
+  /** Paths of the packages in the sandbox, in the order of the sets of requirements. */
   paths: string[]
   /** The name of the first package; the names of the others start with it. */
   name: string
@@ -18,14 +20,14 @@ const VERSION = '1'
 const RELEASE = '1'
 const SANDBOX_DIR = '/mnt/requires'
 
-/** Writes a package for each set of requirements into `dir`, in place of earlier ones. */
+/** Writes a package for each set of requirements into `dir`, replacing earlier ones. */
 export async function writeRequirementsPackages(
   dir: string,
   sets: readonly (readonly Requirement[])[],
 ): Promise<RequirementsPackages> {
   await rm(dir, { recursive: true, force: true })
   await mkdir(dir)
-  // No repository can contain a package of this name, or obsolete it.
+  // A random name, so that no repository can contain a package of this name, or obsolete it.
   const name = `requires-${randomBytes(8).toString('hex')}`
   const paths: string[] = []
   for (const [i, requires] of sets.entries()) {
@@ -50,8 +52,8 @@ export function bindOf({ dir }: RequirementsPackages) {
 }
 
 /**
- * Returns a line of dnf's output as readers should see it, with the build in place of the package that carries its requirements;
- * undefined for a line about that package alone.
+ * Returns a line of dnf's output as readers should see it: it names the build instead of the package that carries its requirements. Returns
+ * undefined for a line that is only about that package.
  */
 export function withoutPackage(line: string, name: string): string | undefined {
   if (REST_OF_ROW.test(line)) return undefined
@@ -65,7 +67,7 @@ export function withoutPackage(line: string, name: string): string | undefined {
   return rest !== rewritten && NOTHING_LEFT.test(rest) ? undefined : rest
 }
 
-/** The rest of a row in dnf's table of packages, on a line of its own after a name that is too long for its column. */
+/** Matches the rest of a row in dnf's table of packages, which is on a line of its own if the name is too long for its column. */
 const REST_OF_ROW = new RegExp(`^\\s+noarch\\s+(?:0:)?${VERSION}-${RELEASE}\\s+@commandline\\s`)
-/** A row of dnf's table of packages, or one of its progress lines, after the package's name was removed from it. */
+/** Matches a row of dnf's table of packages, or one of its progress lines, from which the package's name was removed. */
 const NOTHING_LEFT = /^\s*(?:noarch\s.*@commandline.*|(?:Installing|Verifying)\s*:\s+\d+\/\d+\s*)?$/

@@ -48,14 +48,14 @@ for (const [one, reason] of [
       message: reason,
     }))
 
-test('checkRequirements() limits number and size', () => {
+test('checkRequirements() limits the number and the size of requirements', () => {
   const many = Array.from({ length: 10_001 }, (_, i) => named(`d${i}`))
   assert.throws(() => checkRequirements(many), /Cannot install 10001 requirements: the limit is/)
   const large = Array.from({ length: 20 }, (_, i) => named(`${i}`.padStart(60_000, 'x')))
   assert.throws(() => checkRequirements(large), /requirements of 1200000 characters: the limit is/)
 })
 
-test('namesRequired() returns the names within rich dependencies', () => {
+test('namesRequired() also returns the names inside rich dependencies', () => {
   const rich = named('(gcc >= 12 or (pkgconfig(zlib) with zlib[static] < 2))')
   assert.deepEqual(namesRequired([versioned('make', '4'), rich]), [
     'make',

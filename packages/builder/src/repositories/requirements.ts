@@ -5,11 +5,14 @@ import { BuildFailure } from '../build-failure.ts'
 
 const MAX_REQUIREMENTS = 10_000
 const MAX_REQUIREMENT_LENGTH = 64 * 1024
-/** Maximum length of all requirements together; the largest known specs need less than 100 KiB. */
+/** Maximum total length of all requirements; the largest known specs need less than 100 KiB. */
 const MAX_TOTAL_LENGTH = 1024 * 1024
 const MAX_SHOWN = 200
 
-/** Throws a BuildFailure for requirements that rpm would not accept in a spec: a build can write anything into its SRPM's header. */
+/**
+ * Throws a BuildFailure if rpm would not accept one of the requirements in a spec, because a build can write anything into its SRPM's
+ * header.
+ */
 export function checkRequirements(requires: readonly Requirement[]): void {
   if (requires.length > MAX_REQUIREMENTS)
     throw new BuildFailure(

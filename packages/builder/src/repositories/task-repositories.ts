@@ -1,7 +1,7 @@
 import type { Build, EngineTask } from '../engine.ts'
 import { readRepository, type Repository, type UrlGuard } from './repository.ts'
 
-/** Ids of the project's own repositories. The site maintains them, as it does those of the chroot. */
+/** IDs of the project's own repositories, which the site maintains, as it does those of the chroot. */
 const OWN_REPOSITORY = /^copr_(base|base_devel|coprdir)$/
 
 export interface TaskRepositories {

@@ -1,6 +1,6 @@
 import type { Review, ReviewTool } from '@copr/contract/builder-protocol'
 
-/** Counts the errors and warnings in the report of a tool. */
+/** Counts the errors and warnings in a tool's report. */
 export function countFindings(tool: ReviewTool, report: string): Review {
   switch (tool) {
     case 'rpmlint': {
@@ -8,7 +8,7 @@ export function countFindings(tool: ReviewTool, report: string): Review {
       return { tool, errors: Number(errors ?? 0), warnings: Number(warnings ?? 0) }
     }
     case 'fedora-review': {
-      // Failed items are marked [!]. What a package must have comes first, then what it should have.
+      // Failed items are marked [!]. The items that a package must meet come first, then those that it should meet.
       const at = report.search(/^=+ (SHOULD|EXTRA) items =+$/m)
       const must = at < 0 ? report : report.slice(0, at)
       const errors = count(must, FAILED)

@@ -16,11 +16,11 @@ import { BUILD_UID } from '../sandbox/sandbox.ts'
 import { takeFiles } from '../sandbox/take-files.ts'
 import { countFindings } from './count-findings.ts'
 
-/** Time limit for preparing the root and running one tool; rpmlint takes a few seconds for most packages. */
+/** Time limit for preparing the buildroot and running one tool; rpmlint takes a few seconds for most packages. */
 const MAX_SECONDS = 600
 /** Maximum size of one report; the rest is cut off. */
 const MAX_REPORT_BYTES = 1024 * 1024
-/** Packages whose total size exceeds this are not reviewed. */
+/** If the total size of the packages exceeds this, they are not reviewed. */
 const MAX_INPUT_BYTES = 2 * 1024 ** 3
 
 /** The files of fedora-review that Copr keeps. */
@@ -34,16 +34,16 @@ const KEPT = [
 ]
 
 interface ReviewRun extends Build {
-  /** The packages, the SRPM and the spec. */
+  /** Paths of the packages, the SRPM and the spec. */
   inputs: string[]
-  /** A directory for this tool alone, with the folders that its sandbox shares. */
+  /** A directory for this tool only, with the folders that its sandboxes share. */
   place: string
 }
 
 /**
- * Checks the packages of a build with the tools that its project has chosen, each in a root made from the chroot's repositories, offline
- * and as an unprivileged user. Returns the findings and the paths of the reports. A tool that is missing, fails or takes too long
- * leaves a line in the log and no report: nothing but a cancellation ends the build.
+ * Checks the packages of a build with the tools that its project has chosen. Each tool runs in a buildroot made from the chroot's
+ * repositories, offline and as an unprivileged user. Returns the findings and the paths of the reports. A tool that is missing, fails or
+ * takes too long leaves a line in the log and no report; only a cancellation ends the build.
  */
 export async function reviewPackages(
   build: Build,
@@ -71,20 +71,20 @@ export async function reviewPackages(
       const reason = signal.aborted ? `it took longer than ${MAX_SECONDS} s` : messageOf(error)
       log.line(`No report of ${tool}, which does not affect the build: ${reason.slice(0, 1000)}`)
     } finally {
-      // The cleanup at the end of the build handles and reports files that cannot be removed here.
+      // If files cannot be removed here, the cleanup at the end of the build handles and reports them.
       await removeTree(place).catch(() => undefined)
     }
   }
   return { reviews, files }
 }
 
-/** Runs a tool; returns the paths of its files, the report first. */
+/** Functions that run a tool and return the paths of its files, the report first. */
 const RUN: Record<ReviewTool, (run: ReviewRun) => Promise<string[]>> = {
   async rpmlint(run) {
     const root = await prepare(run, 'rpmlint')
     const names = run.inputs.map((path) => `./${basename(path)}`)
     const { output, code } = await runTool(run, root, ['rpmlint', ...names])
-    // The output decides, because rpmlint exits with code 64 if it finds errors.
+    // The output decides, not the exit code, because rpmlint exits with 64 if it finds errors.
     if (!/\bchecked; /.test(output))
       throw new Error(`it exited with code ${code}: ${output.trim().slice(-300)}`)
     const report = join(run.dir, 'rpmlint.txt')
@@ -108,7 +108,7 @@ const RUN: Record<ReviewTool, (run: ReviewRun) => Promise<string[]>> = {
       try {
         left.push(...(await takeFiles({ root: place, folder }, '', taken)))
       } catch (error) {
-        // Versions of fedora-review differ in the name of the folder.
+        // The name of the folder differs between versions of fedora-review.
         if (!(error instanceof BuildFailure)) throw error
       }
     }
@@ -128,14 +128,14 @@ const RUN: Record<ReviewTool, (run: ReviewRun) => Promise<string[]>> = {
   },
 }
 
-/** Makes a root with the tool, and copies the files that it checks into the home directory. */
+/** Makes a buildroot that contains the tool, and copies the files to be checked into the home directory. */
 async function prepare(run: ReviewRun, tool: ReviewTool): Promise<BuildRoot> {
   const { inputs, place } = run
   let bytes = 0
   for (const path of inputs) bytes += (await stat(path)).size
   if (bytes > MAX_INPUT_BYTES)
     throw new Error(`the packages have ${bytes} bytes, more than ${MAX_INPUT_BYTES}`)
-  // Leaves out the project's repositories: all projects share the root, and none of them can replace a tool.
+  // Leaves out the project's repositories: all projects share this buildroot, and none of them may replace a tool.
   const { chrootRepositories } = await readTaskRepositories({
     ...run,
     task: { ...run.task, repos: [] },
@@ -167,7 +167,8 @@ async function runTool(
     dir: place,
     root,
     limits,
-    // fedora-review would refuse to run without access to mock, which it does not need for packages that are already built.
+    // Without this variable, fedora-review would refuse to run without access to mock, which it does not need for packages that are already
+    // built.
     env: { XDG_CACHE_HOME: '/tmp', REVIEW_NO_MOCKGROUP_CHECK: 'true' },
     network: 'none',
     onOutput: (chunk) => {

@@ -2,12 +2,12 @@ import { chmod, chown, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BUILD_UID } from '../sandbox/sandbox.ts'
 
-/** The home directory of the build user, as a build sees it: `builddir` in the directory of the build. */
+/** The home directory of the build user, as a build sees it. On the host, it is `builddir` in the directory of the build. */
 export const HOME = '/builddir'
 /** rpmbuild's directory, as a build sees it. */
 export const TOPDIR = `${HOME}/build`
 
-/** Makes the folders of a build that its sandboxes share, in its own directory; returns the path of rpmbuild's directory. */
+/** Makes the folders that the sandboxes of a build share, in `dir`; returns the path of rpmbuild's directory. */
 export async function makeBuildFolders(dir: string): Promise<string> {
   const topdir = join(dir, 'builddir', 'build')
   for (const name of ['BUILD', 'BUILDROOT', 'RPMS', 'SOURCES', 'SPECS', 'SRPMS'])

@@ -16,7 +16,7 @@ import { BUILD_UID, runSandboxed } from '../sandbox/sandbox.ts'
 import { cached, type CacheUse } from './cache.ts'
 import { listInstalled, listNames } from './root-query.ts'
 
-/** A root that a build starts from: directories to stack as an overlay, the lowest first. */
+/** A buildroot that a build starts from: directories to stack as an overlay, the lowest first. */
 export interface BuildRoot {
   key: string
   layers: string[]
@@ -28,17 +28,17 @@ export interface BuildRoot {
 export interface RootOptions {
   /** An existing directory for this build alone. */
   dir: string
-  /** The limits of each sandbox that fills the root. */
+  /** The limits of each sandbox in which the buildroot is filled. */
   limits: SandboxLimits
   cacheDir: string
   chroot: ChrootConfig
   log: BuildLog
   signal: AbortSignal
-  /** Protects the cached directories in use from pruning until it is disposed. */
+  /** Until it is disposed, protects the cached directories in use from pruning. */
   hold: AsyncDisposableStack
 }
 
-/** Increment when the same packages would produce a different root. */
+/** Must be incremented when the same packages would result in a different buildroot. */
 const FORMAT = 2
 const FIRST_DB_PATH = '/var/lib/rpm'
 const KEEP_ROOTS = 8
@@ -59,7 +59,7 @@ esac
 echo "dbpath=$db"
 `
 
-/** Where the packages of a root come from, and the module streams that dnf chooses them from. */
+/** Where the packages of a buildroot come from, and the module streams from which dnf chooses them. */
 export interface BaseContents {
   chrootRepositories: Repository[]
   taskRepositories?: Repository[]
@@ -67,8 +67,8 @@ export interface BaseContents {
 }
 
 /**
- * Returns the root with the packages that every build in the chroot needs, cached for each state of the chroot's repositories. If there
- * are modules, which any of the build's repositories may define, the root is made from all of the build's repositories, as in mock.
+ * Returns the buildroot with the packages that every build in the chroot needs. It is cached for each state of the chroot's repositories.
+ * If there are modules, the buildroot is made from all of the build's repositories, as in mock, because any of them may define the modules.
  */
 export async function baseRoot(
   options: RootOptions,
@@ -88,7 +88,7 @@ export async function baseRoot(
     log.line(`No cached root for the current repositories of ${chroot.name}: creating one`, 'root')
     await makeBaseRoot(options, { repositories, modules }, dir)
   }
-  // Roots with modules have a folder of their own: hardly any other build uses them, so they must not displace other roots.
+  // Buildroots with modules have a folder of their own, so that they do not displace others: hardly any other build can use them.
   const folder =
     modules.length > 0
       ? { dir: join(cacheDir, 'modular-roots'), keep: KEEP_MODULAR_ROOTS }
@@ -124,7 +124,7 @@ async function makeBaseRoot(
     limits,
     signal,
   })
-  // The packages may be a user's, and dnf's macros will contain the path: rpm would run a %(command) in it.
+  // The path is checked because the packages may be a user's. dnf's macros will contain it, and rpm would run a %(command) in it.
   const dbPath = /^dbpath=(\/(?:var\/lib|usr\/lib\/sysimage)\/[\w-]+)$/m.exec(prepared.output)?.[1]
   if (prepared.code !== 0 || dbPath === undefined) {
     const message = `Cannot prepare the root of ${chroot.name}: ${prepared.exhausted ?? prepared.output.slice(-500)}`
@@ -137,7 +137,10 @@ async function makeBaseRoot(
   )
 }
 
-/** Roots are made in the build's directory, where its limits apply: a package that a user chose can be larger than the machine's disk. */
+/**
+ * Buildroots are made in the build's directory, where its limits apply, because a package that a user has chosen can be larger than the
+ * machine's disk.
+ */
 function cacheUse({ dir, log, signal, hold }: RootOptions): Omit<CacheUse, 'make'> {
   const onUncached = (reason: string): void =>
     log.line(`Not kept for later builds: ${reason}`, 'root')
@@ -230,7 +233,10 @@ async function offersOf(
   )
 }
 
-/** Removes the layers that have been unused for longest and at least for UNUSED_MS, which means that no build uses them. */
+/**
+ * If there are too many layers, removes those that have been unused for longest. Spares layers that have been used within UNUSED_MS,
+ * because a build may still use them.
+ */
 async function pruneFamilies(dir: string): Promise<void> {
   const families = await readdir(dir).catch(() => [])
   if (families.length < KEEP_LAYERS) return

@@ -23,7 +23,7 @@ const MIB = 1024 ** 2
 const faults = await buildDiskFaults()
 const skip = faults.length > 0 && faults.join('; ')
 
-/** A cache, a function that uses it, and the directory of a build on a disk of its own. */
+/** Returns a cache, a function that uses it, and the directory of a build on a disk of its own. */
 async function cacheFixture(t: TestContext, { cache_bytes = 0 } = {}) {
   const dir = await mkdtemp(join(tmpdir(), 'copr-cache-'))
   const hold = new AsyncDisposableStack()
@@ -52,14 +52,14 @@ async function cacheFixture(t: TestContext, { cache_bytes = 0 } = {}) {
     const onUncached = (reason: string): void => void reasons.push(reason)
     return await cached(folder, key, { make, work_dir, onUncached, signal, hold })
   }
-  /** The entries of the cache except for its locks. */
+  /** Returns the entries of the cache except its locks. */
   const entries = async (): Promise<string[]> =>
     (await readdir(folder.dir)).filter((name) => !name.endsWith('.lock') && name !== 'lost+found')
   return { dir, folder, work_dir, use, reasons, entries }
 }
 
 test(
-  'a directory made on another disk is copied with links, attributes and holes',
+  'a directory that was made on another disk is copied with its links, attributes and holes',
   { skip },
   async (t) => {
     const { use, work_dir, reasons } = await cacheFixture(t)
@@ -100,7 +100,7 @@ print(os.getxattr(sys.argv[1], "trusted.overlay.opaque").decode(), len(os.getxat
   },
 )
 
-test('a directory is made once, and used by later calls', { skip }, async (t) => {
+test('a directory is made once, and later calls reuse it', { skip }, async (t) => {
   const { use, folder } = await cacheFixture(t)
   const first = await use('a1', (made) => writeFile(join(made, 'x'), 'first'))
   const second = await use('a1', () => assert.fail('made again'))
@@ -109,27 +109,23 @@ test('a directory is made once, and used by later calls', { skip }, async (t) =>
   assert.equal(await readFile(join(first, 'x'), 'utf8'), 'first')
 })
 
-test(
-  'a directory that the cache has no space for is used where it was made',
-  { skip },
-  async (t) => {
-    const { use, work_dir, reasons, entries } = await cacheFixture(t, { cache_bytes: 128 * MIB })
-    const make = (made: string): Promise<void> =>
-      writeFile(join(made, 'x'), Buffer.alloc(40 * MIB, 1))
-    const dir = await use('a1', make)
-    assert.ok(dir.startsWith(work_dir))
-    assert.equal((await stat(join(dir, 'x'))).size, 40 * MIB)
-    assert.match(reasons.join(), /^it has \d+ bytes, and a quarter of the free space is \d+$/)
-    assert.deepEqual(await entries(), [])
-    await use('a2', async (made) => {
-      for (let i = 0; i < 2100; i++) await writeFile(join(made, String(i)), '')
-    })
-    assert.match(reasons[1] ?? '', /^it has \d+ files, and a quarter of the free inodes is \d+$/)
-    assert.deepEqual(await entries(), [])
-  },
-)
+test('a directory for which the cache has no space is used in place', { skip }, async (t) => {
+  const { use, work_dir, reasons, entries } = await cacheFixture(t, { cache_bytes: 128 * MIB })
+  const make = (made: string): Promise<void> =>
+    writeFile(join(made, 'x'), Buffer.alloc(40 * MIB, 1))
+  const dir = await use('a1', make)
+  assert.ok(dir.startsWith(work_dir))
+  assert.equal((await stat(join(dir, 'x'))).size, 40 * MIB)
+  assert.match(reasons.join(), /^it has \d+ bytes, and a quarter of the free space is \d+$/)
+  assert.deepEqual(await entries(), [])
+  await use('a2', async (made) => {
+    for (let i = 0; i < 2100; i++) await writeFile(join(made, String(i)), '')
+  })
+  assert.match(reasons[1] ?? '', /^it has \d+ files, and a quarter of the free inodes is \d+$/)
+  assert.deepEqual(await entries(), [])
+})
 
-test('a path that cannot be copied leaves nothing in the cache', { skip }, async (t) => {
+test('a failed copy into the cache leaves nothing behind', { skip }, async (t) => {
   const { use, work_dir, reasons, entries } = await cacheFixture(t)
   const dir = await use('a1', async (made) => {
     const script = 'cd "$1"; n=$(printf %0200d 0); for i in $(seq 30); do mkdir $n; cd ./$n; done'
@@ -156,7 +152,7 @@ test('canceling before the copy leaves nothing in the cache', { skip }, async (t
 })
 
 test(
-  'a copy that a killed process has left is removed, and the oldest directories are pruned',
+  'an incomplete copy left by a killed process is removed, and the oldest directories are pruned',
   { skip },
   async (t) => {
     const { use, folder, entries } = await cacheFixture(t)

@@ -9,25 +9,28 @@ import { copyTree, isOnOneDisk } from './copy-tree.ts'
 /** Directories that are expensive to make, cached by key. Several processes may share a cache folder. */
 export interface CacheFolder {
   dir: string
-  /** Number of most recently used directories to keep; directories in use are kept anyway. */
+  /** Number of most recently used directories to keep; directories in use are always kept. */
   keep: number
 }
 
 export interface CacheUse {
   /** Fills an empty directory. */
   make: (dir: string) => Promise<void>
-  /** An existing directory of this build alone, in which `make` works: on the build's own disk, which bounds what it can write. */
+  /**
+   * An existing directory for this build only, in which `make` works. It is on the build's own disk, which limits how much `make` can
+   * write.
+   */
   work_dir: string
-  /** Called with the reason, a clause, if the directory could not be cached. */
+  /** Called with the reason, as a clause, if the directory could not be cached. */
   onUncached: (reason: string) => void
   signal: AbortSignal
-  /** Protects the returned directory from pruning until it is disposed. */
+  /** Until it is disposed, protects the returned directory from pruning. */
   hold: AsyncDisposableStack
 }
 
 /**
  * Returns the directory for `key`. If it does not exist, `make` fills a directory in `work_dir`, which is then moved or copied into the
- * cache. If the cache has no space for it, the directory in `work_dir` is returned, for this build alone.
+ * cache. If the cache has no space for it, the directory in `work_dir` is returned, for this build only.
  */
 export async function cached(folder: CacheFolder, key: string, use: CacheUse): Promise<string> {
   const { signal, hold } = use
@@ -52,7 +55,7 @@ export async function cached(folder: CacheFolder, key: string, use: CacheUse): P
   }
 }
 
-/** Makes the directory and moves it into the cache; if it cannot be cached, returns the path at which it was made. */
+/** Makes the directory and moves or copies it into the cache. If it cannot be cached, returns the path at which it was made. */
 async function makeAndStore(
   folder: CacheFolder,
   key: string,

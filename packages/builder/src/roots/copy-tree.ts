@@ -3,7 +3,7 @@ import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { run } from '@copr/process/run'
 
-/** Greatest share of the free space, and of the free inodes, that one copy may take. */
+/** Maximum share of the free space, and of the free inodes, that one copy may take. */
 const MAX_SHARE = 1 / 4
 
 export async function isOnOneDisk(a: string, b: string): Promise<boolean> {
@@ -11,16 +11,16 @@ export async function isOnOneDisk(a: string, b: string): Promise<boolean> {
 }
 
 /**
- * Copies a directory, which untrusted programs have filled, to another disk: links are copied and not followed, hard links, file
- * attributes and holes are kept, and runs of zeros become holes. Rejects if the directory is too large for the other disk; `before` is
- * the state of the directory's own disk before it was filled.
+ * Copies a directory, which untrusted programs have filled, to another disk. Links are copied rather than followed; hard links, file
+ * attributes and holes are kept; runs of zeros become holes. Rejects if the directory is too large for the other disk; `before` is the
+ * state of the directory's own disk before the directory was filled.
  */
 export async function copyTree(
   { from, to, before }: { from: string; to: string; before: StatsFs },
   signal: AbortSignal,
 ): Promise<void> {
   requireSpace(before, await statfs(from), await statfs(dirname(to)))
-  // With an explicit list, attributes that cannot be kept are an error; --archive would ignore them.
+  // With an explicit list, cp fails if an attribute cannot be kept; with --archive, it would ignore this.
   const copied = await run(
     'cp',
     // oxfmt-ignore

@@ -5,13 +5,13 @@ import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 export interface RootQuery {
   root: SandboxRoot
   dbPath: string
-  /** Whether users' packages, which may have damaged the database, are installed. */
+  /** Whether users' packages are installed. They may have damaged the database. */
   has_user_packages: boolean
   limits: SandboxLimits
   signal: AbortSignal
 }
 
-/** Returns a line for each installed package: NEVRA, build time (seconds since 1970), size (bytes). */
+/** Returns a line for each installed package, with its NEVRA, build time (seconds since 1970) and size (bytes). */
 export async function listInstalled(query: RootQuery): Promise<string> {
   const lines = await queryAll(query, '%{NEVRA} %{BUILDTIME} %{SIZE}\\n')
   return lines.split('\n').filter(Boolean).toSorted().join('\n') + '\n'

@@ -10,17 +10,17 @@ import type { BuildRoot } from './build-root.ts'
 export interface RootRun {
   /** The name of the chroot. */
   chroot: string
-  /** The directory of the build, in which makeBuildFolders() has made the folders that its sandboxes share. */
+  /** The directory of the build, in which makeBuildFolders() has made the folders that the build's sandboxes share. */
   dir: string
   root: Pick<BuildRoot, 'layers'>
   limits: SandboxLimits
   cwd?: string
-  /** Default: the unprivileged user. */
+  /** Default: `build`, the unprivileged user. */
   as?: 'build' | 'root'
-  /** Variables in addition to those of every build. */
+  /** Environment variables in addition to those of every build. */
   env?: Record<string, string>
   network: NonNullable<SandboxOptions['network']>
-  /** Directories in addition to those of every build. */
+  /** Directories to bind in addition to those of every build. */
   binds?: NonNullable<SandboxOptions['binds']>
   onOutput: (chunk: Buffer) => void
   signal: AbortSignal
@@ -37,7 +37,7 @@ const ENV = {
   PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
 }
 
-/** Runs a command in a root. Its changes outside of the shared folders are lost. */
+/** Runs a command in a buildroot. Changes outside of the shared folders are lost. */
 export async function runInRoot(command: string[], options: RootRun): Promise<SandboxExit> {
   const { chroot, dir, root, limits, as = 'build', cwd = HOME, env, network, signal } = options
   const { binds = [] } = options

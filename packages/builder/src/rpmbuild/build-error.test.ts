@@ -6,13 +6,13 @@ const END = `RPM build errors:
     Bad exit status from /var/tmp/rpm-tmp.vnd2oC (%build)
 `
 
-test('buildError() names the section that failed, even if other output precedes the message in its line', () => {
+test('buildError() names the failed section, even if other output precedes the message on the same line', () => {
   const line = 'error: Bad exit status from /var/tmp/rpm-tmp.vnd2oC (%build)\n'
   assert.equal(buildError(`+ false\n${line}\n${END}`), ': %build failed')
   assert.equal(buildError(`+ sleep 1+ sleep 1${line}\n`), ': %build failed')
 })
 
-test('buildError() takes the section of the build, not of another rpmbuild that it ran', () => {
+test('buildError() names the failed section of the build itself, not of a nested rpmbuild', () => {
   const other = 'error: Bad exit status from /var/tmp/rpm-tmp.other (%prep)\n'
   assert.equal(buildError(`${other}${END}`), ': %build failed')
 })
@@ -26,7 +26,7 @@ test('buildError() returns the first error of rpm or mock if no section failed',
   assert.equal(buildError('nothing wrong\n'), '')
 })
 
-test('buildError() lists the files that rpm lists', () => {
+test('buildError() includes the unpackaged files that rpm lists', () => {
   const found = 'Installed (but unpackaged) file(s) found:'
   const files = '   /usr/bin/one\n   /usr/share/two\n'
   assert.equal(

@@ -1,12 +1,14 @@
-/** Returns why rpmbuild failed, as the end of a reason: the section that failed, otherwise the first error in its output. */
+/**
+ * Returns why rpmbuild failed, as the end of a reason: the section that failed or, if the output does not name one, the first error in it.
+ */
 export function buildError(output: string): string {
-  // The message may be anywhere in a line, because a background process may have begun the line. The last match counts, because rpm
-  // repeats its own error at the end, and a section may have printed the error of another rpmbuild.
+  // The message may be anywhere in a line, because a background process may have written the beginning of the line. The last match counts,
+  // because rpm repeats its own error at the end, and a section may have printed the error of another rpmbuild.
   const section = [...output.matchAll(/\bBad exit status from \S+ \((%\w+)\)/g)].at(-1)?.[1]
   return section === undefined ? firstError(output) : `: ${section} failed`
 }
 
-/** Returns the first error of rpm or mock in an output, with the list that it announces, as the end of a reason. */
+/** Returns the first error that rpm or mock has printed, with the list that it announces, as the end of a reason. */
 export function firstError(output: string): string {
   const [, error, below = ''] = /^(?:error|ERROR): (.*)((?:\n[ \t]+\S.*)*)/m.exec(output) ?? []
   if (error === undefined) return ''

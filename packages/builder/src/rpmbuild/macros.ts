@@ -1,6 +1,6 @@
 import type { RpmTask } from '@copr/contract/builder-protocol'
 
-/** Renders `~/.rpmmacros` for the root. rpm reads this file last, so its macros override all others. */
+/** Renders `~/.rpmmacros` for the buildroot. rpm reads this file last, so its macros override all others. */
 export function renderMacros(task: Pick<RpmTask, 'chroot' | 'macros'>, dbPath: string): string {
   const macros = {
     _topdir: '/builddir/build',

@@ -27,12 +27,12 @@ import { takeFiles } from '../sandbox/take-files.ts'
 
 export interface RpmbuildOptions {
   task: RpmTask
-  /** The build's own directory; its subdirectory `builddir` is `/builddir` in the root. */
+  /** The build's own directory; its subdirectory `builddir` is `/builddir` in the buildroot. */
   dir: string
   limits: SandboxLimits
   root: BuildRoot
   spec: string
-  /** Names of the files that a `NoSource` of the spec leaves out, and that the build's sources lack; readBuildRequires() adds them. */
+  /** Names of files that the spec declares as `NoSource` and that the build's sources lack; readBuildRequires() adds them. */
   absent: Set<string>
   /** Addresses that a build with network access may reach. */
   rules: AddressRules
@@ -43,7 +43,7 @@ export interface RpmbuildOptions {
 /** Exit code of `rpmbuild -br` when generated BuildRequires are missing. */
 const MISSING_BUILD_REQUIRES = 11
 
-/** Required by an SRPM whose spec has %generate_buildrequires. */
+/** The feature that an SRPM requires if its spec has %generate_buildrequires. */
 const DYNAMIC_FEATURE = 'rpmlib(DynamicBuildRequires)'
 
 /** Folder of the source files, as a build sees it. */
@@ -52,7 +52,7 @@ const SOURCES = `${TOPDIR}/SOURCES/`
 /** Suffix of every SRPM's name, including `.nosrc.rpm`, which rpm uses if sources are left out. */
 export const SRPM_SUFFIX = 'src.rpm'
 
-/** Directory of the packages taken from the build, below the build's own directory. */
+/** Directory of the packages that were taken from the build, inside the build's own directory. */
 const PACKAGES = 'packages'
 
 /** `bs` makes the SRPM, `br` runs %prep and generates BuildRequires, `ba` makes the packages and the SRPM, `bb` only the packages. */
@@ -66,7 +66,8 @@ export async function rpmbuild(
 ): Promise<SandboxExit> {
   const { task, spec } = options
   const { arch } = chrootParts(task.chroot.name)
-  // --nodeps: dnf has installed the requirements, and the root's rpm may be unable to read the database that the host's rpm wrote.
+  // --nodeps, because dnf has already installed the requirements, and the buildroot's rpm may be unable to read the database that the
+  // host's rpm has written.
   const command = [
     'rpmbuild',
     `-${mode}`,
@@ -88,7 +89,7 @@ export function conditionsOf({ with_opts, without_opts }: RpmTask): string[] {
   ]
 }
 
-/** Runs a command in the root as the unprivileged user and logs its output as it arrives. */
+/** Runs a command in the buildroot as the unprivileged user, and logs its output as it arrives. */
 async function runAsBuild(command: string[], options: RpmbuildOptions): Promise<SandboxExit> {
   const { task, rules, log } = options
   log.command(command, 'build')
@@ -106,10 +107,10 @@ export interface StaticBuildRequires {
   is_dynamic: boolean
 }
 
-/** Makes an SRPM with the root's macros, only to learn what rpm finds in the spec. */
+/** Returns what the spec requires, as read from an SRPM that is made with the buildroot's macros only for this purpose. */
 export async function readBuildRequires(options: RpmbuildOptions): Promise<StaticBuildRequires> {
   const { dir, absent } = options
-  // Compressing large sources would take longer than everything else.
+  // The SRPM is not compressed, because compressing large sources would take longer than everything else.
   const more = ['--define', '_source_payload w.ufdio']
   const exit = await rpmbuild('bs', options, more)
   const missing = exit.code === 0 || exit.exhausted ? [] : missingSources(exit.output)
@@ -136,7 +137,7 @@ export async function readBuildRequires(options: RpmbuildOptions): Promise<Stati
 
 /**
  * Makes the SRPM of a spec whose `NoSource` files are absent. rpmbuild leaves these files out of the SRPM, but reads them, so empty files
- * stand in for them. These are removed again afterwards, because %prep and %build may check whether the files exist.
+ * take their place. These are removed afterwards, because %prep and %build may check whether the files exist.
  */
 export async function makeNosrc(options: RpmbuildOptions, more: string[] = []): Promise<void> {
   const paths = [...options.absent].map((name) => SOURCES + name)
@@ -151,7 +152,7 @@ function srpmFailure(exit: SandboxExit): BuildFailure {
   return rpmbuildFailure(words, exit, firstError(exit.output))
 }
 
-/** Returns the names of the source files that rpmbuild did not find in its folder of sources. */
+/** Returns the names of the source files that rpmbuild did not find in its source folder. */
 export function missingSources(output: string, folder = SOURCES): string[] {
   const paths = [...output.matchAll(/^error: Bad file: (.*): No such file or directory$/gm)]
     .map(([, path = '']) => path)
@@ -167,7 +168,7 @@ async function ghostsOf(srpm: string): Promise<Set<string>> {
   return new Set(ghosts.map(({ path }) => path))
 }
 
-/** Runs %generate_buildrequires; returns the generated requirements, which may be installed already. */
+/** Runs %generate_buildrequires; returns the generated requirements, some of which may already be installed. */
 export async function generateBuildRequires(options: RpmbuildOptions): Promise<Requirement[]> {
   const exit = await rpmbuild('br', options)
   if (exit.code !== 0 && exit.code !== MISSING_BUILD_REQUIRES)
@@ -180,7 +181,7 @@ export async function generateBuildRequires(options: RpmbuildOptions): Promise<R
   return generated
 }
 
-/** Returns the failure of an rpmbuild that exited with an error, or that reached a limit. */
+/** Returns the BuildFailure for an rpmbuild that has exited with an error or reached a limit. */
 export function rpmbuildFailure(
   words: string,
   { code, exhausted }: SandboxExit,
@@ -225,7 +226,9 @@ export async function readPackage(
   }
 }
 
-/** Moves the packages that the build left in a folder of its topdir to where the build cannot change them; returns their paths. */
+/**
+ * Moves the packages that the build has left in a folder of its topdir to a place where the build cannot change them; returns their paths.
+ */
 export async function takePackages(
   dir: string,
   folder: 'RPMS' | 'SRPMS',

@@ -3,11 +3,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const CGROUPS = '/sys/fs/cgroup'
-/** The control groups of all sandboxes on this machine. */
+/** Parent cgroup of all sandboxes on this machine. */
 export const PARENT_CGROUP = '/copr-builder'
-/** The controllers of version 2 that share by weight. */
+/** The controllers of cgroup v2 that distribute resources by weight. */
 const WEIGHTED = ['cpu', 'io']
-/** Files that hold weights → half the kernel's default. cpu.shares is in version 1; io.bfq.weight exists only with the BFQ scheduler. */
+/**
+ * Maps the files that contain weights to half of the kernel's default. cpu.shares exists in cgroup v1; io.bfq.weight exists only with the
+ * BFQ scheduler.
+ */
 const HALF_WEIGHT = {
   'cpu.shares': '512',
   'cpu.weight': '50',
@@ -17,7 +20,10 @@ const HALF_WEIGHT = {
 const ATTEMPTS = 50
 const AGAIN_MS = 20
 
-/** Removes a sandbox's control group, which a runtime leaves behind when it is killed. Its processes have ended or are about to. */
+/**
+ * Removes a sandbox's cgroup, which a container runtime leaves behind when it is killed. The processes in the cgroup have ended or are
+ * about to end.
+ */
 export async function removeCgroup(path: string): Promise<void> {
   for (const hierarchy of await hierarchies()) {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -31,7 +37,7 @@ export async function removeCgroup(path: string): Promise<void> {
   }
 }
 
-/** Removes the control groups of sandboxes whose builder was killed; those in use stay. */
+/** Removes the cgroups of sandboxes whose builder was killed; cgroups in use stay. */
 export async function removeUnusedCgroups(): Promise<void> {
   for (const hierarchy of await hierarchies()) {
     const parent = join(hierarchy, PARENT_CGROUP)
@@ -41,20 +47,20 @@ export async function removeUnusedCgroups(): Promise<void> {
   }
 }
 
-/** Returns whether control groups are mounted. */
+/** Returns whether cgroups are mounted. */
 export async function hasCgroups(): Promise<boolean> {
   return (await hierarchies()).length > 0
 }
 
-/** Returns whether this process may create control groups: in a container, often not. */
+/** Returns whether this process may create cgroups; in a container, it often may not. */
 export async function areCgroupsWritable(): Promise<boolean> {
   const [first] = await hierarchies()
   return first !== undefined && (await isAccessible(first, constants.W_OK))
 }
 
 /**
- * Lets control groups below this container's own have limits. Version 2 allows that only in a group without processes, except in the
- * machine's root group: this container's processes move to a group of their own.
+ * Allows cgroups below this container's own to have limits. cgroup v2 allows this only in a cgroup without processes (except in the
+ * machine's root cgroup), so this container's processes are moved to a cgroup of their own.
  */
 export async function delegateCgroups(): Promise<void> {
   const [root] = await hierarchies()
@@ -75,9 +81,9 @@ export async function delegateCgroups(): Promise<void> {
 }
 
 /**
- * Gives all sandboxes together half the weight of the machine's other control groups, so that the agent stays responsive. Weights count
- * among siblings: a sandbox that is alone in its parent has all that the parent gets, whatever its own weight. Controllers that this
- * kernel lacks, and groups that this process may not change, keep their weight.
+ * Gives all sandboxes together half the weight of the machine's other cgroups, so that the agent stays responsive. Weights count only among
+ * siblings: a sandbox that is alone in its parent cgroup gets everything that the parent gets, whatever its own weight. Controllers that
+ * this kernel lacks, and cgroups that this process may not change, keep their weights.
  */
 export async function halveSandboxWeight(): Promise<void> {
   if (!(await areCgroupsWritable())) return
@@ -86,7 +92,8 @@ export async function halveSandboxWeight(): Promise<void> {
     if (!isUnified && !(await isAccessible(join(hierarchy, 'cpu.shares')))) continue
     const parent = join(hierarchy, PARENT_CGROUP)
     await mkdir(parent, { recursive: true }).catch(() => undefined)
-    // The parent enables the controllers as well: otherwise, systemd would disable them in the root as unused, which resets the weights.
+    // The parent enables the controllers as well. Otherwise, systemd would consider them unused and disable them in the root cgroup, which
+    // resets the weights.
     for (const group of isUnified ? [hierarchy, parent] : [])
       for (const controller of WEIGHTED)
         await setValue(join(group, 'cgroup.subtree_control'), `+${controller}`)
@@ -95,12 +102,12 @@ export async function halveSandboxWeight(): Promise<void> {
   }
 }
 
-/** Writes to a control group's file, if the file exists and the kernel accepts the value. */
+/** Writes to a cgroup's file, if the file exists and the kernel accepts the value. */
 async function setValue(path: string, value: string): Promise<void> {
   await writeFile(path, value, { flag: 'r+' }).catch(() => undefined)
 }
 
-/** Returns whether control groups report their peak number of processes, as recent kernels do. */
+/** Returns whether cgroups report their peak number of processes, as they do with recent kernels. */
 export async function hasProcessPeak(): Promise<boolean> {
   const found = await Promise.all(
     ['', 'pids'].map((name) => isAccessible(join(CGROUPS, name, PARENT_CGROUP, 'pids.peak'))),
@@ -115,7 +122,7 @@ async function isAccessible(path: string, mode = constants.F_OK): Promise<boolea
   )
 }
 
-/** Returns the mount points of control groups: one with version 2, one for each controller with version 1. */
+/** Returns the mount points of cgroups: one with cgroup v2, one for each controller with v1. */
 async function hierarchies(): Promise<string[]> {
   const entries = await readdir(CGROUPS, { withFileTypes: true }).catch(() => [])
   const isUnified = entries.some(({ name }) => name === 'cgroup.controllers')

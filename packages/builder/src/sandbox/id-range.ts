@@ -3,21 +3,27 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { takeLock } from '../lock.ts'
 
-/** Host ids that the ids 0 to count - 1 of a user namespace stand for. */
+/** The range of host IDs to which the IDs 0 to count - 1 of a user namespace are mapped. */
 export interface IdRange {
   first: number
   count: number
 }
 
-/** Ids for a sandbox, and one id outside of its range for a program that serves the sandbox. */
+/** The IDs of a sandbox, and one ID outside of its range for a program that serves the sandbox. */
 export type SandboxIds = IdRange & { helper: number }
 
-/** Whether the sandbox's ids stand for other ids on the host. If so, its mounts are idmapped: files on disk have the sandbox's ids. */
+/**
+ * Returns whether the sandbox's IDs are mapped to other IDs on the host. If so, its mounts are idmapped: files on disk have the sandbox's
+ * IDs.
+ */
 export function isMapped({ first }: IdRange): boolean {
   return first !== 0
 }
 
-/** Directly above the ids that systemd assigns to containers, and below 2^31, which some programs take as negative. */
+/**
+ * The first ID of the first range, directly above the IDs that systemd assigns to containers. All ranges are below 2^31, because some
+ * programs treat higher IDs as negative.
+ */
 const FIRST_ID = 0x7000_0000
 const RANGE_IDS = 65_536
 const RANGES = 4095
@@ -25,8 +31,8 @@ const ALL_IDS = 4_294_967_295
 const LOCK_DIR = '/run/copr-builder/ids'
 
 /**
- * Takes a range of host ids that no account and no other sandbox on this machine uses. Disposing releases it. In a container that has
- * a user namespace of its own, which already keeps its ids apart from the host's, returns all ids of that namespace.
+ * Takes a range of host IDs that no account and no other sandbox on this machine uses. Disposing releases it. In a container with its own
+ * user namespace, which already keeps its IDs apart from the host's, returns all IDs of that namespace.
  */
 export async function takeIdRange(signal?: AbortSignal): Promise<SandboxIds & AsyncDisposable> {
   const own = idsOfContainer(await readFile('/proc/self/uid_map', 'utf8'))
@@ -56,7 +62,7 @@ export async function takeIdRange(signal?: AbortSignal): Promise<SandboxIds & As
   throw new Error(`All ${RANGES} id ranges for sandboxes are in use (locks in ${LOCK_DIR})`)
 }
 
-/** Returns the number of ids that a container's own user namespace has from 0 on; undefined in the initial namespace. */
+/** Returns the number of IDs, from 0 on, in a container's own user namespace; undefined in the initial namespace. */
 export function idsOfContainer(uidMap: string): number | undefined {
   const counts = uidMap
     .trim()

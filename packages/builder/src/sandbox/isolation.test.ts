@@ -18,7 +18,7 @@ import {
 
 useFixture()
 
-test('a build sees nothing of the host', { skip }, async () => {
+test('a build can see nothing of the host', { skip }, async () => {
   process.env['COPR_TEST_SECRET'] = 'secret'
   const says = await probe(`
 id -un
@@ -69,7 +69,7 @@ test('a build has network access only if the project enables it', { skip }, asyn
   )
 })
 
-/** Listens at an address of this machine that is not on its loopback device, if it has one. */
+/** Listens at an address of this machine that is not a loopback address, if it has one. */
 async function listenOnHost() {
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
   const { address } = addresses.find(({ internal, family }) => !internal && family === 'IPv4') ?? {
@@ -110,25 +110,29 @@ test('a failure to set up the sandbox is a machine fault', { skip }, async () =>
   )
 })
 
-test('a package installation can reach its layer only through the root', { skip }, async () => {
-  const { signal } = new AbortController()
-  const dir = join(fixture.dir, 'layer')
-  const root = { layers: [join(dir, 'lower')], changes: join(dir, 'changes') }
-  await mkdir(join(dir, 'lower'), { recursive: true })
-  await mkdir(root.changes)
-  // Acts like a scriptlet that has escaped from the chroot.
-  const script =
-    'touch /build/in-layer; find / -xdev -name upper -o -name changes -o -name lower 2>/dev/null'
-  const { output } = await runSandboxed({
-    root,
-    as: 'tools',
-    command: ['sh', '-c', script],
-    signal,
-  })
-  assert.equal(output, '')
-  assert.deepEqual((await readdir(root.changes)).toSorted(), ['upper', 'work'])
-  assert.ok((await readdir(join(root.changes, 'upper'))).includes('in-layer'))
-})
+test(
+  'a package installation can access its layer only through the root directory of the sandbox',
+  { skip },
+  async () => {
+    const { signal } = new AbortController()
+    const dir = join(fixture.dir, 'layer')
+    const root = { layers: [join(dir, 'lower')], changes: join(dir, 'changes') }
+    await mkdir(join(dir, 'lower'), { recursive: true })
+    await mkdir(root.changes)
+    // Acts like a scriptlet that has escaped from the chroot.
+    const script =
+      'touch /build/in-layer; find / -xdev -name upper -o -name changes -o -name lower 2>/dev/null'
+    const { output } = await runSandboxed({
+      root,
+      as: 'tools',
+      command: ['sh', '-c', script],
+      signal,
+    })
+    assert.equal(output, '')
+    assert.deepEqual((await readdir(root.changes)).toSorted(), ['upper', 'work'])
+    assert.ok((await readdir(join(root.changes, 'upper'))).includes('in-layer'))
+  },
+)
 
 test('runSandboxed() returns the exit code of the command', { skip }, async () => {
   const { signal } = new AbortController()

@@ -13,7 +13,7 @@ const faults = await machineFaults()
 const skip = faults.length > 0 && faults.join('; ')
 
 test(
-  'a command that exceeds its memory is killed, and the exit names the limit',
+  'a command that exceeds its memory limit is killed, and the result names the limit',
   { skip },
   async () => {
     const { exhausted } = await limited({ memory_bytes: 256 * 1024 ** 2 }, [
@@ -35,7 +35,7 @@ test('/dev/shm is bounded, and counts as memory', { skip }, async () => {
   assert.match(output, /No space left on device/)
 })
 
-test('a fork bomb stays within its limit of processes', { skip }, async () => {
+test('a fork bomb stays within its process limit', { skip }, async () => {
   const { exhausted } = await limited({ processes: 50 }, [
     'sh',
     '-c',
@@ -44,19 +44,27 @@ test('a fork bomb stays within its limit of processes', { skip }, async () => {
   assert.equal(exhausted, 'it reached its limit of 50 processes')
 })
 
-test('a fork beyond the limit is refused before it costs much', { skip }, async (t) => {
-  const { output } = await limited({ processes: 50 }, [
-    'grep',
-    'Max processes',
-    '/proc/self/limits',
-  ])
-  if (!(await hasProcessPeak())) return t.skip('this kernel does not tell the peak of processes')
-  assert.match(output, /^Max processes +50 +50 /)
-})
+test(
+  'the process limit is also set as a resource limit, so that fork() fails early',
+  { skip },
+  async (t) => {
+    const { output } = await limited({ processes: 50 }, [
+      'grep',
+      'Max processes',
+      '/proc/self/limits',
+    ])
+    if (!(await hasProcessPeak())) return t.skip('this kernel does not tell the peak of processes')
+    assert.match(output, /^Max processes +50 +50 /)
+  },
+)
 
-test('a command within its limits has exhausted none', { skip }, async () => {
-  assert.deepEqual(await limited({}, ['true']), { code: 0, output: '' })
-})
+test(
+  'a command that stays within its limits is not reported to have exhausted one',
+  { skip },
+  async () => {
+    assert.deepEqual(await limited({}, ['true']), { code: 0, output: '' })
+  },
+)
 
 /** Returns the content of the first of these files that exists. */
 async function valueIn(...paths: string[]): Promise<string | undefined> {
@@ -67,10 +75,10 @@ async function valueIn(...paths: string[]): Promise<string | undefined> {
   return undefined
 }
 
-test('all sandboxes together have half the weight of other control groups', { skip }, async () => {
+test('the parent cgroup of all sandboxes has half the default weight', { skip }, async () => {
   const groups = '/sys/fs/cgroup'
   const [v1, v2] = [`${groups}/cpu${PARENT_CGROUP}`, `${groups}${PARENT_CGROUP}`]
-  // Runs a sandbox first: the weights must persist after it has used the controllers.
+  // Runs a sandbox first, because the weights must persist after a sandbox has used the controllers.
   assert.equal((await limited({}, ['true'])).code, 0)
   const isUnified = (await valueIn(`${groups}/cgroup.controllers`)) !== undefined
   if (!isUnified) return assert.equal(await valueIn(`${v1}/cpu.shares`), '512')

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 
-/** The maximum that all processes of a sandbox may use together. */
+/** The maximum that a sandbox may use, for all of its processes together unless noted otherwise. */
 export interface SandboxLimits {
   memory_bytes: number
   processes: number
-  /** Maximum number of open files of each process. */
+  /** Maximum number of open files per process. */
   open_files: number
   /** Size of /dev/shm, which counts as memory. */
   shared_memory_bytes: number
@@ -14,14 +14,17 @@ export interface SandboxLimits {
 const MIB = 1024 ** 2
 /** Memory reserved for the agent, the supervisor and the kernel. */
 const RESERVED_BYTES = 512 * MIB
-/** Threads count as processes. With four times this limit, a fork bomb stalls a machine with two cores for minutes. */
+/**
+ * Maximum number of processes per core; threads count as processes. With four times as many, a fork bomb stalls a machine with two cores
+ * for minutes.
+ */
 const PROCESSES_PER_CORE = 512
 const MIN_PROCESSES = 4096
 const MAX_PROCESSES = 16_384
 const MAX_OPEN_FILES = 10_240
 const MAX_SHARED_BYTES = 1024 * MIB
 
-/** Returns limits that leave the machine able to work whatever a sandbox does. */
+/** Returns limits with which the machine stays able to work, whatever a sandbox does. */
 export function limitsOfMachine(): SandboxLimits {
   const total = memoryOfMachine()
   const memory_bytes = total - Math.min(RESERVED_BYTES, Math.floor(total / 8))
@@ -38,14 +41,14 @@ function processesOfMachine(): number {
   return Math.min(wanted, MAX_PROCESSES, Math.floor(numberIn('/proc/sys/kernel/pid_max') / 2))
 }
 
-/** The hard limit of this process, which root in a container may be unable to raise. */
+/** Returns this process's hard limit on open files, which root in a container may be unable to raise. */
 function openFilesOfAgent(): number {
   const text = readFileSync('/proc/self/limits', 'utf8')
   const limit = Number(/^Max open files\s+\S+\s+(\d+)/m.exec(text)?.[1])
   return Number.isNaN(limit) ? Infinity : limit
 }
 
-/** The memory of the machine in bytes, or of this container if it has less. */
+/** Returns the memory of the machine in bytes, or that of this container if it has less. */
 export function memoryOfMachine(): number {
   const limits = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes']
   return Math.min(totalmem(), ...limits.map(numberIn))

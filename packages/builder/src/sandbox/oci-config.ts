@@ -2,9 +2,11 @@ import type { IdRange } from './id-range.ts'
 import type { SandboxLimits } from './limits.ts'
 import type { Seccomp } from './seccomp.ts'
 
-/** Unused on the host: above the user ids of Debian's and Fedora's accounts, below those that systemd assigns dynamically. */
+/**
+ * An ID that is unused on the host: above the user IDs of accounts in Debian and Fedora, and below those that systemd assigns dynamically.
+ */
 export const BUILD_UID = 61000
-/** Path of the chroot's root in a sandbox of tools. */
+/** Path of the chroot in a sandbox for the phase `tools`. */
 export const ROOT = '/build'
 
 /**
@@ -29,7 +31,7 @@ const CAPABILITIES: Record<SandboxPhase, string[]> = {
   build: [],
 }
 
-/** Returns the capabilities of a phase; the namespaces that they apply to belong to the sandbox. */
+/** Returns the capabilities of a phase. They apply only to namespaces that belong to the sandbox. */
 export function capabilitiesOf(phase: SandboxPhase): string[] {
   return CAPABILITIES[phase]
 }
@@ -39,20 +41,20 @@ export interface OciOptions {
   command: string[]
   cwd: string
   env: Record<string, string>
-  /** A network namespace of its own, the machine's, or the one that the supervisor has been given. */
+  /** A network namespace of the sandbox's own, the machine's, or the one that was passed to the supervisor. */
   network: 'none' | 'host' | 'joined'
   ids: IdRange
   limits: SandboxLimits
-  /** Paths in the sandbox at which the supervisor's clones 0, 1, … appear. */
+  /** Paths in the sandbox at which the directories appear that the supervisor has cloned, in the order of their numbers 0, 1, … */
   binds: { to: string; writable: boolean }[]
-  /** Path of the control group, from the root of the hierarchy; undefined if the limits of the agent's container must suffice. */
+  /** Path of the cgroup, from the root of the hierarchy; undefined if the limits of the agent's container must be sufficient. */
   cgroup: string | undefined
-  /** Whether the control group reports its peak number of processes. */
+  /** Whether the cgroup reports its peak number of processes. */
   has_process_peak: boolean
   seccomp: Seccomp
 }
 
-/** The configuration of an OCI runtime, as far as we set it. */
+/** The fields that we set in the configuration of an OCI runtime. */
 export interface OciConfig {
   ociVersion: string
   hostname: string
@@ -101,7 +103,10 @@ interface Mount {
   options: string[]
 }
 
-/** PID 1 of a sandbox: waits for the command and for processes that it leaves; PID 1 itself would ignore signals. */
+/**
+ * PID 1 of a sandbox, which waits for the command and reaps the processes that the command leaves behind. If the command itself were PID 1,
+ * it would ignore signals.
+ */
 const INIT = ['/bin/sh', '-c', '"$@"; exit $?', 'sh']
 const NETWORK_NAMESPACE = {
   none: [{ type: 'network' }],
@@ -109,11 +114,14 @@ const NETWORK_NAMESPACE = {
   joined: [{ type: 'network', path: '/run/network' }],
 }
 const SAFE = ['nosuid', 'nodev', 'noexec']
-/** Directories that the supervisor assembles (BASE in supervisor.py). */
+/** Parent of the directories that the supervisor assembles (BASE in supervisor.py). */
 const BASE = '/run'
 
 const PROCESSES = 'RLIMIT_NPROC'
-/** Number of processes that the control group allows beyond the limit, for users to whom the resource limit does not apply. */
+/**
+ * How many processes the cgroup allows in addition to the resource limit. The cgroup's limit is for users to whom the resource limit does
+ * not apply.
+ */
 const SPARE_PROCESSES = 64
 
 /** The host's devices that a sandbox has. */
@@ -148,8 +156,8 @@ export function renderOciConfig(options: OciOptions): OciConfig {
       rlimits: [
         { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
         { type: 'RLIMIT_NOFILE', soft: limits.open_files, hard: limits.open_files },
-        // The control group refuses a process only after the kernel has copied the memory of its parent. A fork bomb that reaches this
-        // resource limit slows down the machine's other builds much less. Only the peak shows that the limit was reached.
+        // The cgroup refuses a process only after the kernel has copied the memory of its parent. A fork bomb that reaches this resource
+        // limit instead slows down the machine's other builds much less. Only the cgroup's peak shows that the limit was reached.
         ...(hasProcessLimit
           ? [{ type: PROCESSES, soft: limits.processes, hard: limits.processes }]
           : []),
@@ -168,7 +176,7 @@ export function renderOciConfig(options: OciOptions): OciConfig {
         resources: {
           memory: { limit: limits.memory_bytes },
           pids: { limit: limits.processes + (hasProcessLimit ? SPARE_PROCESSES : 0) },
-          // Runtimes add the devices that every container may use. Without a rule, crun would allow all devices.
+          // Runtimes add the devices that every container may use. Without this rule, crun would allow all devices.
           devices: [{ allow: false, access: 'rwm' }],
         },
       }),
@@ -199,7 +207,7 @@ export function renderOciConfig(options: OciOptions): OciConfig {
   }
 }
 
-/** Returns the maximum number of processes of a sandbox; undefined if only the agent's container limits them. */
+/** Returns the maximum number of processes in a sandbox; undefined if only the agent's container limits them. */
 export function processLimitOf({ process, linux }: OciConfig): number | undefined {
   return process.rlimits.find(({ type }) => type === PROCESSES)?.hard ?? linux.resources?.pids.limit
 }
@@ -211,7 +219,7 @@ function mountsOf({ phase, binds, network, limits }: OciOptions): Mount[] {
     source: `${BASE}/binds/${index}`,
     options: ['bind', writable ? 'rw' : 'ro', 'nosuid', 'nodev'],
   }))
-  // The kernel refuses sysfs to the root of a user namespace that does not own the network namespace.
+  // The kernel does not let root in a user namespace mount sysfs unless the user namespace owns the network namespace.
   const sys: Mount[] =
     network === 'none'
       ? [{ destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...SAFE, 'ro'] }]
@@ -221,13 +229,13 @@ function mountsOf({ phase, binds, network, limits }: OciOptions): Mount[] {
     destination: ROOT,
     type: 'bind',
     source: `${BASE}/root`,
-    // No program in a sandbox gains rights from its file. A build's disk is mounted with these flags, which a sandbox cannot remove.
+    // No program in a sandbox gains privileges from its file. A build's disk is mounted with these flags, which a sandbox cannot remove.
     options: ['rbind', 'rw', 'nosuid', 'nodev'],
   }
   return [...systemMounts('', limits), ...sys, root, ...systemMounts(ROOT, limits), ...bound]
 }
 
-/** Returns the mounts of /proc and /dev below a root. */
+/** Returns the mounts of /proc and /dev in a root directory. */
 function systemMounts(root: string, { shared_memory_bytes }: SandboxLimits): Mount[] {
   return [
     { destination: `${root}/proc`, type: 'proc', source: 'proc', options: SAFE },

@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream'
 
-/** Higher than the rate of any build whose log is meant to be read: 16 MiB are about 100,000 lines. */
+/** Faster than the log of any build that people are meant to read: 16 MiB are about 100,000 lines. */
 const BYTES_PER_SECOND = 8 * 1024 ** 2
 const BURST_BYTES = 16 * 1024 ** 2
 
 /**
- * Calls `take` with the chunks of a stream as they arrive, and makes the writer wait if it keeps writing faster than 8 MiB/s: a
- * command that floods its log would take the processor time of other builds, because programs outside of its sandbox handle the log.
+ * Calls `take` with the chunks of a stream as they arrive. Makes the writer wait if it keeps writing faster than 8 MiB/s: otherwise, a
+ * command that floods its log would take CPU time from other builds, because programs outside of its sandbox handle the log.
  */
 export function takePaced(stream: Readable, take: (chunk: Buffer) => void): void {
   let budget = BURST_BYTES

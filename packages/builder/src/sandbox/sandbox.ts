@@ -29,7 +29,7 @@ export { BUILD_UID, ROOT } from './oci-config.ts'
 const SUPERVISOR = fileURLToPath(new URL('supervisor.py', import.meta.url))
 
 export type SandboxRoot =
-  /** Directories stacked as an overlay, the lowest first; changes go to `changes`, which must exist and be writable. */
+  /** Directories to stack as an overlay, the lowest first. Changes go to `changes`, which must exist and be writable. */
   | { layers: string[]; changes: string }
   /** A directory that is changed in place. */
   | { directory: string }
@@ -39,17 +39,17 @@ export interface SandboxOptions {
   as: SandboxPhase
   command: string[]
   cwd?: string
-  /** The whole environment except for PATH. */
+  /** The whole environment except PATH. */
   env?: Record<string, string>
   /**
-   * - `none`, the default: a loopback device only
+   * - `none`, the default: only a loopback device
    * - `host`: the machine's network, for the machine's own programs
-   * - rules: a network of its own, which reaches public addresses and those that the rules allow
+   * - rules: a network of its own, from which public addresses and those that the rules allow can be reached
    */
   network?: 'none' | 'host' | AddressRules
-  /** Directories of the host that appear at an absolute path of the sandbox. */
+  /** Directories of the host that appear at absolute paths in the sandbox. */
   binds?: { from: string; to: string; changes: 'kept' | 'forbidden' }[]
-  /** Architecture of the programs, as in the chroot's name, which decides how they may open sockets. Default: the machine's. */
+  /** Architecture of the programs, as in the chroot's name. It decides how they may open sockets. Default: the machine's. */
   arch?: string
   limits?: SandboxLimits
   onOutput?: (chunk: Buffer) => void
@@ -68,21 +68,21 @@ export interface SandboxExit {
 export interface SandboxPlan {
   name: string
   runtime: string
-  /** Whether the sandbox joins the network namespace that the supervisor is given. */
+  /** Whether the sandbox joins the network namespace that is passed to the supervisor. */
   joins_network: boolean
   ids: { first: number; count: number }
   root: { layers: string[]; changes: string } | { directory: string }
   binds: { from: string; writable: boolean }[]
   devices: string[]
   tools: { directories: string[]; files: string[]; texts: Record<string, string> } | null
-  /** Directories of the chroot's root that must exist, without the leading slash. */
+  /** Directories that must exist in the chroot, without the leading slash. */
   mount_points: string[]
-  /** Files to write into the chroot's root, by path without the leading slash. */
+  /** Files to write into the chroot, by path without the leading slash. */
   files: Record<string, string>
   config: OciConfig
 }
 
-/** The last line of the supervisor. */
+/** The report that the supervisor writes as its last line. */
 type Report =
   | { code: number; oom_kills: number; memory_limit_hits: number; refused_processes: number }
   | { fault: 'machine' | 'root'; message: string }
@@ -91,9 +91,9 @@ const KEPT_BYTES = 256 * 1024
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * Runs a command that sees nothing of the host except what it is given, in a user namespace of its own. All its processes and mounts
- * end when it exits, when the signal aborts, or when this process ends for any reason. Rejects with the signal's reason, with a
- * BuildFailure if a package has damaged the root, or with another error if the machine is at fault.
+ * Runs a command in a user namespace of its own, in which it sees nothing of the host except what it is given. All its processes and mounts
+ * end when the command exits, when the signal aborts, or when this process ends for any reason. Rejects with the signal's reason, with a
+ * BuildFailure if a package has damaged the buildroot, or with another error if the machine is at fault.
  */
 export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit> {
   const { signal } = options
@@ -114,9 +114,9 @@ export async function runPlan(
   const { onOutput, opened } = options
   const signal = opened ? AbortSignal.any([options.signal, opened.lost]) : options.signal
   const child = spawn('setpriv', supervisorArgs(), {
-    // REPORT and NETWORK in supervisor.py are the last two.
+    // The last two are REPORT and NETWORK in supervisor.py.
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', opened ? opened.namespace.fd : 'ignore'],
-    // Ctrl-C in the terminal must reach only the agent, which decides what happens to the build.
+    // Detached, because Ctrl-C in the terminal must reach only the agent, which decides what happens to the build.
     detached: true,
     env: { PATH },
   })
@@ -127,7 +127,7 @@ export async function runPlan(
     const { killedBy, output, report } = await collect(child, JSON.stringify(plan), onOutput)
     signal.throwIfAborted()
     if (report === undefined) {
-      // Nothing in the sandbox can end its supervisor: the OOM killer or an administrator must have done it.
+      // Nothing in the sandbox can end its supervisor, so the OOM killer or an administrator must have ended it.
       const how = killedBy === null ? '' : ` (${killedBy})`
       throw new Error(`The sandbox was ended from outside${how}: ${output.trim().slice(-500)}`)
     }
@@ -139,7 +139,7 @@ export async function runPlan(
         })
       throw new Error(`Cannot set up a sandbox: ${report.message.slice(-500)}`)
     }
-    // The kernel killed processes although they were within their limit: it needed memory for others.
+    // The kernel has killed processes that were within their limit, because it needed memory for others.
     if (report.code !== 0 && report.oom_kills > 0 && report.memory_limit_hits === 0)
       throw new MachineFault(
         'out_of_memory',
@@ -159,7 +159,7 @@ function supervisorArgs(): string[] {
   return [
     '--pdeathsig', 'KILL',
     'unshare', '--mount', '--propagation', 'slave', '--pid', '--mount-proc', '--ipc', '--fork', '--kill-child=KILL',
-    // Without -I, which would hide beneath.py.
+    // Not with -I, which would hide beneath.py.
     'python3', '-B', '-E', '-s', '-S', SUPERVISOR,
   ]
 }
@@ -177,7 +177,7 @@ function exhaustedLimit(
     : undefined
 }
 
-/** Directories of the host that its tools use, as far as they exist. */
+/** Directories of the host that its tools use. Those that do not exist are skipped. */
 const TOOL_DIRECTORIES = [
   '/usr',
   '/bin',
@@ -240,7 +240,7 @@ export async function planSandbox(
 
 async function changesIn(changes: string): Promise<{ changes: string }> {
   await mkdir(join(changes, 'upper'), { recursive: true })
-  // Removes files that an earlier mount has left: overlayfs requires an empty directory.
+  // Removes files that an earlier mount has left behind, because overlayfs requires an empty directory.
   await rm(join(changes, 'work'), { recursive: true, force: true })
   await mkdir(join(changes, 'work'))
   return { changes }
@@ -258,7 +258,7 @@ function toolsOfHost(files: Record<string, string>) {
   }
 }
 
-/** Returns the files that programs need to find hosts, by path without the leading slash. */
+/** Returns the files that programs need to resolve hostnames, by path without the leading slash. */
 function networkFiles(isHost: boolean, resolv_conf: string | undefined): Record<string, string> {
   if (!isHost) return { 'etc/hosts': HOSTS, ...(resolv_conf && { 'etc/resolv.conf': resolv_conf }) }
   const ofHost = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '')
@@ -270,7 +270,7 @@ function networkFiles(isHost: boolean, resolv_conf: string | undefined): Record<
   }
 }
 
-/** Returns the paths in the chroot's root at which something is mounted, without the leading slash. */
+/** Returns the paths in the chroot at which something is mounted, without the leading slash. */
 function mountPoints(as: SandboxPhase, binds: { to: string }[]): string[] {
   const own = ['proc', 'sys', 'dev', 'tmp', 'var/tmp']
   return as === 'tools' ? own : [...own, ...binds.map(({ to }) => to.slice(1))]

@@ -29,7 +29,7 @@ function rulesFor(name: string, options: { capabilities?: string[]; arch?: strin
   return syscalls.filter(({ names }) => names.includes(name))
 }
 
-test('seccompFilter() keeps the rules of the profile that apply to the capabilities', () => {
+test('seccompFilter() keeps the rules of the profile that apply to the given capabilities', () => {
   assert.deepEqual(rulesFor('read'), [{ names: ['read'], action: 'SCMP_ACT_ALLOW' }])
   assert.deepEqual(
     rulesFor('chroot').map(({ action }) => action),
@@ -42,7 +42,7 @@ test('seccompFilter() keeps the rules of the profile that apply to the capabilit
   assert.deepEqual(rulesFor('s390_pci_mmio_read'), [])
 })
 
-test('seccompFilter() refuses what the profile allows and builds do not need', () => {
+test('seccompFilter() refuses system calls that the profile allows but builds do not need', () => {
   for (const name of [
     'keyctl',
     'unshare',
@@ -74,6 +74,6 @@ test('seccompFilter() allows socketcall(2) only where the C library needs it, be
   const actionsFor = (arch: string) => rulesFor('socketcall', { arch }).map((rule) => rule.action)
   assert.deepEqual(actionsFor('i686'), ['SCMP_ACT_ALLOW'])
   assert.deepEqual(actionsFor('x86_64'), ['SCMP_ACT_ERRNO'])
-  // runc leaves out a rule that equals the default action, and libseccomp then allows the call.
+  // If a rule equals the default action, runc leaves it out, and libseccomp then allows the call.
   assert.notDeepEqual(rulesFor('socketcall')[0]?.errnoRet, PROFILE.defaultErrnoRet)
 })

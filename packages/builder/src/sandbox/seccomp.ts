@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { constants } from 'node:os'
 import additions from './seccomp-additions.json' with { type: 'json' }
 
-/** The part `linux.seccomp` of an OCI runtime's configuration. */
+/** The section `linux.seccomp` of an OCI runtime's configuration. */
 export interface Seccomp {
   defaultAction: string
   defaultErrnoRet: number
@@ -24,14 +24,14 @@ interface SeccompArgument {
   op: 'SCMP_CMP_EQ' | 'SCMP_CMP_MASKED_EQ'
 }
 
-/** A condition of a rule: all of the listed capabilities, and one of the architectures by Go's names. */
+/** A condition of a rule: all of the listed capabilities, and one of the listed architectures, under Go's names. */
 interface Condition {
   caps?: string[]
   arches?: string[]
   minKernel?: string
 }
 
-/** The profile of the distribution's containers, whose rules depend on capabilities and architecture. */
+/** The distribution's profile for containers, whose rules depend on capabilities and architecture. */
 interface Profile {
   defaultAction: string
   defaultErrnoRet?: number
@@ -70,7 +70,7 @@ const AF_INET = 2
 const AF_INET6 = 10
 const AF_NETLINK = 16
 const NETLINK_ROUTE = 0
-/** The low bits of a socket's type, without SOCK_CLOEXEC and SOCK_NONBLOCK. */
+/** Mask for the low bits of a socket's type, without SOCK_CLOEXEC and SOCK_NONBLOCK. */
 const TYPE_MASK = 0xf
 const SOCK_STREAM = 1
 const SOCK_DGRAM = 2
@@ -88,8 +88,8 @@ export async function readSeccompProfile(): Promise<unknown> {
 }
 
 /**
- * Returns the filter for a process with these capabilities: the distribution's profile for containers, which its maintainers keep
- * up to date, without what builds do not need (seccomp-additions.json).
+ * Returns the filter for a process with these capabilities: the distribution's profile for containers, which its maintainers keep up to
+ * date, without the system calls that builds do not need (seccomp-additions.json).
  */
 export function seccompFilter(
   profile: unknown,
@@ -100,7 +100,7 @@ export function seccompFilter(
     ...additions.denied.flatMap(({ names }) => names),
     ...additions.unsupported.names,
     ...additions.multiplexed.names,
-    // These are replaced by rules about their arguments.
+    // Rules about their arguments replace these.
     'clone',
     'socket',
     'socketpair',
@@ -118,7 +118,7 @@ export function seccompFilter(
   return {
     defaultAction: base.defaultAction,
     defaultErrnoRet: base.defaultErrnoRet ?? ENOSYS,
-    // Nothing is built for x32, and the filter for it takes as long to compile as the others together.
+    // Nothing is built for x32, and the filter for it would take as long to compile as all others together.
     architectures: [
       own,
       ...(entry.subArchitectures ?? []).filter((one) => one !== 'SCMP_ARCH_X32'),

@@ -3,17 +3,17 @@ import { type FileHandle, lstat, mkdir, open, opendir, rename } from 'node:fs/pr
 import { basename, join } from 'node:path'
 import { BuildFailure } from '../build-failure.ts'
 
-/** More packages than any spec makes. */
+/** More files than the packages of any spec. */
 const MAX_FILES = 10_000
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
 
 /**
- * Moves the regular files with this suffix from a folder that a build has written to into `target`, which belongs to the agent and
- * is made if it is missing. Returns their new paths, sorted. Throws a BuildFailure if the build has replaced the folder, or left too
- * many files or one with an impossible name.
+ * Moves the regular files whose names end with `suffix` from a folder that a build has written to into `target`, which belongs to the agent
+ * and is made if it is missing. Returns their new paths, sorted. Throws a BuildFailure if the build has replaced the folder, or has left
+ * too many files or a file with an impossible name.
  *
- * The build may have left links, devices, pipes and millions of files: nothing is opened by a path that it could have changed, and
- * links are neither followed nor moved. No process of the build may be running.
+ * The build may have left links, devices, pipes and millions of files. Nothing is opened through a path that the build could have changed,
+ * and links are neither followed nor moved. No process of the build may be running.
  */
 export async function takeFiles(
   { root, folder }: { root: string; folder: string },
@@ -25,7 +25,7 @@ export async function takeFiles(
   const taken: string[] = []
   for await (const { name } of await opendir(pathOf(source))) {
     if (!name.endsWith(suffix)) continue
-    // A name that is not UTF-8 cannot be passed back to the kernel.
+    // A name that is not UTF-8 cannot be passed back to the kernel. It counts as a file here, and is refused below.
     const isFile = name.includes('\uFFFD') || (await lstat(pathOf(source, name))).isFile()
     if (!isFile) continue
     if (IMPOSSIBLE.test(name))
@@ -47,10 +47,10 @@ export async function takeFiles(
   return taken.toSorted().map((name) => join(target, name))
 }
 
-/** Names that no package has: options, control characters, bytes that are not UTF-8. */
+/** Matches names that no package can have: options, control characters, bytes that are not UTF-8. */
 const IMPOSSIBLE = /^-|[\p{C}\p{Zl}\p{Zp}\uFFFD]/u
 
-/** Opens a folder component by component, so that a link in place of one is an error. */
+/** Opens a folder one component at a time, so that a link in place of any of them is an error. */
 async function openFolder(root: string, folder: string): Promise<FileHandle> {
   let current = await open(root, O_RDONLY | O_DIRECTORY)
   for (const name of folder.split('/')) {
@@ -77,12 +77,12 @@ function folderFailure(name: string, error: unknown): unknown {
   return error
 }
 
-/** Returns a path that the kernel resolves from an open directory, whatever has been put in place of its path since. */
+/** Returns a path that the kernel resolves from the open directory, no matter what has replaced the directory's own path since. */
 function pathOf({ fd }: FileHandle, name = ''): string {
   return join(`/proc/self/fd/${fd}`, name)
 }
 
-/** Makes the agent's user the owner of a file in its own directory. */
+/** Makes the agent's user the owner of a file, which must be in a directory of the agent. */
 async function own(path: string): Promise<void> {
   await using file = await open(path, O_RDONLY | O_NOFOLLOW)
   await file.chown(0, 0)

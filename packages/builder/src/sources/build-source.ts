@@ -7,14 +7,14 @@ import type { SandboxExit } from '../sandbox/sandbox.ts'
 import type { SourceWork } from './make-srpm.ts'
 import { networkFault } from './network-fault.ts'
 
-/** The package of the program with which rpm downloads. */
+/** The package of the program that rpm uses for downloads. */
 export const CURL = 'curl'
 
 const PROTOCOLS = 'http,https,ftp,ftps'
-/** Options of rpm's downloads: a stalled server fails the task soon, and no URL or redirect leads to a file. */
+/** Options for rpm's downloads: a stalled server soon fails the task, and no URL or redirect can lead to a local file. */
 const CURL_OPTIONS = `--proto =${PROTOCOLS} --proto-redir =${PROTOCOLS} --max-redirs 5 --connect-timeout 30 --speed-limit 1 --speed-time 60 --retry 2`
 
-/** A spec file and the folder of its sources, as paths in the root. */
+/** A spec file and the folder of its sources, as paths in the buildroot. */
 interface SpecInRoot {
   spec: string
   sources: string
@@ -24,7 +24,7 @@ interface SpecInRoot {
   list?: string
 }
 
-/** Makes the SRPM of a spec file with its sources; downloads those that it names by URL and that are missing. */
+/** Makes the SRPM of a spec file and its sources. Downloads missing sources that the spec names by URL. */
 export async function buildSource(
   { build, run }: SourceWork,
   { spec, sources, outside = [], list }: SpecInRoot,
@@ -38,7 +38,7 @@ export async function buildSource(
   ]
   const command = ['rpmbuild', '-bs', '--nodeps', '--target', arch]
   const defined = macros.flatMap((macro) => ['--define', macro])
-  // Some specs run `git describe` or the like, which must run in the repository.
+  // Some specs run `git describe` or similar commands, which must run in the repository.
   const cwd = sources
   const network = list === undefined ? 'public' : 'none'
   const exit = await run([...command, ...defined, spec], { network, cwd })

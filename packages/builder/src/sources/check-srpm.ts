@@ -4,7 +4,7 @@ import { BuildFailure } from '../build-failure.ts'
 
 const NO_SRPM = { category: 'verification', hint: 'Submit a source package (.src.rpm).' } as const
 
-/** Returns the SRPM's canonical file name; throws a BuildFailure if the file, which messages call `shown`, is not an SRPM. */
+/** Returns the SRPM's canonical file name. Throws a BuildFailure if the file is not an SRPM; `shown` is the file's name in messages. */
 export async function checkSrpm(path: string, shown: string): Promise<string> {
   try {
     const info = await readPackageInfo(path)

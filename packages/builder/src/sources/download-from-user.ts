@@ -16,7 +16,7 @@ export interface UserDownload {
   signal: AbortSignal
 }
 
-/** Downloads a URL that a user supplied to a file; throws a BuildFailure, which never shows credentials, if that fails. */
+/** Downloads a user's URL to a file. If that fails, throws a BuildFailure, which never shows credentials. */
 export async function downloadFromUser(
   url: string,
   path: string,
@@ -47,7 +47,7 @@ export async function downloadFromUser(
         category: error.category ?? 'network',
         ...(error.hint && { hint: error.hint }),
       })
-    // After three attempts, the address counts as wrong rather than this machine's network.
+    // After three attempts, the URL rather than this machine's network counts as the cause.
     throw new BuildFailure(withoutCredentials(`${url} cannot be reached: ${reason}`), {
       category: 'network',
       hint: 'Correct the URL, or try again when its server works.',
@@ -55,7 +55,7 @@ export async function downloadFromUser(
   }
 }
 
-/** Returns text for logs and messages without the user names and passwords of its URLs, which may be tokens. */
+/** Returns a text for logs and messages, without the user names and passwords in its URLs, which may be tokens. */
 export function withoutCredentials(text: string): string {
   return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#'"<>]*@/gi, '$1***@')
 }

@@ -22,7 +22,7 @@ export class ResponseFailure extends BuildFailure {
 
 export interface DownloadOptions {
   max_bytes: number
-  /** Makes one request; the caller decides which redirects to follow. */
+  /** Requests the URL. The function also follows redirects, as far as the caller of {@link download} allows them. */
   open: (url: string, signal: AbortSignal) => Promise<Response>
   /** The digest that the downloaded bytes must have. */
   expect?: { algorithm: string; hex: string }
@@ -99,7 +99,7 @@ async function store(
     )
 }
 
-/** Runs a step up to three times; does not retry a BuildFailure. */
+/** Runs a step, with up to three attempts; a BuildFailure is not retried. */
 export async function thrice<T>(
   step: () => Promise<T>,
   signal: AbortSignal,

@@ -12,15 +12,12 @@ const GIT_TIMEOUT_MS = 10 * 60_000
 const IDLE_SECONDS = 60
 const MAX_SOURCE_BYTES = 16 * 1024 ** 3
 const MAX_LIST_BYTES = 1024 * 1024
-/** The list of the lookaside's files; everything else in a commit may be a source of the spec. */
+/** The file that lists the files in the lookaside cache. Every other file in a commit may be a source of the spec. */
 const SOURCE_LIST = 'sources'
-/** Takes precedence over the commit's own .gitattributes, which is a source and must not change the others. */
+/** Takes precedence over the commit's own .gitattributes, which is a source itself and must not change other sources. */
 const GIT_ATTRIBUTES = '* -text !eol !ident !filter !working-tree-encoding\n'
 
-/**
- * Puts the files of the task's commit and of the lookaside cache into `target`.
- * Returns the name of the spec file among them.
- */
+/** Puts the files of the task's commit, and those in the lookaside cache, into `target`. Returns the name of the spec file among them. */
 export async function fetchSources(
   task: RpmTask,
   { dir, target, log, signal }: { dir: string; target: string; log: BuildLog; signal: AbortSignal },
@@ -36,7 +33,7 @@ export async function fetchSources(
   const entries = await readSourceList(checkout)
   await takeFiles(checkout, target)
   await rm(checkout, { recursive: true, force: true })
-  // The spec is found before the lookaside's files are added: dist-git stores spec files that are mere sources there.
+  // The spec is found before the files of the lookaside cache are added, because dist-git stores spec files that are only sources there.
   const spec = onlySpec(await readdir(target))
   await Promise.all(entries.map((entry) => fetchSource(task, entry, target, { log, signal })))
   return spec
@@ -68,7 +65,7 @@ async function fetchCommit(task: RpmTask, checkout: string, signal: AbortSignal)
   )
   await mkdir(join(checkout, '.git', 'info'), { recursive: true })
   await writeFile(join(checkout, '.git', 'info', 'attributes'), GIT_ATTRIBUTES)
-  // Symlinks in the commit become text files with the target as content: none may point outside this directory.
+  // Symbolic links in the commit become text files that contain the target, so that none can point outside this directory.
   await git(['-c', 'core.symlinks=false', 'checkout', '--quiet', '--detach', task.git_commit], {
     cwd: checkout,
     signal,

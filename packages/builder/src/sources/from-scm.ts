@@ -24,7 +24,7 @@ const PACKAGES: Record<ScmSettings['source_build_method'], string[]> = {
   tito_test: ['tito'],
 }
 
-/** Clones a repository in the root of the task, and makes an SRPM of it by the method of its settings. */
+/** Clones a repository in the buildroot of the task, and makes an SRPM from it with the method that its settings name. */
 export async function makeFromScm(
   task: MadeTask,
   context: TaskContext,

@@ -13,8 +13,8 @@ import { scriptFailure } from './script-failure.ts'
 export type MadeTask = SourceTask & { source: MadeSource }
 
 /**
- * Runs a user's script in the chroot that it names, as the unprivileged user and with a network; then makes an SRPM of the spec and the
- * sources that it leaves in its result directory.
+ * Runs a user's script in the chroot that the user has chosen, as the unprivileged user and with network access. Then makes an SRPM from
+ * the spec and the sources that the script has left in its result directory.
  */
 export async function makeFromScript(
   task: MadeTask,
@@ -49,7 +49,7 @@ export async function makeFromScript(
   })
 }
 
-/** Returns the path of the result directory, which the user may give relative to the work directory or as an absolute path. */
+/** Returns the path of the result directory, which the user may give as an absolute path or relative to the work directory. */
 function resultFolder(resultdir: string): string {
   const path = resultdir.startsWith('/') ? resultdir : `${WORKDIR}/${resultdir}`
   const plain = path.replaceAll(/\/(\.?\/)*/g, '/').replace(/\/\.?$/, '')

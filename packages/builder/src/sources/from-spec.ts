@@ -14,7 +14,7 @@ export type SpecTask = SourceTask & {
   source: Extract<SourceTask['source'], { type: 'link' | 'upload' }>
 }
 
-/** Makes an SRPM of a spec file that was uploaded or linked; rpm downloads the sources and patches that the spec names by URL. */
+/** Makes an SRPM from a spec file that was uploaded or linked. rpm downloads the sources and patches that the spec names by URL. */
 export async function makeFromSpec(
   task: SpecTask,
   context: TaskContext,

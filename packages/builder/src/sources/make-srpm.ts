@@ -20,59 +20,59 @@ import type { SandboxExit } from '../sandbox/sandbox.ts'
 import { checkSrpm } from './check-srpm.ts'
 import { secretHider } from './scm/credentials.ts'
 
-/** A source task that makes its SRPM in a root. */
+/** A source task that makes its SRPM in a buildroot. */
 export type SrpmTask = SourceTask & NonNullable<SourceTask['root']>
 
 /** Folders into which the agent puts files for a source. */
 interface SourceFolders {
   /** rpmbuild's directory. */
   topdir: string
-  /** Appears in the root as {@link WORKDIR}. */
+  /** Appears in the buildroot as {@link WORKDIR}. */
   workdir: string
-  /** Appears in the root as {@link FIXED}. */
+  /** Appears in the buildroot as {@link FIXED}. */
   fixed: string
 }
 
-/** How one type of source is made into an SRPM. */
+/** How to make an SRPM from one type of source. */
 export interface Recipe {
   /** The source, as the log names it. */
   title: string
-  /** Packages that the root needs in addition to those of every build. */
+  /** Packages that the buildroot needs in addition to those of every build. */
   packages: string[]
-  /** Puts files that the agent has into the folders of the build, before any program of the build runs. */
+  /** Puts files that the agent provides into the folders of the build, before any program of the build runs. */
   prepare?: (build: Build<SrpmTask>, folders: SourceFolders) => Promise<void>
   /** Leaves one SRPM in rpmbuild's folder SRPMS. Throws a BuildFailure if the source is at fault. */
   make: (work: SourceWork) => Promise<void>
 }
 
-/** The build and its root, for a recipe. */
+/** The build and its buildroot, as passed to a recipe. */
 export interface SourceWork {
   build: Build<SrpmTask>
   root: BuildRoot
-  /** The repositories of the root. */
+  /** The repositories of the buildroot. */
   repositories: Repository[]
-  /** Runs a command in the root; only `public` gives it network access, to the addresses that the rules allow. */
+  /** Runs a command in the buildroot. Only `public` gives it network access, to the addresses that the rules allow. */
   run: (command: string[], options: RunOptions) => Promise<SandboxExit>
 }
 
 interface RunOptions {
   network: 'none' | 'public'
-  /** Replaces the command in the log. */
+  /** Shown in the log instead of the command. */
   shown?: string
   cwd?: string
   env?: Record<string, string>
   /** Directories in addition to those that all commands of the source share. */
   binds?: NonNullable<RootRun['binds']>
-  /** `root` has its privileges in the buildroot only, for programs that install packages there. Default: the unprivileged user. */
+  /** `root` has root privileges only in the buildroot, for programs that install packages there. Default: the unprivileged user. */
   as?: 'build' | 'root'
 }
 
-/** A directory in the root for the files of a source, which all commands share. */
+/** A directory in the buildroot for the files of a source, which all commands share. */
 export const WORKDIR = '/workdir'
-/** A directory in the root that the source cannot change. */
+/** A directory in the buildroot that the source cannot change. */
 export const FIXED = '/etc/copr'
 const BUNDLE = `${FIXED}/ca-bundle.pem`
-/** Chroots need not contain certificate authorities: programs trust those that the agent trusts. */
+/** A chroot need not contain certificate authorities, so programs trust those that the agent trusts. */
 const TRUST = {
   SSL_CERT_FILE: BUNDLE,
   CURL_CA_BUNDLE: BUNDLE,
@@ -81,8 +81,8 @@ const TRUST = {
 }
 
 /**
- * Makes the SRPM of a source task in a root of its chroot, and uploads it. Nothing of the source is evaluated outside of the sandbox.
- * The task's timeout, log limit and disk apply as in a build of packages.
+ * Makes the SRPM of a source task in a buildroot of its chroot, and uploads it. Nothing in the source is evaluated outside of the sandbox.
+ * The task's timeout, log limit and disk apply, as in a build of packages.
  */
 export async function makeSrpm(
   task: SourceTask,
@@ -136,7 +136,7 @@ async function prepareRoot(
   })
 }
 
-/** Defines %dist as empty: the SRPM is for all distributions, each of which evaluates the spec again. */
+/** Renders the macros. %dist is empty, because the SRPM is for all distributions, each of which evaluates the spec again. */
 function macrosOf(task: SrpmTask, { dbPath }: BuildRoot): string {
   return renderMacros({ chroot: task.chroot, macros: { ...task.macros, dist: '%{nil}' } }, dbPath)
 }
@@ -179,7 +179,7 @@ async function runCommand(
   return { ...exit, output: hide(exit.output) }
 }
 
-/** Moves the build's only SRPM out of its reach, and verifies it; returns its path, which ends in its canonical name. */
+/** Moves the build's only SRPM to where the build cannot change it, and verifies it; returns its path, which ends in its canonical name. */
 async function takeSrpm({ task, dir }: Build<SrpmTask>): Promise<string> {
   const srpms = await takePackages(dir, 'SRPMS', SRPM_SUFFIX)
   const [srpm] = srpms

@@ -9,7 +9,7 @@ const PREP = {
   hint: 'Leave one spec file with its sources, or one source package, in the result directory.',
 } as const
 
-/** Prints the spec files and the SRPMs in the folder $1, unless it is outside of $2. */
+/** Prints the spec files and the SRPMs in the folder $1, unless the folder is outside of $2. */
 const LOOK = `
 cd "$1" 2>/dev/null || { echo "missing: "; exit 0; }
 case $(pwd -P) in "$2"|"$2"/*) ;; *) echo "outside: "; exit 0 ;; esac
@@ -17,7 +17,10 @@ for file in *.spec; do [ ! -f "$file" ] || echo "spec: $file"; done
 for file in *.src.rpm; do [ ! -f "$file" ] || echo "srpm: $file"; done
 `
 
-/** Makes an SRPM of the spec and the sources in a folder of the root, which is below `top`; or takes the SRPM that lies there. */
+/**
+ * Makes an SRPM from the spec and the sources in a folder of the buildroot, which is inside `top`. If the folder contains no spec but an
+ * SRPM, takes that.
+ */
 export async function takeResultFolder(
   work: SourceWork,
   { folder, top, shown }: { folder: string; top: string; shown: string },

@@ -1,7 +1,7 @@
 import { BuildFailure } from '../build-failure.ts'
 import type { SandboxExit } from '../sandbox/sandbox.ts'
 
-/** Returns the failure of one of the source's programs, with the end of its output. */
+/** Returns the failure of a program that belongs to the source, with the last line of its output. */
 export function scriptFailure(
   program: string,
   { code, exhausted, output }: SandboxExit,

@@ -6,7 +6,7 @@ import { parseSourceList } from './source-list.ts'
 const MD5 = 'd41d8cd98f00b204e9800998ecf8427e'
 const SHA512 = 'a'.repeat(128)
 
-test('parseSourceList() reads both forms', () => {
+test('parseSourceList() reads both formats', () => {
   assert.deepEqual(
     parseSourceList(
       `${MD5}  hello-1.0.tar.gz\n\nSHA512 (a b.tar.xz) = ${SHA512}\nMD5 (c.zip) = ${MD5}\n${MD5}  .env\n`,

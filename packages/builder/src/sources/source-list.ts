@@ -52,7 +52,7 @@ function algorithmOf({ length }: string): Algorithm | undefined {
   return (Object.keys(HEX_LENGTH) as Algorithm[]).find((name) => HEX_LENGTH[name] === length)
 }
 
-/** Throws a BuildFailure for a name that no source file may have. */
+/** Throws a BuildFailure if no source file may have this name. */
 export function checkSourceName(name: string): void {
   const fault = sourceNameFault(name)
   if (fault)

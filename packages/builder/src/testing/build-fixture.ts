@@ -13,9 +13,9 @@ import { runOrThrow } from '@copr/process/run'
 import { debianChroot, DISTRO_CHROOT } from '@copr/demo-distro/chroot'
 import { type DistroOptions, makeDistro } from '@copr/demo-distro/make-distro'
 
-/** Shared by all tests: filling it takes minutes, and builds only read it. */
+/** Shared by all tests, because filling it takes minutes; builds only read it. */
 const CACHE_DIR = '/var/tmp/copr-test-cache'
-/** Factor by which builds may take longer than on real hardware: the drill `sandbox` emulates the processor. */
+/** Factor by which builds may take longer than on real hardware, because the drill `sandbox` emulates the processor. */
 const SLOWNESS = Number(process.env['COPR_TEST_SLOWNESS'] ?? 1)
 
 /** A dist-git with one package, a lookaside cache, and a chroot of the mini distribution. */
@@ -23,11 +23,11 @@ export interface BuildFixture extends AsyncDisposable {
   dir: string
   cacheDir: string
   chroot: ChrootConfig
-  /** A task for a spec, its text files, and files in the lookaside cache. */
+  /** Returns a task for a spec, its text files, and files in the lookaside cache. */
   task(
     spec: string,
     options?: {
-      /** Name of the spec file; default: the Name of the spec. */
+      /** Name of the spec file. Default: the Name in the spec. */
       name?: string
       files?: Record<string, string>
       lookaside?: Record<string, Buffer>
@@ -39,14 +39,17 @@ export interface BuildFixture extends AsyncDisposable {
 export interface RecordedContext extends TaskContext {
   text(): string
   uploads: Map<string, string>
-  /** Reasons for which the machine was marked unclean. */
+  /** The reasons why the machine was marked unclean. */
   unclean: string[]
   abort: (reason: 'canceled' | 'stopping') => void
-  /** Resolves when the log contains `words`. */
+  /** Resolves as soon as the log contains the text `words`. */
   says(words: string): Promise<void>
 }
 
-/** `cacheDir` holds the mini distribution and the builder's cache; a checkout with another package list needs its own. */
+/**
+ * Makes the mini distribution and a server for sources. `cacheDir` holds the distribution and the builder's cache; checkouts whose package
+ * lists differ need separate directories.
+ */
 export async function buildFixture({
   cacheDir = CACHE_DIR,
   ...options
@@ -129,7 +132,7 @@ async function commit(dir: string, files: Record<string, string>): Promise<strin
   return (await runOrThrow('git', ['rev-parse', 'HEAD'], options)).trim()
 }
 
-/** Returns a context that records the log and the uploads of a build, whose files are under `dir`. */
+/** Returns a build context that records the log and the uploads of a build. The build's files are under `dir`. */
 export function recordedContext(dir: string): RecordedContext {
   const abort = new AbortController()
   let text = ''

@@ -14,18 +14,18 @@ const faults = await machineFaults()
 /** The reason to skip the engine's tests on this machine, or false. */
 export const skip = faults.length > 0 && faults.join('; ')
 const diskFaults = skip ? [] : await buildDiskFaults()
-/** The reason to skip tests about the disks of builds on this machine, or false. */
+/** The reason to skip the tests of build disks on this machine, or false. */
 export const noDisk = skip || (diskFaults.length > 0 && diskFaults.join('; '))
 export let fixture: BuildFixture
-/** Options of the engine that a test may set. */
+/** Engine options that a test may set. */
 type TestOptions = Pick<EngineOptions, 'limits' | 'rules'>
 let count = 0
 
 let opening: Promise<BuildFixture> | undefined
 
 /**
- * Opens the {@link fixture} for the tests of a file, once in a process that runs the file several times. With `warm`, also fills the cache
- * with the chroot's root, for builds whose limits are too low to make it.
+ * Opens the {@link fixture} for the tests of a file; if one process runs the file several times, opens it only once. With `warm`, also runs
+ * a build that fills the buildroot cache, for tests whose limits are too low for creating the buildroot.
  */
 export function useFixture({ warm = false } = {}): void {
   before(async () => {
@@ -40,7 +40,7 @@ export function useFixture({ warm = false } = {}): void {
   })
 }
 
-/** Returns a spec with these sections that packages one file. */
+/** Returns a spec file that has these sections and packages one file. */
 export function specOf(
   sections: { head?: string; prep?: string; build?: string; check?: string; name?: string } = {},
 ): string {
@@ -92,7 +92,7 @@ export async function build(task: RpmTask, options?: TestOptions) {
   return { context, outcome: await outcome }
 }
 
-/** Runs `script` in %check of a build that must succeed; returns the lines that it wrote to stdout and stderr. */
+/** Runs `script` in the %check section of a build that must succeed; returns the lines that it wrote to stdout and stderr. */
 export async function probe(script: string, options: Partial<RpmTask> = {}): Promise<string[]> {
   const task = await fixture.task(
     specOf({ check: `set +ex\n{\n${script}\n} 2>&1 | sed 's/^/probe: /'` }),
@@ -107,7 +107,7 @@ export function reasonOf(outcome: FinishRequest): string {
   return 'reason' in outcome ? outcome.reason : ''
 }
 
-/** Returns a duration for `sleep`, longer than any test, that no other process on the machine has in its arguments. */
+/** Returns a duration for `sleep` that exceeds the duration of any test, and that no other process on the machine has in its arguments. */
 export function uniqueSeconds(): string {
   return `${10_000_000 + process.pid}${++count}`
 }

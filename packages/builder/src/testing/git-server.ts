@@ -59,11 +59,14 @@ export function behindPassword(
   }
 }
 
-/** A git repository of a test. */
+/** A git repository that a test creates. */
 export interface TestRepository {
   dir: string
   git: (...args: string[]) => Promise<string>
-  /** Commits these files; a content that begins with `->` is the target of a symbolic link. Returns the commit. */
+  /**
+   * Commits files, given as a map from paths to contents; a content that begins with `->` gives the target of a symbolic link. Returns the
+   * commit ID.
+   */
   commit: (files: Record<string, string>) => Promise<string>
 }
 

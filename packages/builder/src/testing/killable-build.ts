@@ -1,4 +1,4 @@
-/** Runs one build as a separate process that a test can kill. Arguments: the task, the builds and the cache directory. */
+/** Runs one build as a separate process that a test can kill. Arguments: the task, the scratch directory and the cache directory. */
 import type { RpmTask } from '@copr/contract/builder-protocol'
 import { buildDiskFaults } from '../disk/build-disk-faults.ts'
 import { buildNatively } from '../native-engine.ts'

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { runOrThrow } from '@copr/process/run'
 import { build, fixture, specOf } from './engine-suite.ts'
 
-/** Makes a repository that packages can be added to, like a project's. */
+/** Creates a repository like a project's, to which tests can add packages. */
 export async function projectRepository(name: string) {
   const dir = await mkdtemp(join(fixture.dir, `${name}-`))
   const index = (): Promise<string> => runOrThrow('createrepo_c', ['--no-database', dir])
@@ -33,7 +33,7 @@ export async function projectRepository(name: string) {
       if (name.endsWith('.noarch.rpm')) await copyFile(path, join(dir, name))
     await index()
   }
-  /** Adds a package with these scriptlets, made by this machine's rpmbuild, which is faster. */
+  /** Adds a package with these scriptlets. Builds it with this machine's rpmbuild, which is faster than the engine. */
   async function addWithScriptlets(package_name: string, scriptlets: string) {
     const spec = join(dir, `${package_name}.spec`)
     await writeFile(spec, `${specOf({ name: package_name })}\n${scriptlets}\n`)

@@ -5,9 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { takeLock } from '../lock.ts'
 
 const LOOK_MS = 50
-/** Maximum share of a core that is spent on looking at processes: some builds start thousands. */
+/** Maximum share of one core that the scans of the process list may use: some builds start thousands of processes. */
 const MAX_SHARE = 0.1
-/** Longer than the kernel takes to end the processes of a PID namespace, and than another build is likely to use the id range. */
+/**
+ * How long to wait until nothing is left: longer than the kernel takes to end the processes of a PID namespace, and longer than another
+ * build is likely to hold the ID range.
+ */
 const LEFT_MS = 60_000
 const CGROUPS = '/sys/fs/cgroup'
 
@@ -16,9 +19,9 @@ interface Process {
   args: string[]
 }
 
-/** Watches the sandboxes that this process starts; other builders on the machine may run their own at the same time. */
+/** Watches the sandboxes that this process starts, and not those that other builders on the machine run at the same time. */
 export interface SandboxWatch extends Disposable {
-  /** Asserts that sandboxes were seen, and that their processes, control groups and locks of id ranges are gone. */
+  /** Asserts that sandboxes were seen, that their processes and cgroups are gone, and that the locks of their ID ranges are free. */
   assertNothingLeft(): Promise<void>
 }
 
@@ -55,7 +58,7 @@ export function watchSandboxes(): SandboxWatch {
       while (left().length > 0 && performance.now() < end) await sleep(LOOK_MS)
       assert.deepEqual(left(), [])
       for (const lock of locks) {
-        // Waits for the lock: another builder may have taken the range since.
+        // The lock may be held: another builder may have taken the range in the meantime.
         await using _taken = await takeLock(lock, { signal: AbortSignal.timeout(LEFT_MS) })
       }
     },

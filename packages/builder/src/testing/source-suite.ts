@@ -13,7 +13,7 @@ import { type RecordedContext, recordedContext } from './build-fixture.ts'
 import { fixture, noDisk, skip as engineSkip, useFixture } from './engine-suite.ts'
 
 const faults = engineSkip === false ? await userNetworkFaults() : []
-/** The reason to skip the tests of sources on this machine, or false. */
+/** The reason to skip the tests of source tasks on this machine, or false. */
 export const skip =
   engineSkip ||
   (faults.length > 0 && faults.join('; ')) ||
@@ -50,7 +50,7 @@ export function urlOf(path: string): string {
   return `${base}${path}`
 }
 
-/** Serves everything below a path; returns its URL. */
+/** Serves `answer` for everything below a path; returns the URL of the path. */
 export function serve(path: string, answer: RequestListener | string | Buffer): string {
   const listener: RequestListener =
     typeof answer === 'function' ? answer : (_, response) => response.end(answer)

@@ -4,10 +4,10 @@ const HEADER = 'Add the package that contains $1 to BuildRequires (dnf provides 
 const MODULE = 'Add the package of $1 to BuildRequires.'
 const LIBRARY = 'Add the -devel package of $1 to BuildRequires.'
 
-/** A header that does not exist. */
+/** Matches an error about a header that does not exist. */
 const MISSING_HEADER =
   /(?:fatal )?error: ['"‘“]?([\w./+-]{1,200}\.(?:h|hh|hpp|hxx|H|inc|ipp))['"’”]?(?:: No such file or directory| file not found)/
-/** The same in a header of the sources, whose own includes are likely to be of the sources too. */
+/** Matches the same error in a header that belongs to the sources; what it includes is likely to belong to the sources as well. */
 const MISSING_IN_OWN_HEADER = new RegExp(
   String.raw`^[^/\s:][^\s:]{0,200}\.(?:h|hh|hpp|hxx):\d+:\d+: ${MISSING_HEADER.source}`,
 )
@@ -17,7 +17,7 @@ const QUOTED: Finding = {
   hint: 'The header is part of the sources, or of a package that is missing from BuildRequires.',
 }
 
-/** Compilers and linkers. */
+/** Rules for messages of compilers and linkers. */
 export const COMPILERS = [
   ...sure(
     {
@@ -218,7 +218,7 @@ export const COMPILERS = [
   ),
 ]
 
-/** Tools that configure a build, and make and similar tools. */
+/** Rules for messages of tools that configure a build, of make and of similar tools. */
 export const BUILD_TOOLS = [
   ...sure(
     // autotools
@@ -269,7 +269,7 @@ export const BUILD_TOOLS = [
         },
       ],
     },
-    // A fragment may have lost the line with "CMake Error".
+    // An excerpt may have lost the line with "CMake Error".
     {
       pattern:
         /^ {0,2}(?:Could NOT find (\S+)|By not providing "Find(\S+?)\.cmake"|Could not find a package configuration file provided by "([^"]{1,100})")/,

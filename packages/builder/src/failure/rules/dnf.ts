@@ -10,7 +10,7 @@ const KEYS =
   'The signature of a repository or a package does not match the keys of the repository: correct its GPG key or address in the project or the chroot.'
 const CHROOT =
   'The chroot cannot be set up, before the package is considered: $1 belongs to its base packages. Correct the repositories of the chroot, or ask the administrator.'
-/** Packages that a chroot needs itself, as an alternative of a pattern. */
+/** The packages that a chroot itself needs, as a group for use inside a pattern. */
 const BASE = String.raw`(?:@?buildsys-(?:build|macros)|@build|rpm-build(?:-libs)?|rpm-\w{1,30}-setup-build|(?:redhat|openruyi|openEuler|anolis|tencentos)-rpm-config|(?:fedora|centos(?:-stream|-linux)?|redhat|almalinux|rocky|openEuler|openSUSE|openmandriva|mageia|distro|oraclelinux|system|sles?|amazon|azurelinux|mariner|anolis|opencloudos)-release(?:-(?:common|container|rpm-setup-build))?|python3-dnf(?:-plugins-core)?|dnf5?(?:-plugins|-plugins-core)?|dnf-command\(builddep\)|yum(?:-utils)?|tdnf|zypper|basesystem|filesystem|glibc(?:-common|-minimal-langpack|-all-langpacks)?|bash|coreutils|shadow-utils|util-linux|findutils|diffutils)(?![\w.+]|-[a-z])`
 const MISSING_BASE: Finding = {
   pattern: new RegExp(
@@ -21,7 +21,7 @@ const MISSING_BASE: Finding = {
 }
 const ROOT = ['root', 'spec', '%generate_buildrequires']
 
-/** Messages of dnf while it fills the buildroot. */
+/** Rules for messages of dnf while it fills the buildroot. */
 export const DNF = [
   ...decisive({
     pattern:
@@ -153,7 +153,7 @@ export const DNF = [
   ...weak({ pattern: /^Error:/, category: 'infrastructure', only: ROOT, strict: true }),
 ]
 
-/** Faults of the build system, before the package has been built. */
+/** Rules for faults of the build system that occur before the package is built. */
 const BUILD_SYSTEM = sure(
   {
     pattern:
@@ -187,7 +187,7 @@ const BUILD_SYSTEM = sure(
   },
 )
 
-/** Faults of the machine that builds. */
+/** Rules for faults of the machine that runs the build. */
 export const MACHINE = [
   ...BUILD_SYSTEM,
   ...decisive(

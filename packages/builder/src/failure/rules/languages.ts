@@ -6,7 +6,7 @@ const PERL = 'Add BuildRequires: perl($1).'
 const perlModule = (path: string): string => path.replaceAll('/', '::')
 const GEM = 'Add BuildRequires: rubygem($1).'
 
-/** Interpreted languages, and the package managers of languages. */
+/** Rules for interpreted languages, and for the package managers of languages. */
 export const LANGUAGES = [
   ...sure(
     // Python

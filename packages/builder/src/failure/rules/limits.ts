@@ -37,7 +37,7 @@ const EXHAUSTED: Omit<Rule, 'rank'>[] = [
   },
 ]
 
-/** Messages about memory, disk and time. */
+/** Rules for messages about memory, disk and time limits. */
 export const LIMITS = [
   ...decisive(...EXHAUSTED.map((rule) => ({ ...rule, only: NOT_TESTS }))),
   ...likely(...EXHAUSTED),
@@ -126,7 +126,7 @@ export const LIMITS = [
   }),
 ]
 
-/** Findings below an error of cargo: each cause is on a line of its own, and the last one decides. */
+/** Findings below an error of cargo. Each cause is on a line of its own, and the last one decides. */
 const CARGO_CAUSES: Finding[] = [
   {
     pattern: /failed to read root of directory source: (\S{1,300})/,
@@ -220,12 +220,12 @@ const NO_NETWORK: Omit<Rule, 'rank'>[] = [
   },
 ]
 
-/** Messages which, below the message of a build tool, say that a failed download is the cause. */
+/** Messages that, below the message of a build tool, show that a failed download is the cause. */
 export const DOWNLOADS: Finding[] = NO_NETWORK
-/** Says below an error of cargo why it has failed. */
+/** Findings below an error of cargo, which say why it has failed. */
 export const CARGO: Finding[] = [...CARGO_CAUSES, ...DOWNLOADS]
 
-/** Messages about downloads. In %check, the test that needs the network is the first error. */
+/** Rules for messages about downloads. In %check, the first error is the test that needs the network. */
 export const NETWORK_RULES = [
   ...sure(...NO_NETWORK.map((rule) => ({ ...rule, only: NOT_TESTS }))),
   ...likely(...NO_NETWORK),

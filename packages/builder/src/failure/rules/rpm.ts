@@ -3,7 +3,7 @@ import { decisive, likely, type Rule, sure, weak } from '../rule.ts'
 const UNDEFINED_MACRO =
   'A macro is not defined, so the shell sees its name: add the BuildRequires that defines it, or correct the name.'
 
-/** Messages of package managers of languages about files that are not those of which the sources know the checksum. */
+/** Rules for messages in which the package manager of a language says that a file does not have the checksum that the sources state. */
 export const CHECKSUMS = sure({
   pattern:
     /^(?:go: )?(?:\S{1,200}: )?verifying \S{1,300}: checksum mismatch|^SECURITY ERROR$|\bEINTEGRITY\b|THESE PACKAGES DO NOT MATCH THE HASHES|[Ii]ntegrity check failed for|checksum for `.{1,200}` changed between lock files|the listed checksum of `.{1,300}` has changed/,
@@ -12,7 +12,7 @@ export const CHECKSUMS = sure({
   only: ['%prep', '%conf', '%build', '%install', '%generate_buildrequires'],
 })
 
-/** Messages of rpmbuild about the spec, %files and dependencies, and of its scripts that check what was installed. */
+/** Rules for messages of rpmbuild about the spec, %files and dependencies, and of its scripts that check what was installed. */
 export const RPM = [
   ...decisive(
     { pattern: /: line \d+: fg: no job control/, category: 'macros', hint: UNDEFINED_MACRO },
@@ -114,7 +114,7 @@ export const RPM = [
       hint: 'Correct this line of the spec.',
       only: ['spec', 'root'],
     },
-    // The names of sections and of the buildroot stay in the messages of other languages.
+    // Messages in other languages keep the names of sections and the path of the buildroot.
     {
       pattern:
         /^error: (?:ligne|riga|Zeile|строка|рядок|řádek|linia|wiersz|línea|linha|rad|regel|行|第) ?\d{1,6}\b/i,
@@ -192,7 +192,7 @@ export const RPM = [
 const DAMAGED =
   'The source is damaged, or has another format than its name says: download it again.'
 
-/** Messages about archives. Other sections than %prep unpack them too. */
+/** Messages about archives, which other sections than %prep may unpack, too. */
 const UNPACKING = [
   {
     pattern: /^(?:\S{0,20}\/)?(?:tar|bsdtar)(?: \(child\))?: (.{1,200}): Cannot open: No such file/,
@@ -213,7 +213,7 @@ const UNPACKING = [
   { ...rule, unplaced: 'prep' },
 ])
 
-/** Messages of tools that %prep runs: patch, tar and its like, git, cd. */
+/** Rules for messages of tools that %prep runs: patch, tar and similar tools, git, cd. */
 export const PREP = [
   ...sure(
     {
@@ -256,7 +256,7 @@ export const PREP = [
     },
     { pattern: /^quilt: |^Patch \S{1,200} does not (?:apply|exist)/, category: 'prep' },
   ),
-  // The last words of tar, after the message that says why.
+  // tar's final messages, which follow the message that states the reason.
   ...likely({
     pattern:
       /^(?:\S{0,20}\/)?(?:tar|bsdtar)(?: \(child\))?: (?:Child (?:returned status|died)|Error is not recoverable|Exiting with failure status)/,

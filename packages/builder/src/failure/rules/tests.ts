@@ -2,10 +2,10 @@ import { likely, sure, weak } from '../rule.ts'
 
 const CHECK = ['%check', '%build', '%install']
 
-/** Test frameworks. */
+/** Rules for messages of test frameworks. */
 export const TESTS = [
   ...sure(
-    // A missing module explains all tests that fail.
+    // A missing module explains all test failures.
     {
       pattern: /^(?:E {3,20})(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'/,
       category: 'dependency',

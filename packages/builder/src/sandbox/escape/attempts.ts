@@ -1,14 +1,17 @@
 import type { SandboxPhase } from '../oci-config.ts'
 import type { Barrier } from './barriers.ts'
 
-/** Attempts (escape/attempts/*.py) that all work once these barriers are removed, and only then. */
+/**
+ * Attempts to escape (escape/attempts/*.py), and the barriers that stop them: all of the attempts work once these barriers are removed, and
+ * only then.
+ */
 export interface Control {
-  /** `sandbox`: the attempts run on the host itself, because supervisor.py always has a namespace of its own as well. */
+  /** `sandbox`: the attempts run without a sandbox, on the host itself, because even supervisor.py has a namespace of its own. */
   without: Barrier[] | 'sandbox'
   attempts: string[]
   /** Attempts against features that not every machine or kernel has. */
   optional?: string[]
-  /** Default: all. */
+  /** Default: all phases. */
   phases?: SandboxPhase[]
 }
 

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { SandboxPlan } from '../sandbox.ts'
 
-/** Objects that the test has prepared outside of the sandbox, which control runs make accessible from inside. */
+/** Objects outside of the sandbox that the test has prepared. Control runs make them accessible from inside. */
 export interface Outside {
   /** A directory of files that only the agent should reach. */
   dir: string
-  /** Mounts of the namespaces of the host and of the neighbor, by name. */
+  /** Paths at which namespaces of the host and of the neighbor are mounted, by name. */
   namespaces: Record<'host_ipc' | 'neighbor_ipc' | 'neighbor_network', string>
-  /** The directory that is `/tmp` in the neighbor. */
+  /** The directory that the neighbor sees as `/tmp`. */
   neighbor_tmp: string
 }
 
@@ -26,15 +26,15 @@ const LEAKY_RUNTIME = fileURLToPath(new URL('leaky-runtime.sh', import.meta.url)
 /** Removes a barrier from a plan. */
 type Removal = (plan: SandboxPlan, outside: Outside) => void
 
-/** Each barrier of a sandbox that an attempt runs into, and how a control run removes it. */
+/** Maps each barrier that stops an attempt to a function with which a control run removes it. */
 const REMOVALS = {
   seccomp: ({ config }) => delete config.linux.seccomp,
-  /** All capabilities, which apply to what belongs to the sandbox's user namespace. */
+  /** Grants all capabilities, which apply only to what belongs to the sandbox's user namespace. */
   capabilities: ({ config: { process } }) => {
     for (const set of ['bounding', 'effective', 'permitted', 'inheritable', 'ambient'] as const)
       process.capabilities[set] = CAPABILITIES
   },
-  /** Capabilities that programs with file capabilities may gain. */
+  /** Allows programs with file capabilities to gain all capabilities. */
   bounding_set: ({ config: { process } }) => {
     process.capabilities.bounding = CAPABILITIES
   },
@@ -44,13 +44,13 @@ const REMOVALS = {
   build_user: ({ config: { process } }) => {
     process.user = { uid: 0, gid: 0, umask: 0o022 }
   },
-  /** The initial user namespace: capabilities apply to the whole machine. */
+  /** Uses the initial user namespace, in which capabilities apply to the whole machine. */
   user_namespace: (plan) => {
     dropNamespace(plan, 'user')
     plan.config.linux.uidMappings = []
     plan.config.linux.gidMappings = []
   },
-  /** A user namespace whose ids are those of the host. */
+  /** Uses a user namespace whose IDs are those of the host. */
   host_ids: (plan) => {
     plan.ids = { ...plan.ids, first: 0 }
     for (const map of ['uidMappings', 'gidMappings'] as const)
@@ -78,10 +78,10 @@ const REMOVALS = {
       if (mount.destination === '/sys')
         mount.options = mount.options.filter((option) => option !== 'ro')
   },
-  /** Directories of the agent, of other builds and of the host. */
+  /** Shares directories of the agent, of other builds and of the host. */
   files: (plan, { dir }) => {
     share(plan, dir)
-    // Shares a copy of /etc, because the host's own file system may be an overlay, which cannot map ids.
+    // /etc is a copy, because the host's own file system may be an overlay, which cannot map IDs.
     share(plan, join(dir, 'etc'), '/etc')
     shareMount(plan, '/tmp', '/tmp')
     shareMount(plan, '/dev/shm', '/dev/shm')
@@ -99,13 +99,16 @@ const REMOVALS = {
 
 export type Barrier = keyof typeof REMOVALS
 
-/** Removes barriers from a plan, to show that nothing else stops the attempts that the barriers are meant to stop. */
+/** Removes barriers from a plan, to show that nothing else stops the attempts that these barriers are meant to stop. */
 export function removeBarriers(plan: SandboxPlan, barriers: Barrier[], outside: Outside): void {
   for (const barrier of barriers) REMOVALS[barrier](plan, outside)
   if (barriers.includes('user_namespace')) keepOwnCapabilities(plan)
 }
 
-/** A container's root may lack capabilities, which only a user namespace gives in full. */
+/**
+ * Keeps only the capabilities that this process has. Root in a container may lack some capabilities; only a user namespace provides all of
+ * them.
+ */
 function keepOwnCapabilities({ config: { process } }: SandboxPlan): void {
   const bits = /^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
   const isOwn = (name: string): boolean =>
@@ -123,12 +126,12 @@ function joinNamespace(plan: SandboxPlan, type: string, path: string): void {
   plan.config.linux.namespaces.push({ type, path })
 }
 
-/** The kernel refuses sysfs to user namespaces that do not own the network namespace. */
+/** Removes /sys, because the kernel does not allow sysfs in a user namespace that does not own the network namespace. */
 function dropSys({ config }: SandboxPlan): void {
   config.mounts = config.mounts.filter(({ destination }) => destination !== '/sys')
 }
 
-/** Makes a directory of the host writable in the sandbox, with its ids mapped. */
+/** Makes a directory of the host writable in the sandbox, with mapped IDs. */
 function share(plan: SandboxPlan, from: string, to = from): void {
   const source = `/run/binds/${plan.binds.length}`
   plan.binds.push({ from, writable: true })
@@ -136,7 +139,7 @@ function share(plan: SandboxPlan, from: string, to = from): void {
   plan.config.mounts.push({ destination: to, type: 'bind', source, options: ['bind', 'rw'] })
 }
 
-/** Makes a directory of the host visible in the sandbox as it is, for file systems that cannot map ids. */
+/** Makes a directory of the host visible in the sandbox without mapping IDs, for file systems that cannot map them. */
 function shareMount({ config }: SandboxPlan, source: string, destination: string): void {
   config.mounts = config.mounts.filter((mount) => mount.destination !== destination)
   config.mounts.push({ destination, type: 'bind', source, options: ['rbind', 'rw'] })

@@ -10,7 +10,10 @@ import { type EscapeFixture, escapeFixture } from './testing/escape-fixture.ts'
 
 const faults = await machineFaults()
 const skip = faults.length > 0 && faults.join('; ')
-/** In a container with a user namespace, a sandbox without one of its own is still in the container's. */
+/**
+ * Why the control runs are skipped, if they are. In a container that has a user namespace, a sandbox without its own user namespace is
+ * still in the container's.
+ */
 const skipControls =
   skip ||
   (idsOfContainer(readFileSync('/proc/self/uid_map', 'utf8')) !== undefined &&
@@ -46,7 +49,7 @@ for (const phase of PHASES)
   })
 
 test(
-  'the device control group keeps devices closed without any other barrier',
+  'the device cgroup blocks access to devices even without any other barrier',
   { skip: skipControls },
   async () => {
     const names = [

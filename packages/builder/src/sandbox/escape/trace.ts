@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-/** One path that a process used in a system call. */
+/** A path that a process used in a system call. */
 export interface PathUse {
   pid: number
   program: string
@@ -9,7 +9,9 @@ export interface PathUse {
   line: string
 }
 
-/** Options of strace for traces that {@link pathsUsed} reads; `--decode-pids` shows the ids of children as the host sees them. */
+/**
+ * Options of strace for traces that {@link pathsUsed} can read; `--decode-pids` shows the process IDs of children as the host sees them.
+ */
 export const STRACE_OPTIONS = [
   ...'-f -qq -y -s 4096 --seccomp-bpf --decode-pids=pidns'.split(' '),
   '-e',
@@ -23,7 +25,7 @@ interface Call {
   rest: string
 }
 
-/** Calls with a path at each end, and those that make a symbolic link, whose target is not resolved. */
+/** Calls that use two paths, and calls that make a symbolic link, whose target is not resolved. */
 const TWO_PATHS = /^(?:rename|link)|^(?:mount|move_mount|pivot_root)$/
 const LINKS = /^symlink/
 
@@ -49,7 +51,7 @@ function parseCalls(trace: string): { calls: Call[]; children: [number, number, 
   return { calls, children }
 }
 
-/** Returns, for each process that enters a user namespace, the line from which on it is in one. */
+/** Returns, for each process that enters a user namespace, the line of the trace from which on it is in one. */
 function insideSince(calls: Call[], children: [number, number, Call][]): Map<number, number> {
   const since = new Map<number, number>()
   for (const { at, pid, call, rest } of calls) {
@@ -69,7 +71,7 @@ function insideSince(calls: Call[], children: [number, number, Call][]): Map<num
   return since
 }
 
-/** Returns the paths that processes of the host's user namespace used, in order, except in calls that cannot leave a directory. */
+/** Returns, in order, the paths that were used by processes in the host's user namespace, except in calls that cannot leave a directory. */
 export function pathsUsed(trace: string): (PathUse & { at: number })[] {
   const { calls, children } = parseCalls(trace)
   const inside = insideSince(calls, children)
@@ -116,7 +118,7 @@ function pathsIn(
   })
 }
 
-/** Whether a call relative to a descriptor can neither follow a link nor leave the directory. */
+/** Returns whether a call relative to a descriptor can neither follow a link nor leave the directory. */
 function isConfined(call: string, name: string, rest: string): boolean {
   if (call === 'openat2')
     return (
@@ -131,11 +133,16 @@ function isConfined(call: string, name: string, rest: string): boolean {
 
 /** Tools that remove or copy a tree after all processes of the build have ended. They never follow a link. */
 const TREE_TOOLS = /\/(?:rm|cp)$/
-/** Paths that a build can or could write: cached layers, which were filled by a build, and supervisor.py's writable mounts below /run. */
+/**
+ * Matches paths that a build can write, or could have written: those in cached layers, which a build has filled, and those in
+ * supervisor.py's writable mounts below /run.
+ */
 const ALWAYS_WRITABLE =
   /\/layers\/[^/]+\/[^/]+\/upper\/.|^\/run\/(?:root|state\/upper|binds\/\d+)\/./
 
-/** Returns the directories that supervisor.py clones as writable into a sandbox, each with the line of its first clone. */
+/**
+ * Returns the directories that supervisor.py clones as writable into a sandbox, each with the line of the trace where it is first cloned.
+ */
 function givenAway(trace: string): Map<string, number> {
   const given = new Map<string, number>()
   const cloned = new Map<number, string>()
@@ -150,26 +157,26 @@ function givenAway(trace: string): Map<string, number> {
 }
 
 /**
- * Returns the paths in directories that a build can write, used by processes of the host's user namespace in a way that a build could
- * redirect by a link.
+ * Returns the paths in directories that a build can write, if processes in the host's user namespace used them in a way that a build could
+ * redirect with a link.
  */
 export function redirectable(trace: string): PathUse[] {
   const given = [...givenAway(trace)]
   return pathsUsed(trace).filter(({ at, path, program }) => {
     if (TREE_TOOLS.test(program)) return false
-    // The trace does not show which directory the descriptor stands for.
+    // The trace does not show to which directory the descriptor refers.
     if (path.startsWith('/proc/self/fd/')) return true
     if (ALWAYS_WRITABLE.test(path)) return true
     return given.some(([dir, since]) => {
       if (since >= at || !path.startsWith(`${dir}/`)) return false
-      // A root's changes are in the upper directory of its overlay; a build can write nowhere else.
+      // Changes to a buildroot are in the upper directory of its overlay; the build cannot write anywhere else in it.
       const below = path.slice(dir.length + 1)
       return isOverlay(trace, dir) ? /^upper\/./.test(below) : true
     })
   })
 }
 
-/** Whether a directory holds an overlay's upper and work directory. */
+/** Returns whether a directory contains the upper and work directories of an overlay. */
 function isOverlay(trace: string, dir: string): boolean {
   return trace.includes(`"${dir}/work"`)
 }

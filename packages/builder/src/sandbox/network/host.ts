@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 
-/** Flags of a route to the machine itself and of a route to an anycast address. Source: linux/ipv6_route.h */
+/** Flags of routes to the machine itself, and of routes to anycast addresses. Source: linux/ipv6_route.h */
 const RTF_LOCAL = 0x80000000
 const RTF_ANYCAST = 0x00100000
 
 /**
- * Returns the ranges of addresses in CIDR notation for which this machine accepts packets itself: the kernel's local routes in all
+ * Returns the address ranges, in CIDR notation, for which this machine itself accepts packets. These are the kernel's local routes in all
  * tables, which include addresses of devices that are down. Throws if the kernel does not list them.
  */
 export async function hostRanges(): Promise<Set<string>> {
@@ -14,25 +14,30 @@ export async function hostRanges(): Promise<Set<string>> {
   return new Set([...ipv4, ...ipv6])
 }
 
-/** Returns whether the kernel has IPv6. */
+/** Returns whether the kernel supports IPv6. */
 export async function hasIpv6(): Promise<boolean> {
   return (await read('/proc/self/net/if_inet6')) !== undefined
 }
 
-/** Parses `|-- 192.0.2.2`, followed by lines with the routes to it such as `/32 host LOCAL`. */
+/**
+ * Returns the local ranges. Parses entries such as `|-- 192.0.2.2`, each followed by lines with the routes to it, such as `/32 host LOCAL`.
+ */
 export function localRanges4(fib_trie: string): string[] {
   const ranges: string[] = []
   let net = ''
   for (const line of fib_trie.split('\n')) {
     net = /\|-- (\S+)/.exec(line)?.[1] ?? net
     const bits = /\/(\d+) \S+ LOCAL/.exec(line)?.[1]
-    // A default route of this type belongs to a transparent proxy and applies to marked packets only.
+    // A local default route belongs to a transparent proxy and applies only to marked packets.
     if (bits !== undefined && bits !== '0') ranges.push(`${net}/${bits}`)
   }
   return ranges
 }
 
-/** Parses lines of ten fields: destination and length of its prefix come first, flags are the ninth. */
+/**
+ * Returns the local ranges. Parses lines of ten fields: the first two are the destination and its prefix length, and the ninth contains the
+ * flags.
+ */
 export function localRanges6(ipv6_route = ''): string[] {
   const ranges: string[] = []
   for (const line of ipv6_route.split('\n')) {

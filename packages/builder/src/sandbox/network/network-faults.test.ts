@@ -6,7 +6,7 @@ import { userNetworkFaults } from './network-faults.ts'
 
 const skip = process.getuid?.() !== 0 && 'needs root: it creates mount namespaces'
 
-/** Returns the faults of a machine that a shell command has changed within a mount namespace. */
+/** Returns the faults of this machine after a shell command has changed it within a mount namespace. */
 async function faultsAfter(change: string): Promise<string[]> {
   const module = JSON.stringify(join(import.meta.dirname, 'network-faults.ts'))
   const script = `import { userNetworkFaults } from ${module}; console.log(JSON.stringify(await userNetworkFaults()))`
@@ -15,7 +15,7 @@ async function faultsAfter(change: string): Promise<string[]> {
   return JSON.parse(await runOrThrow('unshare', args, { answer_only: true })) as string[]
 }
 
-test('userNetworkFaults() finds none on a machine that can run a network', { skip }, async () =>
+test('userNetworkFaults() finds no faults on a suitable machine', { skip }, async () =>
   assert.deepEqual(await userNetworkFaults(), []),
 )
 

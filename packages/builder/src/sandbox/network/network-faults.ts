@@ -10,7 +10,7 @@ import { startUserNetwork } from './user-network.ts'
 
 const PROGRAMS = ['slirp4netns', 'ip', 'nsenter', 'prlimit', 'setpriv', 'unshare']
 const TUN = '/dev/net/tun'
-/** User and group id of `nobody`, which needs no account for the trial. */
+/** User and group ID of `nobody`; the trial needs no account of its own. */
 const NOBODY = 65534
 
 /**

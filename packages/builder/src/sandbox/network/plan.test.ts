@@ -4,7 +4,7 @@ import type { PrivateUrls } from '@copr/contract/private-urls'
 import { addressRules } from '@copr/process/guarded/address-rules'
 import { hostCommands, routerCommands } from './plan.ts'
 
-/** Returns the routes of the table that decides about addresses: `open` or `closed` by range. */
+/** Returns the routes of the table that decides which addresses are reachable: each range is `open` or `closed`. */
 function routes(family: 'ipv4' | 'ipv6', allow: PrivateUrls): Map<string, string> {
   const lines = routerCommands(family, addressRules(allow)).split('\n')
   return new Map(
@@ -15,7 +15,7 @@ function routes(family: 'ipv4' | 'ipv6', allow: PrivateUrls): Map<string, string
   )
 }
 
-test('routerCommands() opens public addresses and closes private ones', () => {
+test('routerCommands() allows public addresses and blocks private ones', () => {
   const ipv4 = routes('ipv4', false)
   assert.equal(ipv4.get('0.0.0.0/0'), 'open')
   for (const range of [
@@ -64,7 +64,7 @@ for (const [allow, family, range, want] of ALLOWED)
   test(`routerCommands() with ${JSON.stringify(allow)} allowed: ${range} is ${want ?? 'no route'}`, () =>
     assert.equal(routes(family, allow).get(range), want))
 
-test('routerCommands() accepts only TCP and the resolver; the last rule prohibits everything else', () => {
+test('routerCommands() allows only TCP and the resolver, and its last rule prohibits everything else', () => {
   for (const family of ['ipv4', 'ipv6'] as const) {
     const rules = routerCommands(family, addressRules(false))
       .split('\n')

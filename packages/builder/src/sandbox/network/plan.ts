@@ -10,7 +10,7 @@ import {
 } from '@copr/process/guarded/address-rules'
 
 /**
- * Addresses between the sandbox, the router's namespace and slirp4netns. They come from the range for benchmarks (RFC 2544), which
+ * Addresses between the sandbox, the router's namespace and slirp4netns. They are from the range for benchmarking (RFC 2544), which
  * networks rarely use, and from the only IPv6 prefix that slirp4netns supports.
  */
 export const ADDRESSES = {
@@ -36,14 +36,14 @@ export const ADDRESSES = {
 export const OUTSIDE = 'slirp0'
 const INSIDE = 'build0'
 
-/** Bytes: large packets spare slirp4netns work. The maximum is 65521. */
+/** In bytes. Large packets mean less work for slirp4netns. The maximum is 65521. */
 export const MTU = 65520
 
 type Family = keyof typeof ADDRESSES
 
 /**
- * Ranges that no administrator can allow: they lead to the machine itself (slirp4netns would connect to them on its loopback
- * device), to slirp4netns, to an IPv4 address embedded in an IPv6 address, or to a multicast group.
+ * Ranges that an administrator cannot allow. They lead to the machine itself (slirp4netns would connect to them on its loopback device), to
+ * slirp4netns, to an IPv4 address embedded in an IPv6 address, or to a multicast group.
  */
 const NEVER: Record<Family, readonly Subnet[]> = {
   ipv4: [['0.0.0.0', 8], ['127.0.0.0', 8], parseSubnet(ADDRESSES.ipv4.cidr), ['224.0.0.0', 4]],
@@ -61,10 +61,10 @@ const PRIVATE: Record<Family, readonly Subnet[]> = {
 }
 const PUBLIC: Record<Family, Subnet> = { ipv4: ['0.0.0.0', 0], ipv6: GLOBAL_SUBNET_V6 }
 
-/** Destination MAC address of packets to slirp4netns, which accepts any address. */
+/** Destination MAC address of packets to slirp4netns, which accepts any MAC address. */
 const SLIRP_MAC = '52:56:00:00:00:02'
 
-/** Protocol numbers: `ip` knows the names only where /etc/protocols exists. */
+/** Numbers, because `ip` knows the names of protocols only where /etc/protocols exists. */
 const TCP = 6
 const UDP = 17
 
@@ -83,8 +83,8 @@ export function routerCommands(family: Family, rules: AddressRules): string {
       : `route add prohibit ${range} table ${REACHABLE_TABLE}`,
   )
   const from = `iif ${INSIDE} from ${build}`
-  // The first rule whose table has a matching route decides. Fragments have no ports, hence match no rule with a port. The kernel
-  // accepts no port range that ends with 65535.
+  // The first rule whose table has a matching route decides. Fragments have no ports, so they match no rule with a port. The kernel accepts
+  // no port range that ends with 65535.
   const decisions = [
     `to ${build} lookup ${BUILD_TABLE}`,
     'lookup local',
@@ -103,8 +103,8 @@ export function routerCommands(family: Family, rules: AddressRules): string {
 export function outsideCommands(ipv6: boolean): string {
   const { router, build, gateway, resolver } = ADDRESSES.ipv6
   const v4 = [`addr add ${ADDRESSES.ipv4.router}/25 dev ${OUTSIDE}`]
-  // libslirp assumes that a neighbor advertisement is about its sender: advertisements for the sandbox's address must come from that
-  // address, and the router must solicit none, because the replies would go to the sandbox.
+  // libslirp assumes that a neighbor advertisement is about its sender. Advertisements for the sandbox's address must therefore come from
+  // that address. The router must not solicit any, because the replies would go to the sandbox.
   const v6 = [
     `addr add ${router}/64 dev ${OUTSIDE} nodad`,
     `addr add ${build}/128 dev ${OUTSIDE} nodad noprefixroute`,
@@ -139,7 +139,7 @@ export function sandboxCommands(ipv6: boolean): string {
   return lines(['link set lo up', 'link set eth0 up', ...v4, ...(ipv6 ? v6 : [])])
 }
 
-/** Returns ranges in CIDR notation and whether they are reachable; for an address in several of them, the longest prefix decides. */
+/** Returns ranges in CIDR notation, and whether each is reachable. If an address is in several ranges, the longest prefix decides. */
 function reachableRanges(family: Family, { allow }: AddressRules): Map<string, boolean> {
   const ranges = new Map<string, boolean>([[cidr(PUBLIC[family]), true]])
   const listed = allow === true ? [anything(family)] : allow === false ? [] : allow.map(parseSubnet)
@@ -155,8 +155,8 @@ function reachableRanges(family: Family, { allow }: AddressRules): Map<string, b
 }
 
 /**
- * Returns commands for `ip -batch` that forbid the machine's own addresses `now` instead of `before`. An address that the
- * administrator lists individually (`/32`, `/128`) stays reachable; one that is merely within a listed range does not.
+ * Returns commands for `ip -batch` that change which of the machine's own addresses are forbidden, from `before` to `now`. An address that
+ * the administrator has listed individually (`/32`, `/128`) stays reachable; an address that is only within a listed range does not.
  */
 export function hostCommands(
   family: Family,
@@ -201,7 +201,9 @@ function contains(outer: Subnet, [net, bits]: Subnet): boolean {
   return outer[1] <= bits && list.check(net, isIPv6(net) ? 'ipv6' : 'ipv4')
 }
 
-/** Clears the bits after the prefix (`10.1.2.3/8`), which the kernel refuses in an IPv4 route and ignores in an IPv6 one. */
+/**
+ * Clears the bits after the prefix, as in `10.1.2.3/8`. The kernel rejects such bits in an IPv4 route and ignores them in an IPv6 route.
+ */
 function networkOf([net, bits]: Subnet): Subnet {
   if (!isIPv4(net)) return [net, bits]
   const kept = net.split('.').map((byte, index) => {

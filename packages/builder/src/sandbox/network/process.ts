@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 
 /** Descriptor to which the program writes as soon as it is ready. */
 export const READY_FD = 3
-/** Descriptor that reaches its end when this process ends: the program then ends as well. */
+/** Descriptor that reaches end-of-file when this process ends, so that the program ends as well. */
 export const LIFELINE_FD = 4
 
 /** Directories of the system's own programs. */
@@ -11,13 +11,13 @@ export const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 
 export interface SupportProcess extends AsyncDisposable {
   readonly pid: number
-  /** Resolves with the reason as a clause when the process ends, for example `exit code 1: …`. */
+  /** Resolves when the process ends, with the reason as a clause, for example `exit code 1: …`. */
   readonly ended: Promise<string>
 }
 
-/** Maximum number of characters of the program's messages that are kept for the reason. */
+/** How many characters of the program's messages are kept for the reason. */
 const KEPT = 2000
-/** Milliseconds that the program is given to end by itself. */
+/** How long, in milliseconds, the program may take to end by itself before it is killed. */
 const END_MS = 2000
 
 interface SupportOptions {
@@ -29,9 +29,9 @@ interface SupportOptions {
 }
 
 /**
- * Starts a program that supports a sandbox, and waits until it reports that it is ready. It ends when the returned value is disposed,
- * when the signal aborts, or when this process ends for any reason. `args` begin with setpriv's options, then a program that sets
- * the parent-death signal again if it changes its user id.
+ * Starts a program that supports a sandbox, and waits until the program reports that it is ready. It ends when the returned value is
+ * disposed, when the signal aborts, or when this process ends for any reason. `args` are options of setpriv, followed by the program and
+ * its arguments. If the program changes its user ID, it must set the parent-death signal again.
  */
 export async function startSupport(
   args: string[],
@@ -40,7 +40,7 @@ export async function startSupport(
   signal.throwIfAborted()
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
-    // Ctrl-C in the terminal must reach only the agent.
+    // Detached, because Ctrl-C in the terminal must reach only the agent.
     detached: true,
     env: { PATH: SYSTEM_PATH },
   })
@@ -58,7 +58,8 @@ export async function startSupport(
       ),
     )
   })
-  // A program that ends by itself is reaped by its parent; if setpriv's program is killed, its child becomes an orphan.
+  // Lets the program end by itself, so that its parent reaps it. If the program that setpriv has started were killed, its child would
+  // become an orphan.
   const cut = (): void => {
     lifeline?.destroy()
     if (kill_at_end) child.kill('SIGKILL')

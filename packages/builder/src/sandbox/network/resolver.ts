@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { ADDRESSES } from './plan.ts'
 
 /**
- * The list of name servers that slirp4netns reads, in a directory of its own. slirp4netns asks these servers on behalf of the sandbox,
- * which knows only the resolver address of slirp4netns. libslirp uses the first server of each address family, and reads a changed file
- * again.
+ * The list of name servers that slirp4netns reads, in a directory of its own. slirp4netns queries these servers on behalf of the sandbox,
+ * which knows only the resolver address of slirp4netns. libslirp uses the first server of each address family, and rereads the file when it
+ * has changed.
  */
 export class ResolvConf {
   readonly #dir: string
@@ -19,7 +19,7 @@ export class ResolvConf {
     this.#source = source
   }
 
-  /** Copies the machine's current name servers. */
+  /** Copies the machine's current name servers to the list. */
   async update(): Promise<void> {
     this.#servers = nameServers(await readFile(this.#source, 'utf8').catch(() => ''))
     const text = this.#servers.map((one) => `nameserver ${one}\n`).join('')
@@ -31,14 +31,20 @@ export class ResolvConf {
     this.#written = text
   }
 
-  /** Returns the content of the sandbox's /etc/resolv.conf. The resolver's IPv6 address answers only for IPv6 name servers. */
+  /**
+   * Returns the content of the sandbox's /etc/resolv.conf. The resolver's IPv6 address forwards only to IPv6 name servers, so it is used
+   * only if there is no IPv4 name server.
+   */
   sandboxText(ipv6: boolean): string {
     const family = ipv6 && !this.#servers.some((one) => isIPv4(one)) ? 'ipv6' : 'ipv4'
     return `nameserver ${ADDRESSES[family].resolver}\n`
   }
 }
 
-/** Returns the first name server of each address family; without any, the default of the C library, on the loopback device. */
+/**
+ * Returns the first name server of each address family. If there is none, returns the default of the C library, which is on the loopback
+ * device.
+ */
 export function nameServers(resolv_conf: string): string[] {
   const listed = [...resolv_conf.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].map(
     ([, one = '']) => one,

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { startUserNetwork, type UserNetwork } from './user-network.ts'
 
-/** A network namespace with user-mode networking, which a sandbox joins through the descriptor. */
+/** A network namespace with user-mode networking. A sandbox joins it through the descriptor. */
 export interface SandboxNetwork extends Pick<UserNetwork, 'resolv_conf' | 'lost'>, AsyncDisposable {
   namespace: FileHandle
 }
 
-/** Makes the network of a sandbox; `uid` is for slirp4netns, and not one of the sandbox's own ids. */
+/** Makes the network of a sandbox. `uid` is the user ID of slirp4netns, and must not be one of the sandbox's own IDs. */
 export async function openSandboxNetwork(
   rules: AddressRules,
   { uid, signal }: { uid: number; signal: AbortSignal },
@@ -39,7 +39,7 @@ export async function openSandboxNetwork(
   }
 }
 
-/** The namespace belongs to the machine's user namespace: no process of the sandbox has capabilities over it. */
+/** Makes a network namespace that belongs to the machine's user namespace, so that no process in the sandbox has capabilities over it. */
 async function newNetworkNamespace(): Promise<FileHandle> {
   const holder = spawn('unshare', ['--net', 'sh', '-c', 'echo ready; exec cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],

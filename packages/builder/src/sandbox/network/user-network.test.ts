@@ -68,7 +68,7 @@ const OPEN = [
   `dns ${ipv4.resolver} 53`,
   `dns-tcp ${ipv4.resolver} 53`,
 ]
-/** Attempts that succeed on the machine itself, so that only the network can be the reason for their failure in a sandbox. */
+/** Attempts that succeed on the machine itself. If they fail in a sandbox, only the network can be the reason. */
 const OPEN_FOR_THE_MACHINE = [
   `tcp ${HOST.public4} ${PORT}`,
   `tcp ${HOST.public6} ${PORT}`,
@@ -127,7 +127,7 @@ function ownAddresses(): string[] {
 }
 
 test(
-  'a sandbox reaches public addresses and its resolver, and nothing else',
+  'a sandbox can connect to public addresses and its resolver, and to nothing else',
   { skip },
   async () => {
     await using connected = await connect()
@@ -165,14 +165,14 @@ test('a sandbox with all capabilities cannot evade its restrictions', { skip }, 
   }
   const ipIn = (commands: string): Promise<string> =>
     sandbox.run(['ip', '-batch', '-'], `${commands}\n`)
-  // Tries to bypass the router: sends straight to slirp4netns, with its addresses on the link.
+  // Tries to bypass the router by sending straight to slirp4netns, at its addresses on the link.
   await ipIn(`addr add 198.19.255.50/32 dev eth0
 route add ${PEER.private10} via ${ipv4.gateway} dev eth0 onlink
 route add ${HOST.public4} via ${ipv4.gateway} dev eth0 onlink
 neigh add ${ipv4.gateway} lladdr 52:55:c6:13:ff:02 dev eth0
 neigh add ${ipv4.resolver} lladdr 52:55:c6:13:ff:03 dev eth0`)
   await closed('through slirp4netns')
-  // From the addresses of the router, slirp4netns and the machine.
+  // Tries to send from the addresses of the router, of slirp4netns and of the machine.
   for (const source of [ipv4.router, ipv4.gateway, HOST.public4, '127.0.0.5']) {
     const via = source === ipv4.router ? ipv4.gateway : ipv4.router
     await ipIn(`addr add ${source}/32 dev eth0
@@ -231,7 +231,7 @@ test('an administrator can allow a single address of the machine', { skip }, asy
   assert.deepEqual([...results.values()], ['open', 'open'])
 })
 
-test('an address that the machine gets later is closed as well', { skip }, async () => {
+test('an address that the machine gets later is blocked as well', { skip }, async () => {
   await using connected = await connect()
   const late = { ipv4: '192.31.196.129', ipv6: '2620:4f:8000:1::1' }
   await ip(`addr add ${late.ipv4}/32 dev lo\naddr add ${late.ipv6}/128 dev lo nodad`)
@@ -239,7 +239,7 @@ test('an address that the machine gets later is closed as well', { skip }, async
     const attempts = Object.values(late).map((one) => `tcp ${one} ${PORT}`)
     assert.deepEqual([...(await attempt(attempts)).values()], ['open', 'open'])
     let results = ['open']
-    // The kernel's report of a new address takes a moment to arrive.
+    // It takes a moment until the kernel's report of a new address arrives.
     for (let tries = 0; results.includes('open') && tries < 50; tries += 1)
       results = [...(await attempt(attempts, connected.sandbox)).values()]
     assert.match(
@@ -261,7 +261,7 @@ test("slirp4netns has no privileges and no access to the machine's files", { ski
     new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? ''
   for (const name of ['Uid', 'Gid']) assert.equal(of(name), Array(4).fill(SLIRP_ID).join('\t'))
   assert.deepEqual([of('Groups').trim(), of('NoNewPrivs'), of('Seccomp')], ['', '1', '2'])
-  // CAP_NET_BIND_SERVICE in the router's user namespace, hence not over the machine's ports.
+  // The only capability is CAP_NET_BIND_SERVICE in the router's user namespace, which does not apply to the machine's ports.
   assert.equal(BigInt(`0x${of('CapEff')}`), 1n << 10n)
   assert.notEqual(await readlink(`/proc/${pid}/ns/user`), await readlink('/proc/self/ns/user'))
   const mounts = (await readFile(`/proc/${pid}/mountinfo`, 'utf8')).trim().split('\n')
@@ -277,37 +277,41 @@ test("slirp4netns has no privileges and no access to the machine's files", { ski
   assert.ok(!shared.includes(listening.file))
 })
 
-test('a network ends when it is disposed or its starting process ends', { skip }, async () => {
-  const connected = await connect()
-  assert.equal((await slirpProcesses()).length, 1)
-  await connected.network[Symbol.asyncDispose]()
-  assert.deepEqual(await slirpProcesses(), [])
-  assert.equal(connected.network.lost.aborted, false)
-  const [result] = (await attempt(OPEN.slice(0, 1), connected.sandbox)).values()
-  assert.notEqual(result, 'open')
-  await connected[Symbol.asyncDispose]()
+test(
+  'a network ends when it is disposed of or when the process that started it ends',
+  { skip },
+  async () => {
+    const connected = await connect()
+    assert.equal((await slirpProcesses()).length, 1)
+    await connected.network[Symbol.asyncDispose]()
+    assert.deepEqual(await slirpProcesses(), [])
+    assert.equal(connected.network.lost.aborted, false)
+    const [result] = (await attempt(OPEN.slice(0, 1), connected.sandbox)).values()
+    assert.notEqual(result, 'open')
+    await connected[Symbol.asyncDispose]()
 
-  await using sandbox = await makeSandbox()
-  const dir = join(machines.dir, 'killed')
-  await mkdir(dir)
-  const script = `
+    await using sandbox = await makeSandbox()
+    const dir = join(machines.dir, 'killed')
+    await mkdir(dir)
+    const script = `
 import { addressRules } from '@copr/process/guarded/address-rules'
 import { startUserNetwork } from ${JSON.stringify(join(import.meta.dirname, 'user-network.ts'))}
 const options = ${JSON.stringify({ network_namespace: `/proc/${sandbox.pid}/ns/net`, uid: SLIRP_ID, gid: SLIRP_ID, dir })}
 await startUserNetwork({ ...options, rules: addressRules(false), signal: new AbortController().signal })
 console.log('started')`
-  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    cwd: import.meta.dirname,
-  })
-  await new Promise((resolve) => owner.stdout.once('data', resolve))
-  assert.equal((await slirpProcesses()).length, 1)
-  owner.kill('SIGKILL')
-  while ((await processesOf(SLIRP_ID)).length > 0) await sleep(20)
-  while ((await sandbox.run(['ip', '-br', 'link'])).includes('eth0')) await sleep(20)
-})
+    const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      cwd: import.meta.dirname,
+    })
+    await new Promise((resolve) => owner.stdout.once('data', resolve))
+    assert.equal((await slirpProcesses()).length, 1)
+    owner.kill('SIGKILL')
+    while ((await processesOf(SLIRP_ID)).length > 0) await sleep(20)
+    while ((await sandbox.run(['ip', '-br', 'link'])).includes('eth0')) await sleep(20)
+  },
+)
 
-test('a network whose slirp4netns dies is reported as lost', { skip }, async () => {
+test('a network is reported as lost when its slirp4netns process dies', { skip }, async () => {
   await using connected = await connect()
   const { lost } = connected.network
   const [pid = ''] = await slirpProcesses()
@@ -317,7 +321,7 @@ test('a network whose slirp4netns dies is reported as lost', { skip }, async () 
 })
 
 test(
-  'the resolver asks the name server that the machine has now, even on loopback',
+  'the resolver queries the current name server of the machine, even if it is on loopback',
   { skip },
   async () => {
     const answer = Buffer.from(
@@ -404,7 +408,7 @@ async function openFiles(pid: number): Promise<Set<string>> {
   return files
 }
 
-/** Returns the ids of the running processes of a user; zombies wait only for their parent. */
+/** Returns the running processes of a user. Zombies do not count, because they only wait for their parent. */
 async function processesOf(uid: number): Promise<{ pid: string; name: string }[]> {
   const found: { pid: string; name: string }[] = []
   for (const pid of await readdir('/proc')) {

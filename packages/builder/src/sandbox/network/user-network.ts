@@ -22,14 +22,14 @@ import { LIFELINE_FD, READY_FD, startSupport, type SupportProcess, SYSTEM_PATH }
 const ROUTER = fileURLToPath(new URL('router.sh', import.meta.url))
 const SLIRP = fileURLToPath(new URL('slirp.sh', import.meta.url))
 
-/** Milliseconds between two checks of the machine's own addresses and name servers, unless the kernel reports a change. */
+/** Milliseconds between two checks of the machine's own addresses and name servers, if the kernel reports no change. */
 const REFRESH_MS = 1000
 
 export interface UserNetworkOptions {
   /** Path of the sandbox's network namespace, for example `/proc/1234/ns/net`. It has no eth0 yet. */
   network_namespace: string
   /**
-   * User and group id of slirp4netns, used by nothing else on this machine: a process with this id could change the restrictions,
+   * User and group ID of slirp4netns. Nothing else on this machine may use them: a process with these IDs could change the restrictions,
    * unless it is in a user namespace of its own.
    */
   uid: number
@@ -47,15 +47,16 @@ export interface UserNetworkOptions {
 export interface UserNetwork extends AsyncDisposable {
   /** Content of /etc/resolv.conf in the sandbox. */
   readonly resolv_conf: string
-  /** Aborts with an error if the network has failed; to the sandbox, all servers then seem unreachable. */
+  /** Aborts with an error if the network has failed. From the sandbox, all servers then seem unreachable. */
   readonly lost: AbortSignal
 }
 
 /**
- * Connects a sandbox to public addresses by user-mode networking: TCP, and DNS from its own resolver address; nothing else. The
- * sandbox's device leads to a router, a network namespace outside of the sandbox's user namespace, whose routing rules enforce this
- * even against a sandbox that has all capabilities in its own namespaces. Behind the router, slirp4netns makes the connections as
- * an unprivileged user. Both end when the value is disposed, the signal aborts or this process ends, and leave nothing on the machine.
+ * Connects a sandbox to public addresses through user-mode networking: TCP, DNS at a resolver address of its own, and nothing else. The
+ * sandbox's device leads to a router: a network namespace outside of the sandbox's user namespace. Its routing rules enforce these
+ * restrictions even against a sandbox that has all capabilities in its own namespaces. Behind the router, slirp4netns makes the connections
+ * as an unprivileged user. Both end when the value is disposed, the signal aborts or this process ends, and leave nothing behind on the
+ * machine.
  */
 export async function startUserNetwork(options: UserNetworkOptions): Promise<UserNetwork> {
   const { rules, dir, signal } = options
@@ -81,7 +82,7 @@ export async function startUserNetwork(options: UserNetworkOptions): Promise<Use
   await writeCommands(options, ipv6, ranges)
   const script = ['/bin/sh', ROUTER, dir, pathOf(sandbox), ipv6 ? 'yes' : 'no']
   await runOrThrow('nsenter', [within, ...script], { env: { PATH: SYSTEM_PATH }, signal: either })
-  // Addresses may have been added since.
+  // Addresses may have been added in the meantime.
   const before = await forbid(within, { rules, ipv6, before: ranges, signal: either })
   const lost = new AbortController()
   const fail = (reason: string): void => {
@@ -104,7 +105,7 @@ export async function startUserNetwork(options: UserNetworkOptions): Promise<Use
   }
 }
 
-/** Opens a network namespace other than the machine's own. Unlike a process id, a descriptor always refers to the same one. */
+/** Opens a network namespace; throws if it is the machine's own. Unlike a process ID, a descriptor always refers to the same namespace. */
 async function openNamespace(path: string): Promise<FileHandle> {
   const handle = await open(path, 'r')
   const [{ ino }, own] = [await handle.stat(), await stat('/proc/self/ns/net')]
@@ -115,7 +116,7 @@ async function openNamespace(path: string): Promise<FileHandle> {
   )
 }
 
-/** Returns a path by which other processes can open an open file. */
+/** Returns a path through which other processes can open a file that this process has open. */
 function pathOf({ fd }: FileHandle): string {
   return `/proc/${process.pid}/fd/${fd}`
 }
@@ -166,7 +167,7 @@ async function startMonitor(changes: Bell, signal: AbortSignal): Promise<Support
   return await startSupport(['/bin/sh', '-c', watch], { signal, onOutput, kill_at_end: true })
 }
 
-/** Writes the commands of router.sh. */
+/** Writes the commands that router.sh runs. */
 async function writeCommands(
   { dir, rules }: UserNetworkOptions,
   ipv6: boolean,
@@ -186,7 +187,7 @@ async function writeCommands(
 interface RefreshOptions {
   rules: AddressRules
   ipv6: boolean
-  /** The machine's own addresses that are forbidden already. */
+  /** The machine's own addresses that are already forbidden. */
   before: ReadonlySet<string>
   signal: AbortSignal
 }
@@ -206,7 +207,7 @@ async function forbid(
   return now
 }
 
-/** Follows the machine's addresses and name servers until the signal aborts. */
+/** Keeps up with changes of the machine's addresses and name servers until the signal aborts. */
 async function refresh(
   within: string,
   { servers, changes, ...options }: RefreshOptions & { servers: ResolvConf; changes: Bell },

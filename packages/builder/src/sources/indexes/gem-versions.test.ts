@@ -16,7 +16,7 @@ test('zeros at the end of a gem version have no meaning', () => {
   assert.equal(compareGemVersions('1', '1.0.0'), 0)
 })
 
-test('parseGemVersions() reads the versions for Ruby itself, with their digests', () => {
+test('parseGemVersions() returns only the platform-independent versions, with their digests', () => {
   const sha256 = 'ab'.repeat(32)
   const text = `---\n1.0 rack:>= 1&< 3,json:>= 0|checksum:${sha256},ruby:>= 2.5\n1.0-x86_64-linux |checksum:${sha256}\n1.1 |ruby:>= 0\nnonsense\n`
   assert.deepEqual(parseGemVersions(text), [
@@ -25,7 +25,7 @@ test('parseGemVersions() reads the versions for Ruby itself, with their digests'
   ])
 })
 
-test('newestGem() prefers a version that is not for testing', () => {
+test('newestGem() prefers a release to a newer prerelease', () => {
   const versions = ['1.2', '1.10', '2.0.rc1'].map((version) => ({ version, sha256: undefined }))
   assert.equal(newestGem(versions)?.version, '1.10')
   assert.equal(newestGem(versions.slice(2))?.version, '2.0.rc1')

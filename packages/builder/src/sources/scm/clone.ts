@@ -103,7 +103,7 @@ function plainUrl(clone_url: string): string {
   return url ? plain.replace(/^[a-z]+:\/\/[^/?#]*/i, `${url.protocol}//${url.host}`) : plain
 }
 
-/** Returns the name of the repository's directory: the last part of the URL without its suffix. */
+/** Returns the name of the repository's directory: the last component of the URL, without its suffix. */
 function nameOf(url: string): string {
   const name = (URL.parse(url)?.pathname ?? '').replace(/\/+$/, '').split('/').at(-1) ?? ''
   const plain = name.replace(/\.[^.]*$/, '').replaceAll(/[^A-Za-z0-9._+-]/g, '_')

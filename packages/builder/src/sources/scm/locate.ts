@@ -10,14 +10,14 @@ const PREP = {
   hint: 'Correct the subdirectory or the spec file in the source of the package.',
 } as const
 
-/** Where a package is in its repository, as paths in the root. */
+/** The place of a package in its repository, as paths in the buildroot. */
 interface PackagePlace {
   directory: string
-  /** All spec files in the directory if the settings name none. */
+  /** The spec file that the settings name or, if they name none, all spec files in the directory. */
   specs: string[]
 }
 
-/** Finds the directory of a package and its spec file; throws a BuildFailure if they do not exist or lead out of the repository. */
+/** Finds the directory of a package and its spec file. Throws a BuildFailure if they do not exist or lead out of the repository. */
 export async function locatePackage(
   work: SourceWork,
   top: string,

@@ -7,7 +7,7 @@ import { FIXED, type SourceWork } from '../make-srpm.ts'
 import { scriptFailure } from '../script-failure.ts'
 import { GIT_ENV } from './git.ts'
 
-/** Settings of dnf inside of the root, where makefiles run it; its repositories are those that the root was made from. */
+/** Settings of dnf inside the buildroot, where makefiles run it. Its repositories are those from which the buildroot was made. */
 const DNF = {
   reposdir: '/dev/null',
   plugins: '0',
@@ -18,7 +18,7 @@ const DNF = {
 }
 
 const DNF_CONF = 'dnf.conf'
-/** Makefiles install the packages that they need, so dnf's configuration is put where dnf looks for it. */
+/** Makefiles install the packages that they need, so dnf's configuration is copied to where dnf looks for it. */
 const MAKE = `
 [ -f "$1/.copr/Makefile" ] || exit 90
 mkdir -p /etc/dnf && cp ${FIXED}/${DNF_CONF} /etc/dnf/dnf.conf
@@ -27,8 +27,8 @@ exec make -f "$1/.copr/Makefile" srpm outdir="$3" spec="$4"
 `
 
 /**
- * Runs the target `srpm` of `.copr/Makefile`, as root in the root, because makefiles install packages there. `spec` is the spec file,
- * or the directory of the package if the user names none.
+ * Runs the target `srpm` of `.copr/Makefile` as root in the buildroot, because makefiles install packages there. `spec` is the spec file
+ * or, if the user names none, the directory of the package.
  */
 export async function runMakefile(
   { build, repositories, run }: SourceWork,
@@ -39,7 +39,7 @@ export async function runMakefile(
     network: 'public',
     as: 'root',
     shown: `$ make -f .copr/Makefile srpm outdir=${TOPDIR}/SRPMS spec=${spec}`,
-    // git would reject the repository, because it belongs to the unprivileged user who has cloned it.
+    // Without these settings, git would reject the repository, because it belongs to the unprivileged user who has cloned it.
     env: {
       ...GIT_ENV,
       GIT_CONFIG_COUNT: '1',

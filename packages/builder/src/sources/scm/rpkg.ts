@@ -12,7 +12,7 @@ import { GIT_ENV } from './git.ts'
 const RENDER = readFileSync(new URL('rpkg.bash', import.meta.url), 'utf8')
 
 /**
- * Makes an SRPM as rpkg does: renders the templates of the spec, which are shell code of the repository, and takes the sources from the
+ * Makes an SRPM as rpkg does: renders the templates in the spec, which are shell code from the repository, and takes the sources from the
  * directory of the spec, from the templates, or from their URLs.
  */
 export async function buildByRpkg(

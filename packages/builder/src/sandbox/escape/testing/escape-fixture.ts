@@ -26,7 +26,7 @@ import { type Barrier, type Outside, removeBarriers } from '../barriers.ts'
 
 const ATTEMPTS = fileURLToPath(new URL('../attempts', import.meta.url))
 const TARGETS = fileURLToPath(new URL('../targets.py', import.meta.url))
-/** Where the attempts' programs appear in a sandbox. */
+/** The directory of the attempts' programs in a sandbox. */
 const PROGRAMS = '/escape'
 
 /** The report of an attempt: `worked`, `refused` by the kernel, `missing` on this machine, or a `fault` of the attempt itself. */
@@ -36,19 +36,19 @@ interface Attempted {
   why: string
 }
 
-/** Objects outside of the sandboxes: on the host, and in another sandbox that runs at the same time. */
+/** Runs attempts against objects outside of the sandbox: on the host, and in another sandbox that runs at the same time. */
 export interface EscapeFixture extends AsyncDisposable {
-  /** Makes the attempts in a sandbox of this phase, with some barriers removed. */
+  /** Makes the attempts in a sandbox for this phase, with some barriers removed. */
   inSandbox(phase: SandboxPhase, names: string[], without?: Barrier[]): Promise<Attempted[]>
   /** Makes the attempts on the host. */
   onHost(names: string[]): Promise<Attempted[]>
-  /** The files that attempts try to write: path → whether it is unchanged. */
+  /** Returns whether the file that attempts try to write is unchanged. */
   isUnchanged(): Promise<boolean>
 }
 
 export async function escapeFixture(): Promise<EscapeFixture> {
   await using hold = new AsyncDisposableStack()
-  // Not in /tmp, which a control run shares with the sandbox.
+  // Not in /tmp, because a control run shares /tmp with the sandbox.
   const dir = await mkdtemp('/var/tmp/copr-escape-')
   hold.defer(() => rm(dir, { recursive: true, force: true }))
   const word = `escape-${process.pid}-${randomInt(1e9)}`
@@ -159,7 +159,7 @@ function optionsOf(
   }
 }
 
-/** Writes files that every user may read but no sandbox should: only the sandbox's barriers protect them. */
+/** Writes files that every user may read, but that no sandbox should be able to read: they are protected only by the sandbox's barriers. */
 async function makeFiles(dir: string, word: string) {
   const paths = {
     agent: 'agent/token',
@@ -188,11 +188,11 @@ async function makeFiles(dir: string, word: string) {
 
 interface Lower {
   dir: string
-  /** Directories of the host that the root needs for its programs. */
+  /** Directories of the host that the programs in this root file system need. */
   programs: string[]
 }
 
-/** Makes a root in which the host's programs run, and adds some privileged programs. */
+/** Makes a root file system in which the host's programs run, and adds some privileged programs. */
 async function makeLower(dir: string): Promise<Lower> {
   const root = join(dir, 'lower')
   const programs = ['/usr']
@@ -268,7 +268,7 @@ async function startNeighbor({
   return { pid, targets: { ...targets, pid }, tmp: join(changes, 'upper/tmp'), ended }
 }
 
-/** Mounts namespaces on files, through which control runs join them. */
+/** Mounts namespaces on files, through which control runs can join them. */
 async function shareNamespaces(
   hold: AsyncDisposableStack,
   dir: string,
@@ -289,7 +289,7 @@ async function shareNamespaces(
   return places
 }
 
-/** Returns what open_by_handle_at(2) needs to open a file, as hexadecimal. */
+/** Returns the handle that open_by_handle_at(2) needs to open a file, in hexadecimal. */
 async function handleOf(path: string): Promise<string> {
   const program = `
 import ctypes, sys
@@ -299,13 +299,13 @@ print(handle.raw.hex())`
   return (await runOrThrow('/usr/bin/python3', ['-c', program, path])).trim()
 }
 
-/** Returns the numbers of the device with the file system of a directory. */
+/** Returns the major and minor number of the device with the file system of a directory. */
 async function diskOf(dir: string): Promise<[number, number]> {
   const { dev } = await lstat(dir)
   return [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)]
 }
 
-/** Returns the host's addresses except for loopback addresses, and link-local addresses, which need a device. */
+/** Returns the host's addresses, except loopback addresses and link-local addresses; the latter are usable only together with a device. */
 function addressesOfHost(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])

@@ -6,16 +6,16 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { runOrThrow } from '@copr/process/run'
 
-/** Passed as text: a user of the sandbox may be unable to read this folder. */
+/** The program is passed as text, because a user in the sandbox may be unable to read this folder. */
 const ATTEMPTS = readFileSync(new URL('attempts.py', import.meta.url), 'utf8')
 
-/** First host id of the sandbox's user namespace, and the id of slirp4netns. */
+/** First host ID of the sandbox's user namespace, and the user ID of slirp4netns. */
 const FIRST_ID = 1_700_000_000
 export const SLIRP_ID = 1_699_999_999
 
 /**
- * Addresses of another machine, next to this one's on the link. The public ones belong to a server that answers reverse lookups of
- * private addresses (RFC 7534, RFC 7535), which nothing else on this machine connects to.
+ * Addresses of another machine on the same link as this one. The public addresses belong to a service that answers reverse lookups of
+ * private addresses (RFC 7534, RFC 7535); nothing else on this machine connects to them.
  */
 export const PEER = {
   public4: '192.31.196.2',
@@ -34,7 +34,7 @@ export const PORT = 64_123
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
-/** Starts a program that prints a line when it is ready and ends with its input. */
+/** Starts a program that prints a line when it is ready, and ends when its input does. */
 async function start(command: string, args: string[]): Promise<Child & AsyncDisposable> {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
@@ -52,12 +52,12 @@ async function start(command: string, args: string[]): Promise<Child & AsyncDisp
 }
 
 export interface Machines extends AsyncDisposable {
-  /** A list of name servers with the private address of the other machine. */
+  /** A file that lists the private address of the other machine as the name server. */
   name_servers_file: string
   dir: string
 }
 
-/** Connects this machine to another one, which is a network namespace with a server, and starts the same server here. */
+/** Connects this machine to another one (a network namespace with a server), and starts the same server on this machine. */
 export async function connectMachines(): Promise<Machines> {
   await using stack = new AsyncDisposableStack()
   const dir = await mkdtemp(join(tmpdir(), 'copr-network-test-'))
@@ -65,7 +65,7 @@ export async function connectMachines(): Promise<Machines> {
   const holder = ['--net', '/bin/sh', '-c', 'echo ready; exec cat']
   const peer = stack.use(await start('unshare', holder))
   const device = `copr-${process.pid}`
-  // The device is removed together with the namespace that it leads to.
+  // The device is removed together with the other machine's network namespace.
   await ip(`link add ${device} type veth peer name eth0 netns ${peer.pid}
 addr add ${HOST.public4}/30 dev ${device}
 addr add ${HOST.public6}/64 dev ${device} nodad
@@ -93,13 +93,13 @@ route add ${HOST.public6} dev eth0`,
   return { dir, name_servers_file, [Symbol.asyncDispose]: () => held.disposeAsync() }
 }
 
-/** Returns the addresses of the other machine that are not on the link's own networks. */
+/** Returns the addresses of the other machine, except those that are on the link's own networks. */
 function targets(without: (keyof typeof PEER)[]): string[] {
   const direct = without.map((name) => PEER[name])
   return Object.values(PEER).filter((one) => !direct.includes(one))
 }
 
-/** Runs commands of ip, in the network namespace of a process if `pid` is given. */
+/** Runs commands of `ip`; if `pid` is given, in the network namespace of that process. */
 export async function ip(commands: string, pid?: number): Promise<void> {
   const namespace = `--net=/proc/${pid ?? 'self'}/ns/net`
   await runOrThrow('nsenter', [namespace, 'ip', '-batch', '-'], { input: `${commands}\n` })
@@ -107,11 +107,11 @@ export async function ip(commands: string, pid?: number): Promise<void> {
 
 export interface Sandbox extends AsyncDisposable {
   pid: number
-  /** Runs a program as root of the sandbox's user namespace with all capabilities in its namespaces; returns its output. */
+  /** Runs a program as root in the sandbox's user namespace, with all capabilities in its namespaces; returns its output. */
   run(command: string[], input?: string): Promise<string>
 }
 
-/** Makes a user namespace with host ids of its own, and a network namespace that belongs to it. */
+/** Makes a user namespace with its own range of host IDs, and a network namespace that belongs to it. */
 export async function makeSandbox(): Promise<Sandbox> {
   const child = await start('unshare', ['--user', '--net', '/bin/sh', '-c', 'echo; exec cat'])
   const { pid = 0 } = child
