@@ -29,7 +29,7 @@ async function addChroot(t: TestCli): Promise<string> {
   return file
 }
 
-test('coprctl user adds, lists, shows, blocks and promotes users; all changes are audited', async () => {
+test('`coprctl user` adds, lists, shows, blocks and promotes users, and all changes are audited', async () => {
   await using t = await openTestCli()
   const added = await t.run([
     'user',
@@ -72,7 +72,7 @@ test('coprctl user adds, lists, shows, blocks and promotes users; all changes ar
   ])
 })
 
-test('coprctl user reads passwords from standard input only', async () => {
+test('`coprctl user` reads passwords only from standard input', async () => {
   await using t = await openTestCli()
   const added = await t.run(['user', 'add', 'kim', '--password-stdin'], 'battery staple\n')
   assert.equal(added.out, 'kim\n')
@@ -84,7 +84,7 @@ test('coprctl user reads passwords from standard input only', async () => {
   assert.match(err, /^coprctl: Cannot use this password: it must have at least 10 characters\n$/)
 })
 
-test('coprctl group adds and deletes groups, and changes their members', async () => {
+test('`coprctl group` adds and deletes groups, and changes their members', async () => {
   await using t = await openTestCli()
   await createUser(t.db, { username: 'dana', now: NOW })
   assert.equal(
@@ -121,7 +121,7 @@ test('coprctl group adds and deletes groups, and changes their members', async (
   assert.deepEqual(await t.json(['group', 'list']), [])
 })
 
-test('coprctl chroot adds chroots from a file, pauses, ends and comments them, and sets aliases', async () => {
+test('`coprctl chroot` adds chroots from a file, pauses them, marks them as EOL, and sets their comments and aliases', async () => {
   await using t = await openTestCli()
   const file = await addChroot(t)
   const state = async () => (await t.json<{ state: string }[]>(['chroot', 'list']))[0]?.state
@@ -148,7 +148,7 @@ test('coprctl chroot adds chroots from a file, pauses, ends and comments them, a
   assert.match(err, /chroot names are OS-VERSION-ARCH[^]*repos/)
 })
 
-test('coprctl token creates, lists and revokes tokens with scopes for one project', async () => {
+test('`coprctl token` creates, lists and revokes tokens with scopes for one project', async () => {
   await using t = await openTestCli()
   await addChroot(t)
   const dana = await createUser(t.db, { username: 'dana', now: NOW })
@@ -194,7 +194,7 @@ test('coprctl token creates, lists and revokes tokens with scopes for one projec
   assert.match((await t.run(['token', 'revoke', 'dana', '--classic'])).err, /has no classic token/)
 })
 
-test('coprctl project lists, shows and deletes projects, and requests new metadata', async () => {
+test('`coprctl project` lists, shows and deletes projects, and requests new metadata', async () => {
   await using t = await openTestCli()
   await addChroot(t)
   const { id: user_id } = await createUser(t.db, { username: 'dana', now: NOW })

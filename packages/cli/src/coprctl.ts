@@ -28,7 +28,7 @@ import { runCommand } from './commands/run-command.ts'
 import { submitCommand } from './submit/submit-command.ts'
 import { upCommand } from './up/up-command.ts'
 
-/** Returns the program with all its commands. */
+/** Returns the command `coprctl` with all its subcommands. */
 export function commandTable(io: Io): Command {
   const program = new Command('coprctl')
     .description('Administers a Copr build system.')

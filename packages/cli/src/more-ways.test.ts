@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { test, type TestContext } from 'node:test'
 import { coprctl } from './coprctl.ts'
 
-/** The program of README's "More ways to run it"; the tests run it without the prerequisites of each way. */
+/** The executable from the README's section "More ways to run it"; the tests run it without the prerequisites of each way. */
 const PROGRAM = fileURLToPath(new URL('../coprctl', import.meta.url))
 
 const KUBECONFIG = JSON.stringify({
@@ -19,7 +19,7 @@ const KUBECONFIG = JSON.stringify({
   contexts: [{ name: 'one', context: { cluster: 'one', user: 'dana' } }],
 })
 
-/** The PATH of the programs that the shell script needs. */
+/** A PATH with the programs that the shell script needs, and nothing else. */
 const SYSTEM = { PATH: ['/usr/bin', '/bin'].join(delimiter) }
 
 interface Said {
@@ -39,7 +39,8 @@ function emptyHome(t: TestContext): string {
 /** Runs coprctl in an empty HOME, with no program in its PATH. */
 async function said(home: string, ...args: string[]): Promise<Said> {
   const env = { HOME: home, PATH: join(home, 'bin') }
-  // The Kubernetes client itself reads ~/.kube/config, and coprctl reads vars.yml in the current folder.
+  // These are set for the whole process, because the Kubernetes client itself reads ~/.kube/config, and coprctl reads vars.yml in the
+  // current folder.
   Object.assign(process.env, env)
   delete process.env['KUBECONFIG']
   process.chdir(home)
@@ -65,7 +66,7 @@ for (const command of ['deploy', 'dev up'])
   test(`${command} names a cluster that does not respond`, async (t) => {
     const home = emptyHome(t)
     writeFileSync(join(home, 'kubeconfig'), KUBECONFIG)
-    // Any images file will do, as the cluster is contacted first.
+    // A checkout need not have an images file; if it has one, its content does not matter, because the cluster is contacted first.
     const { code, err } = await said(home, ...command.split(' '), '--kubeconfig', 'kubeconfig')
     assert.equal(code, 1)
     assert.match(
@@ -74,13 +75,13 @@ for (const command of ['deploy', 'dev up'])
     )
   })
 
-test('containers up reports missing podman before it builds images', async (t) =>
+test('`containers up` reports that podman is missing before it builds images', async (t) =>
   assert.deepEqual(await said(emptyHome(t), 'containers', 'up'), {
     code: 1,
     err: 'coprctl: Cannot run podman: it is not installed; "make up-containers" installs it, as does your package manager\n',
   }))
 
-test('containers down without podman has nothing to stop', async (t) =>
+test('`containers down` succeeds without podman, because nothing can be running', async (t) =>
   assert.deepEqual(await said(emptyHome(t), 'containers', 'down'), {
     code: 0,
     err: 'Nothing was running: podman is not installed\n',
@@ -101,7 +102,7 @@ test('coprctl in a clone without npm packages explains how to install them', (t)
   )
 })
 
-test('coprctl finds the Node of the checkout if npm has not linked it', (t) => {
+test('coprctl finds the Node of the checkout even if npm has not linked it', (t) => {
   const home = emptyHome(t)
   const bin = `node_modules/node-linux-${process.arch}/bin`
   for (const dir of ['packages/cli/src', 'node_modules/commander', bin])

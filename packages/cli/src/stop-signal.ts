@@ -5,7 +5,7 @@
 export function stopSignal(): AbortSignal {
   const stopping = new AbortController()
   const stop = (): void => stopping.abort(new Error('stopping'))
-  // A second one must not end the process before it has cleaned up.
+  // A listener that stays registered: a second SIGTERM must not end the process before it has cleaned up.
   process.on('SIGTERM', stop)
   process.once('SIGINT', () => {
     stop()

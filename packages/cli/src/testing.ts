@@ -26,7 +26,7 @@ export interface TestCli extends AsyncDisposable {
   json<T>(args: string[], stdin?: string): Promise<T>
 }
 
-/** Opens a test database and a configuration for it, on which commands can be run. */
+/** Opens a test database and writes a configuration for it, so that commands can be run with that database. */
 export async function openTestCli(): Promise<TestCli> {
   const test = await openTestDb()
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-cli-'))

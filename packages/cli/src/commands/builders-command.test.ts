@@ -31,7 +31,7 @@ async function addMachine({ db }: TestCli, state: 'ready' | 'booting' = 'ready')
   return String(id)
 }
 
-test('builders pools lists machines by state, and reports a missing manager', async () => {
+test('`builders pools` lists machines by state, and reports a missing manager', async () => {
   await using t = await openTestCli()
   await addPool(t)
   await addMachine(t)
@@ -41,7 +41,7 @@ test('builders pools lists machines by state, and reports a missing manager', as
   assert.match(err, /No manager is running/)
 })
 
-test('builders list and show print machines with their events and without their secrets', async () => {
+test('`builders list` and `builders show` print machines with their events, but without their secrets', async () => {
   await using t = await openTestCli()
   await addPool(t)
   const id = await addMachine(t)
@@ -54,7 +54,7 @@ test('builders list and show print machines with their events and without their 
   assert.doesNotMatch(out, /token_hash/)
 })
 
-test('builders cordon, uncordon, hold and drain change machines and pools, and are audited', async () => {
+test('`builders cordon`, `uncordon`, `hold` and `drain` change machines and pools, and are audited', async () => {
   await using t = await openTestCli()
   await addPool(t)
   const id = await addMachine(t)
@@ -86,7 +86,7 @@ test('builders cordon, uncordon, hold and drain change machines and pools, and a
   )
 })
 
-test('builders enroll registers a machine, whose token works once', async () => {
+test('`builders enroll` registers a machine and prints a token that works once', async () => {
   await using t = await openTestCli()
   const { out } = await t.run(['builders', 'enroll', 'mine'])
   const enrolment = { name: 'mine', kinds: [], arches: ['x86_64'], tags: [], now: new Date() }
@@ -97,7 +97,7 @@ test('builders enroll registers a machine, whose token works once', async () => 
   assert.deepEqual([machine?.name, machine?.state], ['mine', 'ready'])
 })
 
-test('builders enroll limits the capabilities of the machine', async () => {
+test('`builders enroll` limits the capabilities of the machine', async () => {
   await using t = await openTestCli()
   const { out } = await t.run([
     'builders',

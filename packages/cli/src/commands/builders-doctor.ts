@@ -12,7 +12,10 @@ interface Options extends PoolsOptions {
   json?: boolean
 }
 
-/** `coprctl builders doctor` checks pools, with the local credentials and files, which should be the same as resalloc's. */
+/**
+ * `coprctl builders doctor` checks pools with the credentials and files on this machine, which should be the same as those that resalloc
+ * uses.
+ */
 export function doctorOptions(command: Command, io: Io): Command {
   return withPools(command, io)
     .option('--json', 'print JSON')

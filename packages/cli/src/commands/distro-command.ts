@@ -3,7 +3,7 @@ import { makeDistro } from '@copr/demo-distro/make-distro'
 import { stopSignal } from '../stop-signal.ts'
 import { showProgress } from '../up/progress.ts'
 
-/** `coprctl distro` creates only the mini distribution. */
+/** `coprctl distro` creates the mini distribution and nothing else. */
 export function distroCommand(): Command {
   return new Command('distro')
     .summary('build the mini distribution')

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { openTestCli } from '../testing.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
-test('drain waits until no machine in a cloud is left, and ignores unmanaged machines', async () => {
+test('`coprctl drain` waits until no cloud machine is left, and ignores unmanaged machines', async () => {
   await using t = await openTestCli()
   const machine = { pool: 'a', state: 'ready', created_at: new Date(), kinds: ['rpm'] } as const
   const { id } = await fixtures(t.db)

@@ -10,7 +10,10 @@ import { stopSignal } from '../stop-signal.ts'
 
 const LOOK_MS = 2_000
 
-/** `coprctl drain` waits until resalloc, configured without pools, has removed all machines. `coprctl undeploy` runs it. */
+/**
+ * `coprctl drain` waits until resalloc has removed all machines; resalloc must already be configured without pools. `coprctl undeploy` runs
+ * it.
+ */
 export function drainCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('drain')
     .summary('wait until no machine is left in any cloud')

@@ -58,7 +58,7 @@ async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
   const gateway = gatewayOf(options, read)
   const { sha256, nodes } = await agentBundle()
   const node_sha256 = Object.fromEntries(nodes.map((node) => [node.arch, node.sha256]))
-  // Loaded here, so that only this command needs the 90 MB of memory that the AWS SDK takes.
+  // Imported here, so that only this command pays for the 90 MB of memory that the AWS SDK takes.
   const { bakeImage } = await import('@copr/resalloc/providers/aws-bake')
   const stop = stopSignal()
   const work = bakeImage(
@@ -104,13 +104,13 @@ function awsPool(name: string, pool: { provider: string } | undefined): PoolConf
   )
 }
 
-/** Returns the images that pools name by id. */
+/** Returns the images that the AWS pools specify by ID. */
 function imagesOf(pools: PoolsFile): string[] {
   const aws = Object.values(pools).filter(isAws)
   return aws.flatMap(({ image }) => ('id' in image ? [image.id] : []))
 }
 
-/** Returns the gateway's URL and its certificate authority, from the options or else from the configuration. */
+/** Returns the gateway's URL and its certificate authority; the options override the configuration. */
 function gatewayOf(
   { gateway, config, ca }: Options,
   read: Configuration | undefined,

@@ -35,7 +35,7 @@ async function makeTelescope({ db }: TestCli): Promise<{ id: number }> {
   return await createProject(db, COMMAND, made)
 }
 
-test('project rotate-key creates a key, keeps the previous one for users, and is audited', async () => {
+test('`project rotate-key` creates a key and keeps the previous one for users, and is audited', async () => {
   await using t = await openTestCli()
   await using _ = await startTestKeygen(t)
   const { keygen } = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
@@ -59,7 +59,7 @@ test('project rotate-key creates a key, keeps the previous one for users, and is
   assert.partialDeepStrictEqual(noted, { action: 'project.rotate_key', reason: 'it leaked' })
 })
 
-test('keygen log prints the signatures, and keygen check verifies that the log is unchanged', async () => {
+test('`keygen log` prints the signatures, and `keygen check` verifies that the log is unchanged', async () => {
   await using t = await openTestCli()
   await using _ = await startTestKeygen(t)
   assert.deepEqual(await t.json(['keygen', 'log']), [])
@@ -67,7 +67,7 @@ test('keygen log prints the signatures, and keygen check verifies that the log i
   assert.deepEqual([checked.code, checked.err], [0, 'The signature log is intact: 0 entries\n'])
 })
 
-test('keygen refuses a configuration without authentication of callers, or with tokens over plain HTTP', async () => {
+test('keygen refuses a configuration that does not authenticate callers, or that accepts tokens over plain HTTP', async () => {
   await using t = await openTestCli()
   const config = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
   const { secret: _secret, ...keygen } = config.keygen
@@ -82,7 +82,7 @@ test('keygen refuses a configuration without authentication of callers, or with 
   assert.deepEqual([secured.host, secured.port], ['keygen.copr.svc', 443])
 })
 
-test('project set-git and set-token store sealed secrets, which no command shows', async () => {
+test('`project set-git` and `project set-token` store sealed secrets, which no command shows', async () => {
   await using t = await openTestCli()
   await using _ = await startTestKeygen(t)
   await makeTelescope(t)

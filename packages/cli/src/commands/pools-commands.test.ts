@@ -40,7 +40,7 @@ function fixture(t: TestContext, pools: (dir: string) => Record<string, object>)
   return { dir, pools_file, run }
 }
 
-test('builders aws-policy prints a policy for the AWS pools of the configuration or of the options', async (t) => {
+test('`builders aws-policy` prints a policy for the AWS pools in the configuration or in the options', async (t) => {
   const lab = { cmd_new: 'a', cmd_delete: 'b', arches: ['x86_64'] }
   const { run, pools_file } = fixture(t, () => ({ lab, x86: AWS, arm: { ...AWS, region: 'r-2' } }))
   const { code, out, err } = await run(['builders', 'aws-policy'])
@@ -80,7 +80,7 @@ for (const [args, words] of [
     assert.match(err, words)
   })
 
-test('image bake reads the authority of a gateway from a file, even without a configuration', async (t) => {
+test('`image bake` reads the authority of a gateway from a file, even without a configuration', async (t) => {
   const { run, pools_file, dir } = fixture(t, () => ({ x86: AWS }))
   const without = [
     '--pools',
@@ -100,7 +100,7 @@ test('image bake reads the authority of a gateway from a file, even without a co
   }
 })
 
-test('builders doctor reports the result of each check of each pool, and starts no machine', async (t) => {
+test('`builders doctor` reports the result of each check of each pool, and starts no machine', async (t) => {
   const { run, dir } = fixture(t, (at) => ({
     well: { cmd_new: `${at}/new`, cmd_delete: 'true', cmd_list: 'true', arches: ['x86_64'] },
     here: { provider: 'local', arches: ['x86_64'] },

@@ -35,7 +35,7 @@ export function withPools(command: Command, { env }: Io): Command {
     )
 }
 
-/** Reads the pools file that the options or the configuration name; returns the selected pools, or all if `names` is empty. */
+/** Reads the pools file that the options or the configuration name; returns the pools in `names`, or all if `names` is empty. */
 export function poolsOf(options: PoolsOptions, names: readonly string[]): PoolsOf {
   const isSaid = options.pools !== undefined && options.installation !== undefined
   const config = isSaid ? undefined : readConfigFile(options.config)

@@ -12,7 +12,7 @@ test("coprctl prepare stores a deployment's login link, given only the link's ha
   const hash = createHash('sha256').update('the secret').digest('hex')
   const args = ['prepare', '--administrator-link', hash]
   const expires = new Date(NOW.getTime() + HOUR_MS).toISOString()
-  // Twice, as in a pod that is restarted.
+  // Runs twice, as in a pod that is restarted.
   for (let time = 0; time < 2; time++)
     assert.equal((await cli.run([...args, '--expires', expires])).code, 0)
   const user = await userOfLoginLink(cli.db, 'the secret', NOW)
@@ -20,7 +20,7 @@ test("coprctl prepare stores a deployment's login link, given only the link's ha
   assert.equal(user.is_admin, true)
 })
 
-test('coprctl prepare does not store an expired link', async () => {
+test('`coprctl prepare` does not store an expired link', async () => {
   await using cli = await openTestCli()
   const hash = createHash('sha256').update('the secret').digest('hex')
   const expires = new Date(NOW.getTime() - HOUR_MS).toISOString()

@@ -18,7 +18,7 @@ interface PrepareOptions {
   expires?: string
 }
 
-/** `coprctl prepare` runs once before the components of a new version start. A deployment starts it. */
+/** `coprctl prepare` runs once before the components of a new version start; the deployment runs it. */
 export function prepareCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('prepare')
     .summary('migrate the database, as a deployment does')
@@ -48,7 +48,7 @@ export function prepareCommand(env: NodeJS.ProcessEnv): Command {
     })
 }
 
-/** Stores the link; returns false if it has expired, as a pod that starts later must not replace a newer link. */
+/** Stores the link; if it has expired, does nothing and returns false, because a pod that starts late must not replace a newer link. */
 async function enterAdministrator(
   db: Db,
   link: { token_hash: Buffer; expires_at: Date },

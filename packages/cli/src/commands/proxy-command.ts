@@ -11,7 +11,7 @@ interface Options {
   to: Behind[]
 }
 
-/** `coprctl proxy` is the counterpart of an Ingress in a cluster. `coprctl containers up` starts it. */
+/** `coprctl proxy` does locally what an Ingress does in a cluster. `coprctl containers up` starts it. */
 export function proxyCommand(): Command {
   return new Command('proxy')
     .summary('forward requests to the components, as an Ingress does')

@@ -22,7 +22,7 @@ async function openWithProject(): Promise<TestCli> {
   return t
 }
 
-test('coprctl quota shows, sets and resets the quotas of a user; changes are audited', async () => {
+test('`coprctl quota` shows, sets and resets the quotas of a user, and changes are audited', async () => {
   await using t = await openWithProject()
   assert.equal(
     (await t.run(['quota', 'show', 'dana'])).out,
@@ -64,7 +64,7 @@ test('coprctl quota shows, sets and resets the quotas of a user; changes are aud
   assert.deepEqual([first?.action, first?.reason], ['quota.set', 'a mass rebuild'])
 })
 
-test('coprctl quota works on groups and projects', async () => {
+test('`coprctl quota` also manages the quotas of groups and projects', async () => {
   await using t = await openWithProject()
   await t.run(['quota', 'set', '@orbit', '--running', '2'])
   await t.run(['quota', 'set', 'dana/telescope', '--unpacked', '4GiB'])

@@ -16,7 +16,7 @@ import { administer, type Answer, type Io, type Task } from './administer.ts'
 import { requireProject } from './require-project.ts'
 import { subcommands } from './subcommands.ts'
 
-/** The option of each kind, and its description. */
+/** The command-line option for each kind of quota, with its description. */
 const OPTIONS: Record<QuotaKind, [name: string, summary: string]> = {
   storage_bytes: ['storage', 'size of all results, SRPMs and sources: 500M, 20G, 1.5T or none'],
   running_builds: ['running', 'tasks that run at a time: a number or none'],

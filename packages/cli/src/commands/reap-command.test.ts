@@ -11,7 +11,7 @@ const short = (text: string): string => createHash('sha256').update(text).digest
 const MINE = `lab_7_c${short('mine')}m7t00000000`
 const OTHER = `lab_8_c${short('other')}m8t00000000`
 
-/** Creates a cloud simulated with files, which has one machine of this installation and two others. */
+/** Creates a simulated cloud, whose machines are files; one of them belongs to this installation and two do not. */
 function fixture(t: TestContext) {
   const dir = mkdtempSync(join(tmpdir(), 'copr-reap-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
@@ -54,7 +54,7 @@ function fixture(t: TestContext) {
   return { run, left: () => readdirSync(machines).toSorted() }
 }
 
-test('builders reap lists the leftovers, and removes nothing without confirmation', async (t) => {
+test('`builders reap` lists leftover machines, and removes nothing without confirmation', async (t) => {
   const { run, left } = fixture(t)
   const { code, out, err } = await run()
   assert.equal(code, 1)
@@ -64,7 +64,7 @@ test('builders reap lists the leftovers, and removes nothing without confirmatio
   assert.equal(left().length, 3)
 })
 
-test('builders reap --yes removes only the machines of this installation, without a database', async (t) => {
+test('`builders reap --yes` removes only the machines of this installation, and needs no database', async (t) => {
   const { run, left } = fixture(t)
   const { code, err } = await run('--yes')
   assert.equal(code, 0, err)

@@ -7,8 +7,8 @@ import { CoprError } from '@copr/process/errors'
 import type { KeygenClient } from '@copr/keygen-client/keygen-client'
 
 /**
- * Makes keygen rotate the project's key, and stores the new one. If the process is killed in between, the backend discovers the
- * new key by itself, and the command can be retried. Returns both fingerprints.
+ * Makes keygen rotate the project's key, and stores the new public key. If the process is killed in between, the backend discovers the new
+ * key by itself, and the command can be run again. Returns both fingerprints.
  */
 export async function rotateProjectKey(
   db: Db,

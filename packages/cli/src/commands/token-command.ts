@@ -19,7 +19,7 @@ interface NewOptions {
   days: number
 }
 
-/** `coprctl token` manages the API tokens that scripts use on behalf of users. */
+/** `coprctl token` manages API tokens, with which scripts act on behalf of users. */
 export function tokenCommand(io: Io): Command {
   const token = new Command('token')
     .summary('list, create and revoke API tokens')

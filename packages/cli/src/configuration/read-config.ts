@@ -4,7 +4,7 @@ import { messageOf } from '@copr/process/errors'
 import { parse } from 'yaml'
 import { z } from 'zod'
 
-/** Reads a configuration file and the files that replace values in it; throws a single error that lists all faults. */
+/** Reads a configuration file, and the files that its values refer to; throws a single error that lists all faults. */
 export function readConfigFile(path: string): Configuration {
   let content: unknown
   try {
@@ -19,7 +19,7 @@ export function readConfigFile(path: string): Configuration {
   return withPassword(parsed.data)
 }
 
-/** Describes the faults. If all are unknown keys, a newer version has probably written the file. */
+/** Describes the faults. If all of them are unknown keys, a newer version has probably written the file, and the text says so. */
 function faultsIn(error: z.ZodError): string {
   const unknown = error.issues.map((issue) =>
     issue.code === 'unrecognized_keys'
@@ -33,7 +33,7 @@ function faultsIn(error: z.ZodError): string {
 
 const FromFile = z.strictObject({ from_file: z.string() })
 
-/** Replaces `{from_file: PATH}` with the content of the file, so that secrets need not be in the configuration. */
+/** Replaces each `{from_file: PATH}` with the content of that file, so that the configuration itself need not contain secrets. */
 function withFiles(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const reference = FromFile.safeParse(value)

@@ -18,7 +18,10 @@ interface Images {
   builder: string
 }
 
-/** Returns the images to run and ensures that podman has them; builds those of this checkout's lock file if one is missing. */
+/**
+ * Returns the images to run and ensures that podman has them. Missing images are built if they are those of this checkout's lock file, and
+ * pulled otherwise.
+ */
 export async function containerImages(podman: Podman, wanted: Wanted): Promise<Images> {
   const { vars, lock, io } = wanted
   const isOurs =

@@ -42,7 +42,7 @@ interface DownOptions {
 
 const MOST_BUILDERS = 8
 
-/** `coprctl containers` runs the objects of a deployment on this machine, with podman. */
+/** `coprctl containers` runs a deployment on this machine, with podman. */
 export function containersCommand(io: Io): Command {
   const containers = new Command('containers')
     .summary('run the objects of a deployment on this machine, with podman')

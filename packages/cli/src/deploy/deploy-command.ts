@@ -36,7 +36,7 @@ export function deployCommand(io: Io): Command {
   })
 }
 
-/** `coprctl upgrade` deploys this version over an existing deployment of the same or an older version. */
+/** `coprctl upgrade` upgrades a deployment to this version; the deployment must be of the same or an older version. */
 export function upgradeCommand(io: Io): Command {
   const command = new Command('upgrade')
     .summary('upgrade a deployment to this version')
@@ -58,7 +58,7 @@ function requireOlder({ version }: State): void {
   if (compareVersions(version, VERSION) > 0)
     throw new CoprError(
       'conflict',
-      `Cannot upgrade: version ${version} is deployed, and this is ${VERSION}; the database cannot go back`,
+      `Cannot deploy ${VERSION}: the newer version ${version} is already deployed, and the database cannot be downgraded`,
     )
 }
 

@@ -72,7 +72,7 @@ export interface Prepared {
   images: Facts['images']
 }
 
-/** Connects to the cluster; `coprctl` becomes the manager of the fields that a deployment sets. */
+/** Connects to the cluster. `coprctl` will be the field manager of the fields that a deployment sets. */
 export async function clusterOf({ kubeconfig }: DeploymentFiles): Promise<KubeApi> {
   return await connect('coprctl', kubeconfig)
 }
@@ -93,7 +93,7 @@ export async function prepareDeployment(options: DeploymentOptions, io: Io): Pro
   return { ...found, images: imagesOf(found.read.vars, options.images) }
 }
 
-/** Calls findDeployment() for an inspection: images that are not specified default to those that are deployed. */
+/** Calls findDeployment() for commands that only inspect; images that are not specified default to those that are deployed. */
 export async function lookAtDeployment(
   options: DeploymentOptions,
   io: Io,

@@ -22,7 +22,7 @@ function chosen(locked: string[] | undefined, images: object, mode = 'embedded')
   }
 }
 
-test('imagesOf() returns both images from the lock file, optionally at a mirror', () => {
+test('imagesOf() returns both images from the lock file, optionally with the registry of a mirror', () => {
   const both = ['server', 'postgresql']
   assert.deepEqual(chosen(both, {}), { server: named('server'), postgresql: named('postgresql') })
   assert.match(

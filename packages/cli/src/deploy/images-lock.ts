@@ -22,7 +22,7 @@ export const LOCK_FILE = fileURLToPath(
   new URL('../../../../images/images.lock.yaml', import.meta.url),
 )
 
-/** Returns the images to run: those that vars.yml names, or those of the lock file, if configured from a mirror. */
+/** Returns the images to run: those that vars.yml names, or else those of the lock file, from the configured mirror if there is one. */
 export function imagesOf(
   { images, database }: Pick<Vars, 'images' | 'database'>,
   lockFile: string,
@@ -39,7 +39,7 @@ export function imagesOf(
   return { server, postgresql: postgresql ?? server }
 }
 
-/** Returns the builder image, which pools run rather than the deployment itself. */
+/** Returns the builder image, which runs in pools and not in the deployment itself. */
 export function builderImageOf({ images }: Pick<Vars, 'images'>, lockFile: string): string {
   const { builder } = lockedImages(lockFile, images.registry)
   if (builder === undefined)

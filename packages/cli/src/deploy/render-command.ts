@@ -22,7 +22,7 @@ interface RenderOptions extends DeploymentOptions {
   facts?: string
 }
 
-/** `coprctl render` writes the objects that `coprctl deploy` would apply, without secrets, for example for git. */
+/** `coprctl render` writes the objects that `coprctl deploy` would apply, except secrets; for example, to keep them in git. */
 export function renderCommand(io: Io): Command {
   const command = new Command('render')
     .summary('write the objects of a deployment as YAML')

@@ -12,7 +12,7 @@ interface StatusOptions extends DeploymentOptions {
   json?: boolean
 }
 
-/** `coprctl status` shows the state of a deployment, and drift from the deployed objects. */
+/** `coprctl status` shows the state of a deployment, and how the objects in the cluster differ from those that were deployed. */
 export function statusCommand(io: Io): Command {
   const command = new Command('status')
     .summary('show the state of a deployment and its drift')

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { coprctl } from '../coprctl.ts'
 
-test('dev up in a cluster without builds suggests an alternative, and changes nothing', async () => {
+test('`dev up` in a cluster without builds suggests an alternative, and changes nothing', async () => {
   const asked: string[] = []
   const server = createServer((from, to) => {
     asked.push(`${from.method} ${from.url}`)

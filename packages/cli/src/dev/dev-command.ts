@@ -29,7 +29,7 @@ interface DownOptions extends DeploymentFiles {
   abandonMachines?: boolean
 }
 
-/** `coprctl dev` runs the code of this folder in a cluster; it needs neither a release nor a registry. */
+/** `coprctl dev` runs the code of this checkout in a cluster; it needs neither a release nor a registry. */
 export function devCommand(io: Io): Command {
   const dev = new Command('dev')
     .summary('run the code in this folder in a cluster')
@@ -48,7 +48,7 @@ export function devCommand(io: Io): Command {
   return dev
 }
 
-/** Adds the options of deployment commands, without those about images: these are built in the cluster. */
+/** Adds the options of deployment commands, except those about images, because `coprctl dev` builds its images in the cluster. */
 function withCluster(command: Command): Command {
   return command
     .option('--vars <file>', 'file that describes the deployment', 'vars.yml')

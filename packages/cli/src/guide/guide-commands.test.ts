@@ -109,7 +109,7 @@ for (const { commands, options } of ROWS)
     )
   })
 
-test('README lists exactly the options of coprctl up for make up', () => {
+test('README lists exactly the options of `coprctl up` as the options of `make up`', () => {
   const listed = [...textOf('README.md').matchAll(/^\| `(--[-a-z]+)/gm)].map(([, name]) => name)
   const own = optionsOf('up').filter((name) => name !== '--help')
   assert.deepEqual(new Set(listed), new Set(own))
@@ -122,7 +122,7 @@ function optionsOf(text: string): string[] {
   return command.options.flatMap(({ long }) => long ?? [])
 }
 
-test('a test runs every command of the tables, or its exception is listed', () => {
+test('every command in the tables is run by a test or listed as an exception', () => {
   const names = ROWS.flatMap(({ commands }) => commands.map(({ text }) => nameOf(text)))
   const run = new Set(STEPS.map(({ args }) => nameOf(args.join(' '))))
   const missing = names.filter((name) => !run.has(name) && !(name in RUN_ELSEWHERE))

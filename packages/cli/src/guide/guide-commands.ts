@@ -8,7 +8,7 @@ export interface GuideCommand {
 export interface Guide {
   /** Lines of fenced code blocks, and commands in inline code. */
   typed: GuideCommand[]
-  /** Rows of command tables: the commands in the first cell, and the options that the row names. */
+  /** Rows of command tables: the commands in the first cell, and all options that the row mentions. */
   rows: { commands: GuideCommand[]; options: string[] }[]
 }
 
@@ -17,7 +17,10 @@ const SPAN = /`([^`]+)`/g
 const PROGRAM =
   /^(?:… )?(?:npx coprctl|coprctl|make|oc|kubectl|copr-cli|pip|python3|grep|images\/build) ./
 
-/** Finds all commands in a document. In tables, which omit `coprctl`, commands begin with one of the `nouns`. */
+/**
+ * Finds all commands in a document. In the first cells of tables, where commands omit `coprctl`, they are recognized because they begin
+ * with one of the `nouns`.
+ */
 export function commandsIn(markdown: string, file: string, nouns: Set<string>): Guide {
   const guide: Guide = { typed: [], rows: [] }
   let fence: string | undefined

@@ -17,7 +17,10 @@ import { fixtures } from '@copr/domain/testing/fixtures'
 const NOW = new Date()
 const CHROOT = 'fedora-43-x86_64'
 
-/** Creates the fixtures of the steps and returns the values of their placeholders: files, and IDs known only at run time. */
+/**
+ * Creates what the steps need in the database and on disk; returns the values of their placeholders: paths of files, and an ID that is
+ * known only at run time.
+ */
 async function furnish(t: TestCli): Promise<Record<string, string>> {
   const file = join(t.dir, 'chroot.yaml')
   writeFileSync(

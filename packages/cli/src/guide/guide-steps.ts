@@ -1,4 +1,4 @@
-/** A command of docs/administration/ with its arguments, and the effect that the docs state. */
+/** A command from docs/administration/ with its arguments, and the output that the docs lead one to expect. */
 export interface Step {
   args: string[]
   stdin?: string
@@ -14,7 +14,10 @@ const step = (line: string, says: RegExp, stdin?: string): Step => ({
 
 const LINK = /^http:\/\/copr\.example\.org\/login\/link\/\S{43}$/m
 
-/** Run in this order, on a database with the chroot fedora-43-x86_64 (its file is CHROOT), the pool `here` and its machine ID. */
+/**
+ * The steps run in this order, on a database that contains the chroot fedora-43-x86_64 and the pool `here` with a machine. `CHROOT` stands
+ * for the path of the chroot's file, `ID` for the machine's ID.
+ */
 export const STEPS: Step[] = [
   step('user add dana --email dana@example.org --admin', LINK),
   step('user add kim --password-stdin', /kim/, 'battery staple'),

@@ -103,7 +103,7 @@ const CREATED: Record<string, Reply[]> = {
   'PUT chain/start/3': [{ body: chainOf() }],
 }
 
-test('submit --chain adds the builds, starts the chain, and tells what is built and waits until it ends', async () => {
+test('`submit --chain` adds the builds, starts the chain, and reports running and waiting builds until the chain ends', async () => {
   const chroot = (...packages: ReturnType<typeof pack>[]) => [
     { name: 'c-1-x86_64', packages, cycles: [] },
   ]
@@ -143,7 +143,7 @@ test('submit --chain adds the builds, starts the chain, and tells what is built 
   ])
 })
 
-test('submit --chain cancels the chain if a build is refused, and fails with the reason', async () => {
+test('`submit --chain` cancels the chain if a build is refused, and fails with the reason', async () => {
   await using site = await openSite({
     ...CREATED,
     'POST build/create/url': [{ status: 400, body: { error: 'pkgs: not a source package' } }],
@@ -156,7 +156,7 @@ test('submit --chain cancels the chain if a build is refused, and fails with the
   assert.equal(site.requests.at(-1), 'PUT chain/cancel/3')
 })
 
-test('submit --chain fails if the chain has, and names its cycle', async () => {
+test('`submit --chain` fails if the chain fails, and names its cycle', async () => {
   const cycles = [{ text: 'a -> b -> a (a requires b, b requires a)', build_ids: [1, 2] }]
   const packages = [pack('a', { wave: null, state: 'failed' as const, reason: 'a cycle' })]
   const failed = chainOf({
@@ -171,7 +171,7 @@ test('submit --chain fails if the chain has, and names its cycle', async () => {
   assert.match(err, /^failed {4}a: a cycle\ncycle {5}a -> b -> a/m)
 })
 
-test('submit refuses a missing project, unreadable files and a missing configuration before it sends anything', async () => {
+test('`submit` refuses a missing project, unreadable files and a missing configuration before it sends anything', async () => {
   await using site = await openSite({})
   const broken = join(site.dir, 'broken.src.rpm')
   await writeFile(broken, 'not an rpm')

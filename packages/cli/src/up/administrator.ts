@@ -14,7 +14,7 @@ export interface Credentials {
 }
 
 export interface Administrator extends Credentials {
-  /** The link with which the administrator sets a password, once; undefined if a password is set. */
+  /** A link that can be used once, with which the administrator sets a password; undefined if a password is already set. */
   login_url: string | undefined
 }
 

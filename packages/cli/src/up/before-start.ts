@@ -8,15 +8,21 @@ import type { Layout } from './data-dir.ts'
 import { requireFreePort } from './listen-check.ts'
 
 const GB = 1e9
-/** Minimum free space for a first start. A first start with the example used up to 0.77 GB, and 0.55 GB afterwards. */
+/** Minimum free space for a first start, which with the example takes up to 0.77 GB at its peak, and 0.55 GB once it is complete. */
 const FIRST_START_BYTES = 1 * GB
-/** Minimum free space for later starts: enough for PostgreSQL's WAL, but so little that a nearly full system starts to delete builds. */
+/**
+ * Minimum free space for later starts: enough for PostgreSQL's WAL, but so little that a nearly full system can still start and delete
+ * builds.
+ */
 const LATER_START_BYTES = 0.05 * GB
 
 /** The programs that the servers need in addition to those that builds need. */
 const PROGRAMS = ['createrepo_c', 'rpmbuild']
 
-/** Checks the prerequisites before anything is written; throws an error of one sentence that suggests a remedy. */
+/**
+ * Checks the prerequisites before anything is written; if one is missing, throws an error whose message is one sentence that suggests a
+ * remedy.
+ */
 export async function checkBeforeStart(
   paths: Layout,
   listen: { host: string; port: number },
@@ -44,7 +50,7 @@ function userName(): string {
   }
 }
 
-/** Throws unless the folder can be created or written, and no other system uses it. */
+/** Throws unless the folder exists and is writable, or can be created, and no other system uses it. */
 function requireUsable({ dir, lock }: Layout): void {
   const there = nearestExisting(dir)
   const refuse = (why: string): never => {
@@ -72,7 +78,7 @@ function requireUsable({ dir, lock }: Layout): void {
     )
 }
 
-/** Returns the id of another `coprctl up` process on the folder. */
+/** Returns the process ID of another `coprctl up` that uses the folder; undefined if there is none. */
 function userOf(lock: string): number | undefined {
   const pid = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0
   return pid > 0 && pid !== process.pid && isCoprctl(pid) ? pid : undefined
@@ -109,19 +115,22 @@ function nearestExisting(path: string): string {
 
 const gigabytes = (bytes: number): string => `${(bytes / GB).toFixed(2)} GB`
 
-/** Converts an error that a full disk caused in any program into one that explains it; returns other errors unchanged. */
+/**
+ * If a full disk caused the error, in this process or in a program that it ran, returns an error that explains this; otherwise returns the
+ * error unchanged.
+ */
 export async function explainFullDisk(error: unknown, { dir }: Layout): Promise<unknown> {
   if (!isFullDisk(error)) return error
   const { files, ffree } = await statfs(nearestExisting(dir))
   const inodes = files > 0 ? ` and ${ffree} of ${files} inodes` : ''
-  // Without `cause`, as the message of the program that failed adds nothing.
+  // Has no `cause`, because the message of the program that failed adds nothing.
   return new CoprError(
     'unavailable',
     `Cannot continue: the file system of ${dir} is full (free now: ${gigabytes(await freeBytes(dir))}${inodes}); free some space and start again, or choose another folder with --data-dir`,
   )
 }
 
-/** Reports whether a full disk caused the error, directly or as the cause of a cause. */
+/** Reports whether a full disk caused the error, directly or further down the chain of causes. */
 export function isFullDisk(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code, cause } = error as NodeJS.ErrnoException & { cause?: unknown }

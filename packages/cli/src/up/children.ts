@@ -6,12 +6,12 @@ import type { Logger } from '@copr/process/log'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const KILL_AFTER_MS = 6_000
-/** Variables for the certificates that Node trusts in addition to its own; every component inherits them. */
+/** Environment variables that select certificates for Node to trust in addition to its own; every component inherits them. */
 const TRUST = ['NODE_USE_SYSTEM_CA', 'NODE_EXTRA_CA_CERTS']
 
 /**
- * Starts a component in a child process. If the parent exits, even if it is killed, the IPC channel is closed and the child
- * stops by itself. `through` is a command that executes the component in place of itself.
+ * Starts a component in a child process. When the parent exits, even if it is killed, the IPC channel closes and the child stops by itself.
+ * `through` is a wrapper command that is put before the component's command line and executes it.
  */
 export function spawnComponent(
   args: string[],
@@ -33,7 +33,7 @@ export function spawnComponent(
       ),
       ...env,
     },
-    // In its own process group, so that Ctrl-C reaches only the parent, which stops the components in order.
+    // The child has its own process group, so that Ctrl-C reaches only the parent, which stops the components in order.
     detached: true,
   })
   const log = createWriteStream(log_file, { flags: 'a', mode: 0o600 })
@@ -45,7 +45,7 @@ export function spawnComponent(
   return child
 }
 
-/** Asks a child to stop, and kills it after `KILL_AFTER_MS`. */
+/** Tells a child to stop, and kills it if it is still running after `KILL_AFTER_MS`. */
 export async function stopComponent(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
@@ -55,7 +55,10 @@ export async function stopComponent(child: ChildProcess): Promise<void> {
   clearTimeout(timer)
 }
 
-/** Keeps a child running until `stop` aborts: restarts it when it exits, and backs off if it fails repeatedly within 10 s. */
+/**
+ * Keeps a child running until `stop` aborts: restarts it when it exits. If it keeps exiting within 10 s of its start, waits longer each
+ * time before restarting it.
+ */
 export async function keepComponent(
   name: string,
   start: () => ChildProcess,
@@ -68,7 +71,7 @@ export async function keepComponent(
     const onStop = (): void => void stopComponent(child)
     stop.addEventListener('abort', onStop, { once: true })
     const code = await new Promise<number | string | null>((resolve) =>
-      // Not `exit`, which is not emitted for a program that could not be started.
+      // Uses `close`, because `exit` is not emitted if the program could not be started.
       child.once('close', (exit, signal) => resolve(exit ?? signal)),
     )
     stop.removeEventListener('abort', onStop)

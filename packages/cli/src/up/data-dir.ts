@@ -51,7 +51,7 @@ const defaultBuilders = (): number => Math.max(1, Math.min(8, cpus().length))
  * `coprctl run COMPONENT` can use the same file.
  */
 export async function prepareDataDir(paths: Layout, options: UpOptions): Promise<EmbeddedSystem> {
-  // PostgreSQL, which does not run as root, must be able to traverse the folder. An existing folder is not changed.
+  // PostgreSQL does not run as root, but must be able to traverse the folder. The mode of an existing folder is not changed.
   mkdirSync(paths.dir, { recursive: true, mode: 0o711 })
   for (const dir of [paths.builders, paths.distgit]) mkdirSync(dir, { recursive: true })
   for (const dir of [paths.logs, ...paths.on_their_way]) makePrivate(dir)
@@ -85,7 +85,7 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
   return { config, postgres: { port: postgresPort, password: postgresPassword } }
 }
 
-/** Makes a folder and the files in it accessible only to their owner, including those of earlier versions. */
+/** Makes a folder and the files in it accessible only to their owner, including files that earlier versions created. */
 function makePrivate(dir: string): void {
   mkdirSync(dir, { recursive: true })
   chmodSync(dir, 0o700)

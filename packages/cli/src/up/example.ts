@@ -135,7 +135,7 @@ async function download(from: string, to: string): Promise<void> {
   writeFileSync(to, Buffer.from(await response.arrayBuffer()))
 }
 
-/** Installs the package and its dependencies into a new scratch root, and runs it there; returns its output. */
+/** Installs the package and its dependencies into a new, temporary root directory, and runs it there; returns its output. */
 async function installExample(options: ExampleOptions): Promise<string> {
   const { paths, url, username, chroot, stop } = options
   const { os_release = '', os_version = '', arch = '' } = splitChrootName(chroot.name) ?? {}
@@ -152,7 +152,7 @@ async function installExample(options: ExampleOptions): Promise<string> {
     if (!repoFile.split('\n').includes(line)) throw new Error(`The repository file lacks ${line}`)
   writeFileSync(join(repos, 'base.repo'), renderRepositories(chroot))
   await runOrThrow(
-    // dnf leaves a gpg-agent running, which is killed with the PID namespace.
+    // dnf leaves a gpg-agent running; it is killed when the PID namespace ends.
     'unshare',
     [
       '--pid',
@@ -180,7 +180,7 @@ async function installExample(options: ExampleOptions): Promise<string> {
   return greeting
 }
 
-/** Renders the repositories that the package was built against, which contain its dependencies. */
+/** Renders a repository file for dnf with the repositories that the package was built against, which contain its dependencies. */
 function renderRepositories({ repos }: ChrootConfig): string {
   return repos
     .map(({ id, ...options }) => {

@@ -17,7 +17,7 @@ async function tryOn(host: HostDistribution) {
   return { chroot, output, exitCode: process.exitCode }
 }
 
-test('a machine that cannot provide a distribution starts without a chroot, and explains how to add one', async () => {
+test('on a machine for which there is no mini distribution, the system starts without a chroot, and explains how to add one', async () => {
   const reason = 'There is no mini distribution for Arch Linux: others have one'
   const { chroot, output, exitCode } = await tryOn({ kind: 'none', name: 'Arch Linux', reason })
   assert.equal(chroot, undefined)
@@ -26,7 +26,7 @@ test('a machine that cannot provide a distribution starts without a chroot, and 
   assert.match(output, /npx coprctl chroot add FILE/)
 })
 
-test('a machine that fails to create its chroot starts without one, with exit code 1', async () => {
+test('if creating the chroot fails, the system starts without it, and the exit code is 1', async () => {
   const { chroot, output, exitCode } = await tryOn({
     kind: 'debian-like',
     name: 'Debian GNU/Linux 12 (bookworm)',

@@ -8,17 +8,17 @@ import { isFullDisk } from './before-start.ts'
 import type { Progress } from './progress.ts'
 
 export interface FirstChrootOptions {
-  /** The folder for a mini distribution. */
+  /** The folder in which a mini distribution is created. */
   dir: string
-  /** Whether a mini distribution gets the packages that are too large for the first start. */
+  /** Whether a mini distribution also contains the packages that are too large for the first start. */
   more?: boolean
   progress: Progress
   stop: AbortSignal
 }
 
 /**
- * Creates the chroot that this machine can provide. If it cannot, explains why and how to add one, and returns undefined: the
- * system is usable without. If it should be able to but fails, also sets exit code 1. Throws if the disk is full.
+ * Creates the chroot that this machine can provide. If it cannot provide one, explains why and how to add one, and returns undefined: the
+ * system is usable without a chroot. Does the same if the creation fails, and then also sets exit code 1. Throws if the disk is full.
  */
 export async function firstChroot(
   options: FirstChrootOptions,

@@ -9,7 +9,7 @@ interface Listen {
   port: number
 }
 
-/** Throws an error with the reason if a server could not listen at the address. */
+/** Throws an error that gives the reason if a server cannot listen on the address. */
 export async function requireFreePort({ host, port }: Listen): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const probe = createServer()
@@ -19,7 +19,7 @@ export async function requireFreePort({ host, port }: Listen): Promise<void> {
     await promise
   } catch (cause) {
     const why = reasonOf(cause as NodeJS.ErrnoException, { host, port })
-    // Without `cause`, which the message already explains.
+    // Has no `cause`, because the message already explains it.
     throw new CoprError('unavailable', `Cannot listen at ${urlHost(host)}:${port}: ${why}`)
   }
 }
@@ -85,7 +85,7 @@ function linkAt(path: string): string {
   }
 }
 
-/** Returns the name of the program's file, as the command line is arbitrary, and Node renames its main thread. */
+/** Returns the name of the executable file, because the command line may be anything, and Node renames its main thread. */
 const nameOf = (pid: string): string => basename(linkAt(`/proc/${pid}/exe`)) || 'a program'
 
 function textOf(path: string): string {

@@ -35,7 +35,7 @@ test('givenUrl() treats the previous default http://localhost:PORT as unset', ()
   assert.equal(givenUrl(other), 'http://localhost:8080')
 })
 
-test('openTo() reports who can reach the system, unless only this machine can', () => {
+test('openTo() reports who can connect to the system, unless only this machine can', () => {
   assert.deepEqual(openTo({ host: '127.0.0.1', port: 5000 }), [])
   assert.deepEqual(openTo({ host: '::1', port: 5000 }), [])
   const [all = '', proxy = '', ...more] = openTo({ host: '::', port: 5000 })

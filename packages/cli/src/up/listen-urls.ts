@@ -3,13 +3,16 @@ import { isLoopback, isWildcard, urlHost } from '@copr/contract/listen-address'
 
 type Listen = Pick<Configuration['listen'], 'host' | 'port'>
 
-/** Returns the URL at which this machine reaches the system: an IP address, as `localhost` may be missing in /etc/hosts. */
+/**
+ * Returns the URL at which this machine can reach the system. It contains an IP address, because `localhost` may be missing from
+ * /etc/hosts.
+ */
 export function automaticUrl({ host, port }: Listen): string {
   if (!isWildcard(host)) return `http://${urlHost(host)}:${port}`
   return `http://${host.includes(':') ? '[::1]' : '127.0.0.1'}:${port}`
 }
 
-/** Returns the public URL that an earlier start was given; undefined if it was derived from host and port. */
+/** Returns the public URL that an administrator has set; undefined if it was derived from the host and the port. */
 export function givenUrl(known: Configuration | undefined): string | undefined {
   if (!known) return undefined
   const { public_url, listen } = known
@@ -18,7 +21,7 @@ export function givenUrl(known: Configuration | undefined): string | undefined {
   return automatic.includes(public_url) ? undefined : public_url
 }
 
-/** Returns the internal URL that an administrator has configured for builders on other machines. */
+/** Returns the internal URL that an administrator has set for builders on other machines; undefined if there is none. */
 export function givenInternalUrl(known: Configuration | undefined): string | undefined {
   const url = known?.internal_url
   if (!known || url === undefined || isLoopback(new URL(url).hostname)) return undefined
@@ -37,7 +40,10 @@ export function openTo({ host, port }: Listen): string[] {
   ]
 }
 
-/** Returns a warning if builds can reach private addresses of this machine's network and others can use the system. */
+/**
+ * Returns a warning if builds may reach private addresses in this machine's network and other people can use the system; otherwise an empty
+ * list.
+ */
 export function privateNetworkWarning(config: Configuration): string[] {
   const allowed = allowsPrivateUrls(config)
   const where =

@@ -4,7 +4,7 @@ export interface Step {
 }
 
 export interface Progress {
-  /** Runs a step and shows how long it took; `note` returns a text for its line. */
+  /** Runs a step and shows how long it took; `note` returns a text to add to the step's line. */
   step<T>(title: string, work: (step: Step) => Promise<T>, note?: (result: T) => string): Promise<T>
   say(line?: string): void
 }
@@ -19,8 +19,8 @@ interface Terminal {
 const SHOWN_EVERY_MS = 100
 
 /**
- * Shows one line per step. On a terminal, the line is redrawn while the step runs. Elsewhere it is printed when the step ends,
- * and once when the step takes long, so that a log stays readable.
+ * Shows one line per step. On a terminal, the line is redrawn while the step runs. Elsewhere it is printed when the step ends, and once
+ * before that if the step takes long, so that a log stays readable.
  */
 export function showProgress(out: Terminal): Progress {
   const isTerminal = out.isTTY === true

@@ -14,7 +14,7 @@ interface Watch {
   log: Logger
 }
 
-/** A supervised child process: `ready` resolves when it first responds, `ended` after it was stopped. */
+/** A supervised child process. `ready` resolves when the process first responds; `ended` resolves after it was stopped. */
 export interface Kept {
   ready: Promise<void>
   ended: Promise<void>
@@ -74,7 +74,7 @@ export function keepKeygen({ paths, stop, log }: Watch): Kept {
   return { ready, ended: keepComponent('keygen', start, { stop, log }) }
 }
 
-/** Starts the builder of one slot as a separate process. */
+/** Starts the builder with the number `slot` as a separate process. */
 export function startBuilder(
   paths: Layout,
   { name, slot, enroll_token }: { name: string; slot: number; enroll_token: string },
@@ -91,7 +91,7 @@ export function startBuilder(
   const child = spawnComponent(args, {
     env: { COPR_ENROLL_TOKEN: enroll_token },
     log_file: join(paths.logs, `builder-${slot}.log`),
-    // Its own mount namespace: the disks of its builds are unmounted when it exits, even if it is killed.
+    // The builder has its own mount namespace, so that the disks of its builds are unmounted when it exits, even if it is killed.
     through: ['unshare', '--mount', '--propagation', 'slave'],
   })
   const ended = new Promise<string>((resolve) =>
@@ -102,7 +102,7 @@ export function startBuilder(
   return { ended, stop: () => stopComponent(child) }
 }
 
-/** Starts builders for a pool's manager, and stops them all when `stop` aborts. */
+/** Returns a function with which a pool's manager starts builders; stops all of them when `stop` aborts. */
 export function poolBuilders(
   paths: Layout,
   stop: AbortSignal,

@@ -28,12 +28,12 @@ const skip = faults.length > 0 ? faults.join('; ') : false
 
 interface Attempt {
   args: string[]
-  /** A command prefix that runs the program with other privileges or on another file system. */
+  /** A command prefix that runs `coprctl` with other privileges or on another file system. */
   prefix?: string[]
   env?: Record<string, string>
 }
 
-/** Starts a system that must fail to start; returns its error message, which is one sentence. */
+/** Runs `coprctl up`, which must fail to start; returns its error message, which is one sentence. */
 async function failingStart({ args, prefix = [], env = {} }: Attempt): Promise<string> {
   const [program = '', ...rest] = [...prefix, process.execPath, MAIN, 'up', '--no-example', ...args]
   const ended = await run(program, rest, { env: { ...COMPILE_CACHE, ...env }, timeout_ms: 120_000 })
@@ -61,7 +61,7 @@ async function listen(t: TestContext, host: string): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-test('up names a port that is in use, and the program that uses it', { skip }, async (t) => {
+test('`up` reports that a port is in use, and by which program', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   const port = await listen(t, '0.0.0.0')
   assert.equal(
@@ -71,7 +71,7 @@ test('up names a port that is in use, and the program that uses it', { skip }, a
   assert.ok(!existsSync(dir))
 })
 
-test('up names an address that the machine does not have', { skip }, async (t) => {
+test('`up` reports that the machine does not have the given address', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   // An address reserved for documentation (RFC 5737).
   const args = ['--data-dir', dir, '--port', String(await freePort()), '--host', '192.0.2.1']
@@ -82,7 +82,7 @@ test('up names an address that the machine does not have', { skip }, async (t) =
   assert.ok(!existsSync(dir))
 })
 
-test('PostgreSQL and keygen use other ports if theirs are in use', async (t) => {
+test('PostgreSQL and keygen use other ports if their default ports are in use', async (t) => {
   const paths = layout(emptyDataDir(t))
   const options = { port: 5000, host: '127.0.0.1', public_url: undefined, builders: 1 }
   const { postgres, config } = await prepareDataDir(paths, options)
@@ -98,7 +98,9 @@ test('PostgreSQL and keygen use other ports if theirs are in use', async (t) => 
   assert.ok(again.config.database_url.includes(`:${now[0]}/`))
 })
 
-/** The prefix that runs a program as another user who can still read a checkout under a closed home. */
+/**
+ * A command prefix that runs a program as another user, who can nevertheless read a checkout in a home directory that is closed to others.
+ */
 const AS_NOBODY = [
   'setpriv',
   '--reuid=65534',
@@ -109,7 +111,7 @@ const AS_NOBODY = [
   '--ambient-caps=-all,+dac_read_search',
 ]
 
-test('up explains to a user other than root what requires root', async (t) => {
+test('`up` explains to users other than root why it needs root', async (t) => {
   const dir = emptyDataDir(t)
   const said = await failingStart({
     args: ['--data-dir', dir],
@@ -122,17 +124,21 @@ test('up explains to a user other than root what requires root', async (t) => {
   assert.ok(!existsSync(dir))
 })
 
-test('up reports forbidden namespaces before anything is written', { skip }, async (t) => {
-  const dir = emptyDataDir(t)
-  const prefix = ['setpriv', '--bounding-set', '-sys_admin']
-  assert.match(
-    await failingStart({ args: ['--data-dir', dir], prefix }),
-    /^Cannot build on this machine: Cannot create mount namespaces .* CAP_SYS_ADMIN: start it /,
-  )
-  assert.ok(!existsSync(dir))
-})
+test(
+  '`up` reports that namespaces are forbidden before it writes anything',
+  { skip },
+  async (t) => {
+    const dir = emptyDataDir(t)
+    const prefix = ['setpriv', '--bounding-set', '-sys_admin']
+    assert.match(
+      await failingStart({ args: ['--data-dir', dir], prefix }),
+      /^Cannot build on this machine: Cannot create mount namespaces .* CAP_SYS_ADMIN: start it /,
+    )
+    assert.ok(!existsSync(dir))
+  },
+)
 
-test('up names missing programs and their packages', { skip }, async (t) => {
+test('`up` names missing programs and their packages', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   const bin = join(dir, '..', 'bin')
   mkdirSync(bin)
@@ -148,7 +154,7 @@ test('up names missing programs and their packages', { skip }, async (t) => {
   assert.ok(!existsSync(dir))
 })
 
-test('up refuses a data folder that is a file', { skip }, async (t) => {
+test('`up` refuses a data folder that is a file', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   writeFileSync(dir, 'something else')
   assert.equal(
@@ -157,7 +163,7 @@ test('up refuses a data folder that is a file', { skip }, async (t) => {
   )
 })
 
-/** The prefix that runs a start on an in-memory file system with these mount options, and fails if the start leaves any files. */
+/** Returns a command prefix that runs a start on a tmpfs with these mount options, and fails if the start leaves any files. */
 const onFileSystem = (dir: string, mountOptions: string, prepare = 'true'): string[] => [
   'unshare',
   '--mount',
@@ -183,7 +189,7 @@ exit $code`,
   mountOptions,
 ]
 
-test('up refuses a file system that is mounted read-only', { skip }, async (t) => {
+test('`up` refuses a file system that is mounted read-only', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   const prefix = onFileSystem(dir, 'size=2g', 'mount -o remount,ro "$1"')
   assert.equal(
@@ -192,16 +198,20 @@ test('up refuses a file system that is mounted read-only', { skip }, async (t) =
   )
 })
 
-test('a first start reports how much space it needs and how much is free', { skip }, async (t) => {
-  const dir = emptyDataDir(t)
-  const args = ['--data-dir', join(dir, 'copr'), '--port', String(await freePort())]
-  assert.equal(
-    await failingStart({ args, prefix: onFileSystem(dir, 'size=300m') }),
-    `Cannot start: the first start needs 1.00 GB for ${dir}/copr, and its file system has 0.31 GB free; free some space, or choose another folder with --data-dir`,
-  )
-})
+test(
+  'the first start reports how much space it needs and how much is free',
+  { skip },
+  async (t) => {
+    const dir = emptyDataDir(t)
+    const args = ['--data-dir', join(dir, 'copr'), '--port', String(await freePort())]
+    assert.equal(
+      await failingStart({ args, prefix: onFileSystem(dir, 'size=300m') }),
+      `Cannot start: the first start needs 1.00 GB for ${dir}/copr, and its file system has 0.31 GB free; free some space, or choose another folder with --data-dir`,
+    )
+  },
+)
 
-test('a later start needs less space', { skip }, async (t) => {
+test('later starts need less space', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   const args = ['--data-dir', dir, '--port', String(await freePort())]
   assert.match(
@@ -211,7 +221,7 @@ test('a later start needs less space', { skip }, async (t) => {
 })
 
 test(
-  'up reports a disk that runs full while the database is created, and leaves nothing running',
+  '`up` reports that the disk fills up while the database is created, and leaves nothing running',
   { skip },
   async (t) => {
     const dir = emptyDataDir(t)
@@ -226,7 +236,7 @@ test(
 )
 
 test(
-  'up refuses a configuration of a newer version, and names the unknown keys',
+  '`up` refuses a configuration of a newer version, and names the unknown keys',
   { skip },
   async (t) => {
     const dir = emptyDataDir(t)

@@ -38,7 +38,7 @@ import { keepKeygen, keepPostgres, poolBuilders, startBuilder } from './supervis
 
 export interface UpCommandOptions extends UpOptions {
   data_dir: string
-  /** Whether the mini distribution gets the packages that are too large for the first start. */
+  /** Whether the mini distribution also contains the packages that are too large for the first start. */
   more_packages: boolean
   example: boolean
   ready_file: string | undefined
@@ -208,7 +208,7 @@ async function example(
   credentials: Credentials,
   chroot: ChrootConfig,
 ): Promise<void> {
-  // The example runs only until it has succeeded once: later starts should be quick and not touch the user's projects.
+  // The example no longer runs once it has succeeded: later starts should be quick and not touch the user's projects.
   const marker = join(paths.example, 'shown')
   if (existsSync(marker) && (await findProject(db, ADMINISTRATOR, EXAMPLE_PROJECT))) return
   try {
@@ -224,7 +224,7 @@ async function example(
     writeFileSync(marker, '')
   } catch (error) {
     if (stop.aborted) throw error
-    // The system itself is running, and its pages show the reason.
+    // The error is not rethrown: the system itself is running, and its pages show why the example failed.
     progress.say(`\n  The example failed: ${messageOf(error)}`)
     progress.say(
       `  The system keeps running; the logs are in ${paths.logs}. The next start retries the example.`,
