@@ -23,7 +23,9 @@ export const AgentConfig = z.strictObject({
     silence_seconds: z.number().positive(),
     lifetime_seconds: z.number().positive(),
   }),
-  /** How an agent shuts down for good: `power_off`, which clouds treat as termination, or `exit`, which only ends the process. */
+  /**
+   * How an agent shuts down for good: `power_off` powers off the machine, which clouds treat as termination; `exit` only ends the process.
+   */
   at_end: z.enum(['power_off', 'exit']),
   /** Requirements that a machine must meet before it gets a task. */
   self_test: z
@@ -31,7 +33,7 @@ export const AgentConfig = z.strictObject({
       min_disk_mb: z.number().int().min(0).default(8192),
       /** Sum of memory and swap. */
       min_memory_mb: z.number().int().min(0).default(1800),
-      /** Difference from the gateway's clock: repository metadata and certificates depend on the time. */
+      /** Maximum difference from the gateway's clock; it must be small because repository metadata and certificates depend on the time. */
       max_clock_skew_seconds: z.number().min(0).default(60),
     })
     .prefault({}),

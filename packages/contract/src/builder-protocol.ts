@@ -42,7 +42,7 @@ export const SelfTest = z.object({
   /** Memory without swap. */
   memory_mb: z.number().int().min(0),
   swap_mb: z.number().int().min(0),
-  /** Free space in the folder where builds run. */
+  /** Free space on the file system of the folder where builds run. */
   disk_mb: z.number().int().min(0),
 })
 export type SelfTest = z.infer<typeof SelfTest>
@@ -75,13 +75,13 @@ export const ClaimRequest = z.object({
 export type ClaimRequest = z.infer<typeof ClaimRequest>
 
 const TaskBase = {
-  /** `12` for the source and import of build 12, `12-debian-12-x86_64` for a build chroot. */
+  /** `12` for the source task and the import task of build 12, `12-debian-12-x86_64` for the RPM task of a chroot. */
   task_id: z.string(),
   build_id: z.number().int(),
   owner: z.string(),
   project: z.string(),
   dirname: z.string(),
-  /** Owner, project and submitter. In pools with `one_sandbox`, a machine is reused only for tasks of the same sandbox. */
+  /** Identifies the owner, project and submitter. In pools with `one_sandbox`, a machine is reused only for tasks with the same value. */
   sandbox: z.string(),
   submitter: z.string().nullable(),
   timeout_seconds: z.number().int().positive(),
@@ -93,7 +93,7 @@ export type LinkSource = z.infer<typeof LinkSource>
 /** A spec file that a user has uploaded. */
 const UploadSource = z.object({ type: z.literal('upload'), file_name: z.string() })
 
-/** A source from which the builder makes the SRPM; @copr/contract/api/sources describes its settings. */
+/** A source from which the builder makes the SRPM; its settings are described in @copr/contract/api/sources. */
 const MadeSource = z.object({
   type: z.enum(SOURCE_TYPES),
   settings: z.record(z.string(), z.unknown()),
@@ -130,12 +130,12 @@ function hasControls({ pathname }: URL): boolean {
 
 /** A repository in addition to those of the chroot. */
 export const TaskRepo = RepoConfig.extend({
-  /** Whether a user chose the URL, so that the client that fetches it must not connect to private networks. */
+  /** Whether a user chose the URL; if so, whatever fetches it must not connect to private networks. */
   is_external: z.boolean().default(true),
 })
 export type TaskRepo = z.infer<typeof TaskRepo>
 
-/** The root in which an SRPM is made. */
+/** The buildroot in which an SRPM is made. */
 const SourceRoot = z.object({
   chroot: ChrootConfig,
   repos: z.array(TaskRepo),
@@ -148,7 +148,7 @@ export const SourceTask = z.object({
   kind: z.literal('source'),
   ...TaskBase,
   source: z.discriminatedUnion('type', [LinkSource, UploadSource, MadeSource]),
-  /** Missing for a link to an SRPM, which needs no root. */
+  /** Missing if the source is a link to an SRPM, which needs no buildroot. */
   root: SourceRoot.optional(),
   /** The name of the package, if it is known before the SRPM exists. */
   package_name: z.string().nullish(),
@@ -156,22 +156,22 @@ export const SourceTask = z.object({
   credentials: z.array(SourceCredentials).max(100).optional(),
   limits: z.object({
     max_srpm_bytes: z.number().int().positive(),
-    /** A task with a longer log fails. */
+    /** A task whose log gets longer fails. */
     max_log_bytes: z.number().int().positive(),
-    /** Size of the task's own disk, for all that it writes; a task that fills it fails. */
+    /** Size of the disk that holds all that the task writes; a task that fills it fails. */
     max_disk_bytes: z.number().int().positive(),
   }),
 })
 export type SourceTask = z.infer<typeof SourceTask>
 
-/** A task that commits an SRPM to dist-git, on one branch for each distribution version among the build's chroots. */
+/** A task that commits an SRPM to dist-git, on one branch for each distribution version that the build's chroots have. */
 export const ImportTask = z.object({
   kind: z.literal('import'),
   ...TaskBase,
   /** The name that the SRPM must have; the gateway has read it from the header. */
   package_name: z.string(),
   branches: z.array(z.string()).min(1),
-  /** The project's quota; if the project has none, the configured limit applies. */
+  /** The project's quota; if it is missing, the configured limit applies. */
   limits: z.object({ max_unpacked_bytes: z.number().int().positive() }).optional(),
 })
 export type ImportTask = z.infer<typeof ImportTask>
@@ -181,19 +181,19 @@ const REVIEW_TOOLS = ['rpmlint', 'fedora-review'] as const
 const ReviewTool = z.enum(REVIEW_TOOLS)
 export type ReviewTool = z.infer<typeof ReviewTool>
 
-/** Where the report of each tool is among the results. */
+/** The path of each tool's report among the results. */
 export const REVIEW_FILE: Record<ReviewTool, string> = {
   rpmlint: 'rpmlint.txt',
   'fedora-review': 'fedora-review/review.txt',
 }
 
 /**
- * Agents upload files under flat names. A file whose name begins with `FEDORA_REVIEW_PREFIX` is published without it, in the folder
- * `fedora-review`, where Copr's clients look for it.
+ * Agents upload files with names that contain no folders. A file whose name begins with `FEDORA_REVIEW_PREFIX` is published without the
+ * prefix, in the folder `fedora-review`, where Copr's clients look for it.
  */
 export const FEDORA_REVIEW_PREFIX = 'fedora-review~'
 
-/** The findings of one tool; its report is the file {@link REVIEW_FILE}. */
+/** The findings of one tool; its report is the file that {@link REVIEW_FILE} names. */
 export const Review = z.object({
   tool: ReviewTool,
   errors: z.number().int().min(0),
@@ -219,17 +219,17 @@ export const RpmTask = z.object({
   /** Module streams to enable or disable, in this order, before any package is installed. */
   modules: z.array(ModuleToggle).default([]),
   enable_net: z.boolean(),
-  /** Tools that check the packages after a successful build; they never fail it. */
+  /** Tools that check the packages after a successful build; they never make it fail. */
   reviews: z.array(ReviewTool).default([]),
-  /** For mock; the native engine installs packages with the machine's own dnf and says so in the log. */
+  /** Mock's bootstrap method. The native engine always installs packages with the machine's own dnf, and says so in the log. */
   bootstrap: z.string().optional(),
-  /** Set only with the method `custom_image`. */
+  /** Set only if the bootstrap method is `custom_image`. */
   bootstrap_image: z.string().nullish(),
-  /** For mock; the native engine always uses its own sandbox. */
+  /** Mock's isolation method. The native engine always uses its own sandbox. */
   isolation: z.string().optional(),
   /** Macros in addition to those of the chroot: `copr_username`, `vendor`, `buildtag` and the like. */
   macros: z.record(z.string(), z.string()),
-  /** The URL of the results at which builders read them, as in `repos`, and the URL for users; set only if the two differ. */
+  /** The URL at which builders read the results, as in `repos`, and the URL for users; set only if the two differ. */
   results: z.object({ url: z.string(), public_url: z.string() }).optional(),
   /** Whether the build is in a chain, so that missing requirements may come later, and the agent reports what the spec declares. */
   in_chain: z.boolean().optional(),
@@ -238,10 +238,10 @@ export const RpmTask = z.object({
   /** Base URL of the source files, which are at `<lookaside_url>/<filename>/md5/<md5>/<filename>`. */
   lookaside_url: z.string(),
   limits: z.object({
-    /** A build with a longer log fails. */
+    /** A build whose log gets longer fails. */
     max_log_bytes: z.number().int().positive(),
     max_result_bytes: z.number().int().positive(),
-    /** Size of the build's own disk, for all that it writes; a build that fills it fails. */
+    /** Size of the disk that holds all that the build writes; a build that fills it fails. */
     max_disk_bytes: z.number().int().positive(),
   }),
 })
@@ -254,7 +254,7 @@ export const ClaimAnswer = z.object({ lease: z.string(), task: Task })
 export type ClaimAnswer = z.infer<typeof ClaimAnswer>
 
 export const HeartbeatRequest = z.object({
-  /** Free text for the build's page: `preparing the root`, `building`. */
+  /** Free text for the build's page, such as `preparing the root` or `building`. */
   phase: z.string().max(100).optional(),
 })
 export type HeartbeatRequest = z.infer<typeof HeartbeatRequest>
@@ -278,10 +278,10 @@ export type ResultFile = z.infer<typeof ResultFile>
 /**
  * Why a task is returned to the queue:
  * - `machine_lost`: the machine terminated, or the agent was stopped
- * - `interrupted`: the cloud reclaims the machine
+ * - `interrupted`: the cloud is reclaiming the machine
  * - `disk_full`
- * - `out_of_memory`: the task needs a bigger machine
- * - `setup`: the machine could not start the build: no sandbox, an unreachable repository of the chroot …
+ * - `out_of_memory`: the task needs a machine with more memory
+ * - `setup`: the machine could not start the build: the sandbox cannot be created, a repository of the chroot cannot be reached …
  */
 export const LostCause = z.enum([
   'machine_lost',
@@ -311,7 +311,7 @@ export const FinishRequest = z.discriminatedUnion('outcome', [
   }),
   z.object({
     outcome: z.literal('failed'),
-    /** One readable sentence for the build's page. */
+    /** One sentence that explains the failure on the build's page. */
     reason: z.string().max(2000),
     /** The cause, as far as the agent has found it; builders of earlier versions send none. */
     failure: FailureDetails.optional(),
@@ -337,7 +337,7 @@ export type FinishRequest = z.infer<typeof FinishRequest>
 export const FinishAnswer = z.object({ accepted: z.boolean() })
 export type FinishAnswer = z.infer<typeof FinishAnswer>
 
-/** Announces that a machine takes no further task: its cloud reclaims it, or it could not be cleaned after a task. */
+/** Announces that a machine takes no more tasks, because its cloud is reclaiming it, or because it could not be cleaned after a task. */
 export const GoodbyeRequest = z.object({
   cause: z.enum(['interrupted', 'cannot_clean']),
   reason: z.string().max(2000),

@@ -17,7 +17,9 @@ export const RepoConfig = z.object({
   gpgcheck: z.boolean().default(false),
   repo_gpgcheck: z.boolean().nullable().default(null),
   gpgkey: z.string().nullable().default(null),
-  /** Path of the CA certificate that verifies the server; the next two are the paths of the client certificate and its key. */
+  /**
+   * Path of the CA certificate with which the server is verified; the next two fields are the paths of the client certificate and its key.
+   */
   sslcacert: z.string().optional(),
   sslclientcert: z.string().optional(),
   sslclientkey: z.string().optional(),
@@ -40,7 +42,7 @@ export const ChrootConfig = z.object({
   install: z.array(z.string()).min(1),
   /** RPM macros defined for every build, without the leading `%`. */
   macros: z.record(z.string(), z.string()).default({}),
-  /** Tags that a builder must offer, in addition to the architecture, to run builds of this chroot. */
+  /** Tags that a builder must have, in addition to the architecture, to run builds of this chroot. */
   tags: z.array(z.string()).default([]),
 })
 export type ChrootConfig = z.infer<typeof ChrootConfig>

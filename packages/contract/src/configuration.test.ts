@@ -6,7 +6,7 @@ for (const [host, public_url, configured, allowed] of [
   ['127.0.0.1', 'http://localhost:5000', undefined, true],
   ['::1', 'http://[::1]:5000', undefined, true],
   ['127.0.0.1', 'http://localhost:5000', false, false],
-  // A reverse proxy on this machine serves users from outside.
+  // The system listens on a loopback address, but has a public URL: a reverse proxy on this machine makes it available to users elsewhere.
   ['127.0.0.1', 'https://build.example.org', undefined, false],
   ['0.0.0.0', 'http://localhost:5000', undefined, false],
   ['::', 'http://localhost:5000', undefined, false],

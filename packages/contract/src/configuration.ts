@@ -12,7 +12,7 @@ import { PrivateUrls } from './private-urls.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
 
 /**
- * The one configuration file; every component reads it and uses the parts it needs. `make schema` writes
+ * The system's only configuration file; every component reads it and uses the settings that it needs. `make schema` writes
  * docs/administration/reference.md from the descriptions.
  */
 export const Configuration = z.strictObject({
@@ -20,7 +20,7 @@ export const Configuration = z.strictObject({
     'URL at which users reach the site: pages, API, `/results`, `/git`, `/lookaside` and `/builder`',
   ),
   results_url: Url.optional().describe(
-    'URL at which users and dnf find results, such as `https://results.example.org/results`; default: `/results` under `public_url`. On a separate host, files made by users are not same-site with logins; the same server serves it (`expose.results_host` in `vars.yml`)',
+    'URL at which users and dnf find results, such as `https://results.example.org/results`; default: `/results` under `public_url`. If it is on a separate host, files made by users are not same-site with logins; the same server serves that host (`expose.results_host` in `vars.yml`)',
   ),
   internal_url: Url.optional().describe(
     'URL at which builders and dist-git reach the site; default: `public_url`',
@@ -30,14 +30,14 @@ export const Configuration = z.strictObject({
       host: z
         .string()
         .default('0.0.0.0')
-        .describe('address to listen at; `make up` sets `127.0.0.1`'),
+        .describe('address to listen on; `make up` sets `127.0.0.1`'),
       port: Port.default(5000).describe('the one public port'),
       tls: TlsFiles.optional(),
       probes_port: Port.optional().describe(
         'port of `/livez`, `/readyz` and `/metrics`, in plain HTTP; without it, they are not served',
       ),
       trusted_proxies: TrustedProxies.optional().describe(
-        'addresses and networks of reverse proxies whose `X-Forwarded-For` is believed; default: `127.0.0.0/8` and `::1` ([audit.md](audit.md#addresses-behind-a-reverse-proxy))',
+        'addresses and networks of reverse proxies whose `X-Forwarded-For` is trusted; default: `127.0.0.0/8` and `::1` ([audit.md](audit.md#addresses-behind-a-reverse-proxy))',
       ),
     })
     .describe('The address, port and certificate at which the component answers.'),
@@ -124,8 +124,8 @@ export const Configuration = z.strictObject({
 export type Configuration = z.infer<typeof Configuration>
 
 /**
- * Whether user-supplied URLs may lead to loopback and private addresses. By default only if the site is for users of this machine:
- * a public URL elsewhere means that a reverse proxy serves other users, who must not reach the machine's network.
+ * Whether user-supplied URLs may lead to loopback and private addresses. By default they may only if the site is just for users of this
+ * machine: if the public URL is not a loopback URL, a reverse proxy serves other users, who must not reach the machine's network.
  */
 export function allowsPrivateUrls({
   allow_private_urls,

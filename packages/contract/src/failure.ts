@@ -1,4 +1,6 @@
-/** The cause of a failed build as data: builders report it with the outcome, the API returns it, and the build's page shows it. */
+/**
+ * The cause of a failed build, as structured data: builders report it with the outcome, the API returns it, and the build's page shows it.
+ */
 import { z } from 'zod'
 
 /**
@@ -51,7 +53,10 @@ const printable = (max: number) =>
     .max(max)
     .refine((text) => !UNPRINTABLE.test(text), 'contains control characters')
 
-/** Makes a line of a log, whatever a build wrote into it, fit to be shown: tabs become spaces, other control characters `?`. */
+/**
+ * Makes a line of a log safe to show, whatever a build wrote into it: replaces each tab with two spaces and every other control character
+ * with `?`, and shortens the line to `max` characters.
+ */
 export function printableLine(text: string, max = MAX_EXCERPT_LINE_LENGTH): string {
   const shown = text
     .slice(0, max)
@@ -61,7 +66,7 @@ export function printableLine(text: string, max = MAX_EXCERPT_LINE_LENGTH): stri
   return (isWhole ? shown : `${shown.slice(0, max - 1)}…`).toWellFormed()
 }
 
-/** Returns a hint within the permitted length. */
+/** Makes a hint safe to show, and shortens it to the permitted length. */
 export function printableHint(text: string): string {
   return printableLine(text, MAX_HINT_LENGTH)
 }
@@ -70,23 +75,23 @@ const lineNumber = z.number().int().positive().max(Number.MAX_SAFE_INTEGER)
 
 export const FailureDetails = z.object({
   category: z.enum(FAILURE_CATEGORIES),
-  /** The section of the spec that failed, such as `%build`; null if none was running. */
+  /** The section of the spec file that failed, such as `%build`; null if no section was running. */
   section: z
     .string()
     .regex(/^%[a-z_]{1,40}$/)
     .nullable(),
   /** The log that `line` and `excerpt` refer to; null if the failure is in no log. */
   log: z.enum(['builder-live.log', 'import.log']).nullable(),
-  /** Number of the line with the first error, counted from 1; if there is no error, of the last line. */
+  /** Number of the line with the first error, counted from 1; if no line has an error, the number of the last line. */
   line: lineNumber.nullable(),
-  /** The lines around it. */
+  /** The lines around `line`. */
   excerpt: z
     .object({
       first_line: lineNumber,
       lines: z.array(printable(MAX_EXCERPT_LINE_LENGTH)).max(MAX_EXCERPT_LINES),
     })
     .nullable(),
-  /** The remedy, as a sentence. */
+  /** How to remedy the failure, in one sentence. */
   hint: printable(MAX_HINT_LENGTH),
 })
 export type FailureDetails = z.infer<typeof FailureDetails>

@@ -47,17 +47,17 @@ export type PublicKeyAnswer = z.infer<typeof PublicKeyAnswer>
 export const SignRequest = z.object({
   owner: OwnerName,
   project: ProjectName,
-  /** The build task or repository that the signatures are for, recorded in the log. */
+  /** The build task or repository for which the signatures are made; it is recorded in the log. */
   purpose: z.string().max(300),
-  /** The names of the signed files, recorded in the log. */
+  /** The names of the files to sign; they are recorded in the log. */
   names: z.array(z.string().max(300)).max(1000).default([]),
   /** A one-use ticket from the database, valid for exactly these digests. */
   ticket: z.uuid(),
   /** Fingerprint of the key for which the digests were computed. */
   fingerprint: z.string().regex(/^[0-9A-F]{40}$/),
-  /** Creation time of the signatures in Unix seconds, which the digests cover. */
+  /** Creation time of the signatures, in Unix seconds; the digests cover it. */
   created_at: z.number().int(),
-  /** SHA-256 digests, in base64, of the signed bytes followed by `signatureTrailer()`; `digestFor()` computes them. */
+  /** SHA-256 digests, in base64. Each is computed by `digestFor()` over the bytes to sign followed by `signatureTrailer()`. */
   digests: z
     .array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'a digest is 32 bytes in base64'))
     .min(1)
@@ -73,7 +73,10 @@ export const SignAnswer = z.object({
 export type SignAnswer = z.infer<typeof SignAnswer>
 
 export const RotateRequest = z.object({
-  /** Fingerprint of the key to replace. If it is no longer the current key, nothing changes, so a retry does not rotate twice. */
+  /**
+   * Fingerprint of the key to replace. If that is no longer the current key, nothing changes, so that a retry does not rotate the key
+   * twice.
+   */
   fingerprint: z.string().regex(/^[0-9A-F]{40}$/),
 })
 export type RotateRequest = z.infer<typeof RotateRequest>
@@ -103,9 +106,11 @@ export type SignatureLog = z.infer<typeof SignatureLog>
 
 export const LogVerdict = z.object({
   entries: z.number().int(),
-  /** Hash of the last entry, in hexadecimal. A copy kept elsewhere also reveals that the end of the log was cut off. */
+  /**
+   * Hash of the last entry, in hexadecimal. Comparing it with a copy kept elsewhere also reveals whether the end of the log was cut off.
+   */
   head: z.string(),
-  /** ID of the first entry that does not match the previous one; null if the chain is intact. */
+  /** ID of the first entry whose hash does not follow from the previous entry; null if the chain is intact. */
   broken_at: z.number().int().nullable(),
 })
 export type LogVerdict = z.infer<typeof LogVerdict>

@@ -10,7 +10,7 @@ export function isLoopback(host: string): boolean {
   return bare === 'localhost' || LOOPBACK.check(bare, isIPv6(bare) ? 'ipv6' : 'ipv4')
 }
 
-/** Whether a server that listens at this address answers at all addresses of the machine. */
+/** Whether a server that listens on this address accepts connections to all addresses of the machine. */
 export function isWildcard(host: string): boolean {
   const bare = withoutBrackets(host)
   return bare === '0.0.0.0' || (isIPv6(bare) && /^[0:]+$/.test(bare))

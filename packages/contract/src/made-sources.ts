@@ -11,14 +11,14 @@ export function isSpecName(name: string): boolean {
   return /\.spec$/i.test(name)
 }
 
-/** Whether the SRPM of a source is made in a root, which is true of everything but an SRPM itself. */
+/** Whether the SRPM has to be made in a buildroot, which is the case unless the source is itself an SRPM. */
 export function isMadeInRoot(type: SourceType, json: Record<string, unknown>): boolean {
   if (type === 'link') return isSpecName(URL.parse(String(json['url']))?.pathname ?? '')
   if (type === 'upload') return isSpecName(String(json['pkg']))
   return true
 }
 
-/** A stored text; packages of older versions may lack it. */
+/** A stored text; the settings of packages that older versions stored may lack it. */
 const text = z
   .string()
   .nullish()
@@ -30,7 +30,7 @@ export const ScriptSettings = z.object({
   /** Packages, separated by spaces. */
   builddeps: text,
   resultdir: text,
-  /** Whether a webhook started the build; the script then receives the webhook's body. */
+  /** Whether a webhook started the build; if so, the script receives the webhook's body. */
   hook_data: z.boolean().default(false),
 })
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Characters of names that become path segments; none of them is special in a shell, in git or in a URL. */
+/** Matches names that can be path segments; no character in them is special in a shell, in git or in a URL. */
 const WORD = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/
 
 /** A user name, or a group name in the form `@alias`. */

@@ -19,14 +19,14 @@ export function subpacket(type: number, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([body.length + 1, type]), body])
 }
 
-/** The creation time and issuer fingerprint, which all signatures of keygen carry. Source: RFC 9580 section 5.2.3.35. */
+/** The subpackets that all signatures of keygen contain: creation time and issuer fingerprint. Source: RFC 9580 section 5.2.3.35. */
 export function commonSubpackets({ fingerprint, created_at }: SignatureParameters): Buffer {
   const issuer = Buffer.concat([Buffer.from([4]), Buffer.from(fingerprint, 'hex')])
   return Buffer.concat([subpacket(2, uint32(created_at)), subpacket(33, issuer)])
 }
 
 /**
- * The part of an OpenPGP v4 signature that the signature itself covers: version, type, algorithms, and the hashed
+ * The fields of an OpenPGP v4 signature that are hashed together with the signed data: version, type, algorithms, and the hashed
  * subpackets. Source: RFC 4880 sections 5.2.3 and 5.2.4.
  */
 export function hashedPartOf(
@@ -39,12 +39,12 @@ export function hashedPartOf(
   return Buffer.concat([head, subpackets])
 }
 
-/** The hashed part of a signature over a binary document, the kind that keygen makes. */
+/** The hashed fields of a signature of a binary document, which is the type that keygen makes. */
 export function hashedPart(facts: SignatureParameters): Buffer {
   return hashedPartOf(BINARY_DOCUMENT, facts.algorithm, commonSubpackets(facts))
 }
 
-/** The bytes hashed after the signed data: the hashed part and its length. Source: RFC 4880 section 5.2.4. */
+/** The bytes that are hashed after the signed data: the hashed fields and their length. Source: RFC 4880 section 5.2.4. */
 export function trailerOf(hashed: Uint8Array): Buffer {
   return Buffer.concat([hashed, Buffer.from([4, 0xff]), uint32(hashed.length)])
 }
@@ -53,7 +53,7 @@ export function signatureTrailer(facts: SignatureParameters): Buffer {
   return trailerOf(hashedPart(facts))
 }
 
-/** The SHA-256 digest that a signature over `data` with these parameters signs. */
+/** The SHA-256 digest that is signed to make a signature of `data` with these parameters. */
 export function digestFor(data: Uint8Array, facts: SignatureParameters): Buffer {
   return createHash('sha256').update(data).update(signatureTrailer(facts)).digest()
 }

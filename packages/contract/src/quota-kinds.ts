@@ -3,8 +3,8 @@ import type { Limits } from './configuration/limits.ts'
 
 /**
  * The quantities that quotas limit:
- * - `storage_bytes`: the size of all that the projects hold: results and logs, SRPMs, and sources in dist-git
- * - `running_builds`, `queued_builds`: tasks that run or wait; a build has one for its source and one for each chroot
+ * - `storage_bytes`: the size of everything that the projects contain: results and logs, SRPMs, and sources in dist-git
+ * - `running_builds`, `queued_builds`: the number of tasks that run or wait; a build has one task for its source and one for each chroot
  * - `upload_bytes`: the size of one SRPM
  * - `unpacked_bytes`: the size of the contents of one SRPM
  */
@@ -17,12 +17,14 @@ export const QUOTA_KINDS = [
 ] as const
 export type QuotaKind = (typeof QUOTA_KINDS)[number]
 
-/** Quotas that limit a single SRPM, so that no usage accumulates. A project's value replaces its owner's value. */
+/**
+ * Quotas that limit a single SRPM; for these, there is no usage to add up. The project's value, if it has one, replaces its owner's value.
+ */
 export const SIZE_KINDS: readonly QuotaKind[] = ['upload_bytes', 'unpacked_bytes']
 
 type ConfiguredLimits = z.infer<typeof Limits>
 
-/** The limits of the configuration, for owners and projects for which an administrator has set no others. */
+/** The limits in the configuration. They apply to owners and projects for which an administrator has set no others. */
 export type QuotaDefaults = Pick<ConfiguredLimits, 'max_upload_bytes' | 'max_unpacked_bytes'> &
   Partial<
     Pick<

@@ -1,4 +1,4 @@
-/** Copr's state numbers. The names are part of the API: never rename one. */
+/** Copr's numbers for states. The names are in the API as well: never rename one. */
 export const STATE_NUMBER = {
   failed: 0,
   succeeded: 1,

@@ -9,10 +9,10 @@ const Network = z
 /** The default: reverse proxies on this machine, set up by an administrator or by `coprctl containers up`. */
 export const LOOPBACK_PROXIES = ['127.0.0.0/8', '::1']
 
-/** The networks from which X-Forwarded-For is trusted; a client there can claim any address. */
+/** The networks from which X-Forwarded-For is trusted; a client in one of them can claim to have any address. */
 export const TrustedProxies = z.array(Network)
 
-/** The private networks, in which a cluster's router or ingress controller is; its addresses are not known before it runs. */
+/** All private networks. The router or ingress controller of a cluster is in one of them; its addresses are not known before it runs. */
 export const CLUSTER_PROXIES = [
   ...LOOPBACK_PROXIES,
   '10.0.0.0/8',
@@ -22,7 +22,7 @@ export const CLUSTER_PROXIES = [
   'fc00::/7',
 ]
 
-/** Builds a list that can be asked whether it contains an address. */
+/** Builds a list that can be queried for an address. */
 export function networksOf(networks: readonly string[]): BlockList {
   const list = new BlockList()
   for (const network of networks) {

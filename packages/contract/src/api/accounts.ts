@@ -4,7 +4,7 @@ export const AuthCheckAnswer = z.strictObject({ id: z.number().int(), name: z.st
 
 export const TokenAnswer = z.strictObject({
   api_login: z.string(),
-  /** The secret part of the token, which is returned only once. */
+  /** The secret token itself, which is returned only once. */
   api_token: z.string(),
   /** The last day on which the token is valid: YYYY-MM-DD. */
   expiration: z.iso.date(),

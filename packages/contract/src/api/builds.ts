@@ -6,7 +6,7 @@ import { FailureDetails } from '../failure.ts'
 import { RepoAnswer } from './chroots.ts'
 import { Flag, Line, WholeOrEmpty, Words, wordsWithout } from './form-fields.ts'
 
-/** The project that a submission is for, looked up before anything else is checked. */
+/** The project that a build is submitted to; it is looked up before anything else is checked. */
 export const BuildTarget = z.object({
   ownername: Line.pipe(OwnerName),
   projectname: Line.pipe(ProjectName),

@@ -5,7 +5,7 @@ import { ProjectQuery, Repositories } from './projects.ts'
 /** Query parameters that identify a chroot of a project. */
 export const ProjectChrootQuery = ProjectQuery.extend({ chrootname: z.string() })
 
-/** Words that become arguments of dnf and rpmbuild; none may look like an option. */
+/** Returns a schema for a list of arguments of dnf and rpmbuild; no pattern may allow an argument that looks like an option. */
 function wordsLike(pattern: RegExp, message: string) {
   return Words.superRefine((words, ctx) => {
     const wrong = words.find((word) => word.length > 200 || !pattern.test(word))
@@ -14,7 +14,7 @@ function wordsLike(pattern: RegExp, message: string) {
   })
 }
 const Packages = wordsLike(/^[^-\s][^\s'"`;|<>$\\]*$/, 'is not the name of a package')
-/** Clients also send conditions in the notation of `./configure`, `--foo`, which the build reads as `foo`. */
+/** Clients also send conditions with leading dashes, in the notation of `./configure`; the build reads `--foo` as `foo`. */
 const Conditions = wordsLike(
   /^(?:--)?[A-Za-z0-9_][A-Za-z0-9_.+-]*$/,
   'is not the name of a build condition',
@@ -24,7 +24,10 @@ const BuildTags = wordsLike(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'is not a tag')
 const NOT_A_MODULE =
   'must consist of two parts separated with colon, e.g. module:stream, or !module:stream to disable it'
 
-/** Modules in dnf's notation, `name:stream`, with a leading `!` to disable one; a list, or a comma-separated string. */
+/**
+ * Modules in dnf's notation: `name:stream` to enable one, with a leading `!` to disable it. A list, or a string in which they are separated
+ * by commas.
+ */
 const Modules = z
   .unknown()
   .transform((value): unknown =>
@@ -93,7 +96,7 @@ export const EditProjectChroot = z.object({
   bootstrap: Line.pipe(z.enum(CHROOT_BOOTSTRAPS)).optional(),
   bootstrap_image: BootstrapImage.optional(),
   isolation: Line.pipe(z.enum(CHROOT_ISOLATIONS)).optional(),
-  /** Not in Copr: tags that a builder must offer to build in this chroot, in addition to the tags of the chroot itself. */
+  /** Not in Copr: tags that a builder must have to build in this chroot, in addition to those that the chroot itself requires. */
   build_tags: BuildTags.optional(),
   delete_comps: Flag.optional(),
   reset_fields: Words.pipe(z.array(z.enum(RESETTABLE))).optional(),

@@ -1,6 +1,6 @@
 /**
- * Fields of request bodies in the notation of Copr's clients: numbers as strings, lists as space-separated strings, booleans as
- * words. A null means "not sent"; it is removed before these schemas see it.
+ * Fields of request bodies in the notation of Copr's clients: numbers as strings, lists as space-separated strings, booleans as strings
+ * such as `true`. A null means "not sent"; it is removed before these schemas see it.
  */
 import { z } from 'zod'
 
@@ -51,9 +51,9 @@ export const WholeOrEmpty = z.preprocess(
   Whole.optional(),
 )
 
-/** Far more than real lists have; every entry costs time to check and space to store. */
+/** Far more entries than real lists have. A limit is needed because every entry takes time to check and space to store. */
 const MAX_WORDS = 1000
-/** The limit for all entries of a list together. */
+/** The limit for all entries of a list together, including the white space between them. */
 const MAX_CHARACTERS = 100_000
 /** An error names only this many invalid entries of a list. */
 const MAX_NAMED = 10
@@ -65,7 +65,7 @@ export const Words = z
     const items = typeof value === 'string' ? [value] : value
     if (!Array.isArray(items) || !items.every((item) => typeof item === 'string'))
       return fault(ctx, value, 'must be a list of strings')
-    // Splitting costs more than counting.
+    // Checked before splitting, which costs more than counting.
     if (items.reduce((sum, item) => sum + item.length, 0) > MAX_CHARACTERS)
       return fault(ctx, value, `has more than ${MAX_CHARACTERS} characters`)
     const words = items.flatMap((item) => item.split(/\s+/).filter((word) => word !== ''))
@@ -74,7 +74,7 @@ export const Words = z
   })
   .meta({ type: 'array', items: { type: 'string' } })
 
-/** A list that is refused with the first `MAX_NAMED` messages that `faultOf` returns for its words. */
+/** A list whose words must all be valid: `faultOf` returns a message for an invalid one. At most `MAX_NAMED` messages are reported. */
 export function wordsWithout(faultOf: (word: string) => string | undefined) {
   return Words.superRefine((words, ctx) => {
     let named = 0

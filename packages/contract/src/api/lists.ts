@@ -10,7 +10,7 @@ export const ListQuery = z.object({
 
 const integer = z.number().int()
 
-/** The parameters in effect; all are null if the list is not paged. */
+/** The paging and sorting parameters in effect; all are null if the list is not paged. */
 export const Meta = z.strictObject({
   limit: integer.nullable(),
   offset: integer.nullable(),

@@ -36,7 +36,7 @@ export const PackageAnswer = z.strictObject({
   source_type: z.enum(Object.keys(SOURCE_TYPE_NUMBER) as [SourceType, ...SourceType[]]),
   source_dict: z.record(z.string(), z.unknown()),
   auto_rebuild: z.boolean(),
-  /** The builds are null unless the request asks for them. */
+  /** The builds are null unless the request includes them. */
   builds: z.strictObject({
     latest: BuildAnswer.nullable(),
     latest_succeeded: BuildAnswer.nullable(),

@@ -27,7 +27,7 @@ const onlyRoles = {
       : undefined,
 }
 
-/** Maps users to the roles that change. In this body a null is not treated as "not sent". */
+/** Maps each user to the roles to change. In this body, unlike in others, null is not treated as "not sent". */
 export const SetPermissions = z
   .record(
     z.string(),
@@ -37,7 +37,7 @@ export const SetPermissions = z
     (users) => Object.keys(users).length > 0,
     'no permission change requested: name at least one user',
   )
-  // All users are changed in one transaction, with several statements for each user.
+  // The number is limited because all users are changed in one transaction, with several statements for each user.
   .refine((users) => Object.keys(users).length <= 1000, 'names more than 1000 users')
 
 /** True requests the role, false gives it up. */
@@ -53,7 +53,7 @@ export const PermissionsAnswer = z.strictObject({
 })
 
 export const PermissionsSetAnswer = z.strictObject({
-  /** The users whose state has changed. */
+  /** The users whose permissions have changed. */
   updated: z.array(z.string()),
 })
 

@@ -14,7 +14,7 @@ export const Repositories = wordsWithout((url) =>
     : `A list of http[s] URLs separated by whitespace characters is needed ('${url}' doesn't seem to be a valid URL): it is not copr://OWNER/PROJECT either`,
 )
 const Priority = WholeOrEmpty.pipe(z.number().min(1, 'must be 1 or more').max(1_000_000).optional())
-/** Every list of projects contains these texts in full. */
+/** The limit for long texts, which every list of projects contains in full. */
 const MAX_PROSE = 100_000
 const Prose = Text.pipe(z.string().max(MAX_PROSE, `has more than ${MAX_PROSE} characters`))
 /** Days until the project is deleted; -1 means never. */
@@ -47,7 +47,7 @@ const Settings = {
   multilib: Flag.optional(),
   module_hotfixes: Flag.optional(),
   fedora_review: Flag.optional(),
-  /** Not in Copr: check the packages of each build with rpmlint. */
+  /** Not in Copr: whether to check the packages of each build with rpmlint. */
   rpmlint: Flag.optional(),
   appstream: Flag.optional(),
   delete_after_days: DeleteAfterDays.optional(),
@@ -100,7 +100,10 @@ export const ProjectAnswer = z.strictObject({
 })
 export type ProjectAnswer = z.infer<typeof ProjectAnswer>
 
-/** Whether a URL has an allowed scheme and a host with a dot, or an IPv6 address; host names of a local network have no dot. */
+/**
+ * Whether a URL has an allowed scheme, and a host that is an IPv6 address or contains a dot: names of hosts in a local network usually have
+ * none.
+ */
 function isPublicUrl(text: string): boolean {
   const url = URL.parse(text)
   if (!url || !['http:', 'https:', 'ftp:'].includes(url.protocol)) return false

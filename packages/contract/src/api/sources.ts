@@ -1,9 +1,9 @@
-/** The sources of source packages: the fields of requests, and the fields that are stored. */
+/** The sources from which SRPMs are made: the fields of requests, and the fields that are stored. */
 import { z } from 'zod'
 import { ChrootName, PackageName } from '../names.ts'
 import { Line, REQUIRED, Text, Words } from './form-fields.ts'
 
-/** Source types that a package can have; `link` and `upload` are sources of builds only. */
+/** Source types that a package can have; the types `link` and `upload` exist only for builds. */
 export const SOURCE_TYPES = ['scm', 'distgit', 'pypi', 'rubygems', 'custom'] as const
 export type SettableSource = (typeof SOURCE_TYPES)[number]
 
@@ -17,7 +17,7 @@ const line = (max = MAX_TEXT) => Line.pipe(z.string().max(max, `has more than ${
 /** One of the given words; an empty form field means the first. */
 const choice = <const Words extends readonly [string, ...string[]]>(words: Words) =>
   z.preprocess((value) => (value === '' ? words[0] : value), Line.pipe(z.enum(words))).optional()
-/** A string that is passed to git or to the builder's tools as an argument or a path. */
+/** A string that becomes an argument or a path for git or the builder's tools. */
 const plain = (pattern: RegExp, message: string) =>
   line()
     .refine((text) => text === '' || (pattern.test(text) && !hasParent(text)), message)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 const seconds = z.number().int().nullable()
 
-/** The state of each step of an unfinished build, and the reasons why it is not running. */
+/** The state of each unfinished step of a build, and the reasons why it is not running. */
 export const WhyAnswer = z.strictObject({
   id: z.number().int(),
   state: z.string(),
@@ -29,15 +29,15 @@ export const WhyAnswer = z.strictObject({
           since: seconds,
         }),
       ),
-      /** Position in the queue at the moment; 1 means next. */
+      /** Current position in the queue; 1 means next. */
       position: z.number().int().nullable(),
       /** The builder that runs the step. */
       machine: z.string().nullable(),
       /** How often the step has been started. */
       tries: z.number().int(),
-      /** Why the previous try was lost through no fault of the build: `interrupted`, `out_of_memory` … */
+      /** Why the previous attempt was lost through no fault of the build: `interrupted`, `out_of_memory` … */
       lost_cause: z.string().nullable(),
-      /** Number of builders that could run the step. */
+      /** Numbers of builders that could run the step. */
       machines: z
         .strictObject({
           idle: z.number().int(),
@@ -45,7 +45,7 @@ export const WhyAnswer = z.strictObject({
           starting: z.number().int(),
         })
         .nullable(),
-      /** Estimated cost on the builder that runs the step, in the currency of the site's prices. */
+      /** Estimated cost of the builder that runs the step, in the currency of the site's prices. */
       cost: z.number().nullable(),
     }),
   ),

@@ -8,7 +8,7 @@ import { Port, TlsFiles, Url } from './values.ts'
 export const KeygenRight = z.enum(['make', 'sign', 'administer', 'seal', 'open'])
 export type KeygenRight = z.infer<typeof KeygenRight>
 
-/** Callers of keygen that authenticate with a service account's token. */
+/** Callers of keygen that authenticate with the token of a Kubernetes service account. */
 export const KeygenServiceAccounts = z.strictObject({
   audience: z
     .string()
@@ -62,7 +62,7 @@ const Pkcs11 = z.strictObject({
     .describe('hash of RSA-OAEP; SoftHSM supports only `sha1`, which is safe for this use'),
 })
 
-/** The key that encrypts the data keys of the private keys; exactly one of these sources holds it. */
+/** The master key, which encrypts the data keys that encrypt the private keys. Exactly one of these settings must say where it is. */
 export const MasterKey = z.strictObject({
   file: z
     .string()
@@ -92,8 +92,8 @@ export const Keygen = z.strictObject({
     .describe('shared secret of callers without a service account'),
   listen: z
     .strictObject({
-      host: z.string().describe('address that keygen listens at; default: that of `keygen.url`'),
-      port: Port.describe('port that keygen listens at; default: that of `keygen.url`'),
+      host: z.string().describe('address that keygen listens on; default: that of `keygen.url`'),
+      port: Port.describe('port that keygen listens on; default: that of `keygen.url`'),
     })
     .optional(),
   tls: TlsFiles.optional(),
@@ -101,7 +101,7 @@ export const Keygen = z.strictObject({
     .string()
     .optional()
     .describe(
-      'PEM file with the authority that callers trust to certify keygen; default: the usual authorities',
+      'PEM file with the authority that callers trust to have issued the certificate of keygen; default: the usual authorities',
     ),
   token_file: z
     .string()
@@ -143,5 +143,7 @@ export const Keygen = z.strictObject({
     .min(0)
     .max(50)
     .default(2)
-    .describe('number of RSA keys generated ahead, so that a new project need not wait for one'),
+    .describe(
+      'number of RSA keys generated in advance, so that a new project need not wait for one',
+    ),
 })

@@ -16,7 +16,7 @@ export const Limits = z.strictObject({
     'maximum size of the contents of one SRPM, in bytes; a quota may replace it ([quotas.md](quotas.md))',
   ),
   max_unpacked_file_bytes: bytes(10).describe(
-    'maximum size of one file in an SRPM, in bytes; a spec file may have 64 MiB',
+    'maximum size of one file in an SRPM, in bytes; the limit for a spec file is 64 MiB',
   ),
   max_unpacked_files: count.default(20_000).describe('maximum number of files in an SRPM'),
   max_storage_bytes_per_owner: bytes(100).describe(
@@ -34,7 +34,7 @@ export const Limits = z.strictObject({
     .default(108_000)
     .describe('longest timeout that a build may request, in seconds'),
   max_log_bytes: bytes(1).describe(
-    'maximum size of the output of one build, in bytes; a build with more fails',
+    'maximum size of the output of one build, in bytes; a build with more output fails',
   ),
   max_result_bytes: bytes(40).describe('maximum size of the results of one build chroot, in bytes'),
   max_disk_bytes: z
@@ -60,7 +60,9 @@ export const Limits = z.strictObject({
     .describe('seconds between the heartbeats of a builder'),
   max_attempts: count
     .default(5)
-    .describe('maximum attempts of a task whose machines are lost; after that its build fails'),
+    .describe(
+      'maximum number of attempts of a task whose machines are lost; after the last one, its build fails',
+    ),
   token_days: count.default(180).describe('number of days for which a classic API token is valid'),
   max_builds_per_owner: count
     .optional()
@@ -79,7 +81,7 @@ export const Limits = z.strictObject({
     ),
   max_queued_builds_per_project: count
     .optional()
-    .describe('maximum number of tasks of one project that wait; without it, there is no limit'),
+    .describe('maximum number of waiting tasks of one project; without it, there is no limit'),
   max_builds_per_sandbox: count
     .optional()
     .describe('maximum number of tasks of one project and submitter that run at a time'),

@@ -24,7 +24,7 @@ export const S3 = z
     prefix: z
       .string()
       .default('')
-      .describe('prefix of all object keys in the bucket; with a slash at its end, a folder'),
+      .describe('prefix of all object keys in the bucket; it ends with a slash if it is a folder'),
     access_key_id: z
       .string()
       .min(1)

@@ -8,7 +8,7 @@ export const TlsFiles = z.strictObject({
   certificate_file: z
     .string()
     .describe(
-      'PEM file with the certificate: serves HTTPS instead of HTTP; read again when it changes, as the service CA and cert-manager renew it',
+      'PEM file with the certificate: serves HTTPS instead of HTTP; read again when it changes, because the service CA and cert-manager renew it',
     ),
   key_file: z.string().describe('PEM file with the private key of the certificate'),
 })

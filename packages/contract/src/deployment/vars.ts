@@ -16,7 +16,7 @@ const Host = z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-
   error: 'must be a host name, without https:// and without a path',
 })
 
-/** Reference to a value in a Secret of the namespace, which the administrator creates; the value itself is never in this file. */
+/** Reference to a value in a Secret of the namespace. The administrator creates the Secret; the value itself is never in this file. */
 const SecretRef = z.strictObject({
   secret: ObjectName.describe('name of the Secret'),
   key: z.string().min(1).describe('key in the Secret'),
@@ -311,7 +311,7 @@ export const Vars = z.strictObject({
       api: z.url().optional().describe('deploy only into the cluster with this API URL'),
     })
     .prefault({})
-    .describe('which cluster'),
+    .describe('the cluster to deploy into'),
   expose: Expose.prefault({}).describe('how users and builders reach the site'),
   login: Login.prefault({}).describe('how users log in'),
   database: Database.prefault({}).describe('PostgreSQL'),
@@ -326,7 +326,7 @@ export const Vars = z.strictObject({
         .union([z.literal('auto'), z.boolean()])
         .default('auto')
         .describe(
-          'metrics are collected, and rules tell what is wrong: auto where the cluster has the Prometheus operator',
+          'whether metrics are collected and alerting rules created; auto: where the cluster has the Prometheus operator',
         ),
     })
     .prefault({})
@@ -334,7 +334,7 @@ export const Vars = z.strictObject({
   network_policies: z
     .boolean()
     .default(true)
-    .describe('deny all connections but those that the parts need'),
+    .describe('whether to deny all connections except those that the components need'),
 })
 export type Vars = z.infer<typeof Vars>
 

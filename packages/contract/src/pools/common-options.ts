@@ -9,7 +9,7 @@ const Tag = z
 
 const seconds = z.number().min(0)
 
-/** A different size of the warm pool at certain hours: the first entry that covers the current time overrides `max_prealloc`. */
+/** Hours at which the warm pool has another size: the first entry that covers the current time overrides `max_prealloc`. */
 const Schedule = z.strictObject({
   days: z
     .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
@@ -22,16 +22,16 @@ const Schedule = z.strictObject({
 })
 
 /**
- * Options of every pool, for all providers. Those that the original resalloc has keep its names and meanings, so that its
- * `pools.yaml` can be reused. Times are in seconds.
+ * Options that all pools have, whatever their provider. Those that also exist in the original resalloc have the same names and meanings, so
+ * that its `pools.yaml` can be reused. Times are in seconds.
  */
 export const COMMON_OPTIONS = {
   description: z.string().default(''),
   /** Maximum number of machines in any state except `gone`; 0 drains the pool. */
   max: z.number().int().min(0).default(4),
-  /** Maximum number of machines that are not ready yet. */
+  /** Maximum number of machines that are starting and not ready yet. */
   max_starting: z.number().int().min(1).default(1),
-  /** Size of the warm pool: unused machines, idle or starting, beyond those that waiting tasks need. */
+  /** Size of the warm pool: the number of unused machines, idle or starting, to keep in addition to those that waiting tasks need. */
   max_prealloc: z.number().int().min(0).default(2),
   prealloc_schedule: z.array(Schedule).default([]),
   /** Minimum time between two starts of machines. */
@@ -45,19 +45,19 @@ export const COMMON_OPTIONS = {
   reuse_opportunity_time: seconds.default(0),
   /** Maximum number of tasks of one machine; 0 means no limit. */
   reuse_max_count: z.number().int().min(0).default(0),
-  /** Maximum time after its first task during which a machine accepts further tasks; 0 means no limit. */
+  /** How long a machine accepts more tasks, counted from its first task; 0 means no limit. */
   reuse_max_time: seconds.default(3600),
   livecheck_period: seconds.default(600),
   livecheck_attempts: z.number().int().min(1).default(3),
-  /** Template of machine names; `{pool_name}`, `{id}` and `{datetime}` are replaced. */
+  /** Template of machine names, with the placeholders `{pool_name}`, `{id}` and `{datetime}`. */
   name_pattern: z.string().min(1).default('{pool_name}_{id}_{datetime}'),
   named_counters: z.array(z.string()).default([]),
 
-  /** Pools with a higher priority are filled first; among equals, the cheaper offering wins. */
+  /** Pools with a higher priority are filled first; among pools with the same priority, the cheaper offering is chosen. */
   priority: z.number().int().default(0),
-  /** Maximum time from ordering a machine to its enrollment; a machine that takes longer counts as failed to boot. */
+  /** Maximum time from when a machine is ordered until it enrolls; if a machine takes longer, its boot counts as failed. */
   boot_timeout: seconds.default(600),
-  /** A ready machine from which nothing is received for this long counts as lost. */
+  /** A ready machine counts as lost if nothing is received from it for this long. */
   silence_timeout: seconds.default(90),
   /** Maximum time since enrollment; an older machine finishes its current task and is removed. */
   max_lifetime: seconds.default(86_400),
@@ -66,13 +66,19 @@ export const COMMON_OPTIONS = {
   /** After this many failed boots in a row no machine is started for `boot_failure_hold` seconds. */
   boot_failure_limit: z.number().int().min(1).default(5),
   boot_failure_hold: seconds.default(600),
-  /** Budget in the site's currency. When the pool's estimated cost of a month reaches it, no machine is started until the next month. */
+  /**
+   * Budget in the site's currency. When the estimated cost of the pool in the current month reaches it, no machine is started until the
+   * next month.
+   */
   budget_per_month: z.number().positive().optional(),
   /** The pool's share of the machines among pools of the same priority and price. */
   weight: z.number().positive().default(1),
-  /** How long surplus machines must be idle before they are removed, the longest idle first. */
+  /** How long a surplus machine must be idle before it is removed. The one that has been idle longest is removed first. */
   scale_in_delay: seconds.default(120),
-  /** Whether a used machine runs only tasks of the same owner, project and submitter. Default: true; for `local`, false. */
+  /**
+   * Whether a machine, once used, runs only tasks with the same owner, project and submitter. Default: false for `local`, true for other
+   * providers.
+   */
   one_sandbox: z.boolean().optional(),
   /** Whether starting machines is suspended; running machines are not affected. */
   cordoned: z.boolean().default(false),

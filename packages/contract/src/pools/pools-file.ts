@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { PoolConfig } from './provider-options.ts'
 
-/** Name of a pool, which becomes part of machine names and of tags in clouds. */
+/** Name of a pool, which is used in machine names and in tags in clouds. */
 const PoolName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/)
 
 /** Schema of `pools.yaml`, which maps pool names to pools. */

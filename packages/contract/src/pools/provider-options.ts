@@ -16,7 +16,7 @@ const CommandPool = z.strictObject({
   cmd_livecheck: Command.optional(),
   cmd_release: Command.optional(),
   cmd_list: Command.optional(),
-  /** User for SSH to the host that `cmd_new` prints, to install the agent there. */
+  /** User for SSH connections to the host that `cmd_new` prints; the agent is installed over SSH. */
   ssh_user: z.string().default('root'),
   ssh_key_file: z.string().optional(),
   ssh_known_hosts_file: z.string().optional(),
@@ -40,7 +40,7 @@ const AwsImage = z.union([
   z.strictObject({ owner: z.string(), name: z.string() }),
 ])
 
-/** A pool of EC2 instances. Every combination of type, subnet and purchase option is an offering. */
+/** A pool of EC2 instances. Every combination of instance type, subnet and purchase option is an offering. */
 const AwsPool = z
   .strictObject({
     provider: z.literal('aws'),
@@ -48,7 +48,7 @@ const AwsPool = z
     region: z.string(),
     /** Endpoint of another service that implements the EC2 API. */
     endpoint_url: z.url().optional(),
-    /** Role to assume, instead of using the credentials of the environment. */
+    /** Role to assume; by default, the credentials of the environment are used directly. */
     role_arn: z.string().optional(),
     instance_types: z.array(InstanceType).nonempty(),
     subnets: z.array(z.string().regex(/^subnet-/)).nonempty(),
@@ -62,14 +62,14 @@ const AwsPool = z
     /** Whether to use the newest image that `coprctl image bake` has made of `image` for this pool; until there is one, `image` is used. */
     baked: z.boolean().default(false),
     root_volume_gb: z.number().int().positive().default(60),
-    /** Default: a group that denies all inbound traffic, created and removed with the pool. */
+    /** Default: a security group that denies all inbound traffic, and that is created and removed with the pool. */
     security_groups: z.array(z.string().regex(/^sg-/)).nonempty().optional(),
-    /** Networks from which administrators may log in for debugging. */
+    /** Networks from which administrators may log in over SSH for debugging. */
     ssh_from: z
       .array(z.union([z.cidrv4(), z.cidrv6()]))
       .nonempty()
       .optional(),
-    /** Public key for logins from the networks in `ssh_from`, registered as a key pair that is removed with the pool. */
+    /** Public key for logins from the networks in `ssh_from`; it is registered as a key pair, which is removed with the pool. */
     ssh_public_key: z
       .string()
       .regex(/^ssh-(ed25519|rsa) /)
@@ -103,7 +103,7 @@ const KubernetesPool = z.strictObject({
   cpu: Quantity.default('2'),
   memory: Quantity.default('4Gi'),
   ephemeral_storage: Quantity.default('40Gi'),
-  /** Storage class of an ephemeral volume claim for the work volume; without a class, it is an emptyDir. */
+  /** Storage class of the ephemeral volume that is the work volume; without a class, the work volume is an emptyDir. */
   storage_class: z.string().optional(),
   node_selector: z.record(z.string(), z.string()).default({}),
   tolerations: z.array(z.record(z.string(), z.unknown())).default([]),
@@ -127,7 +127,7 @@ export type PoolConfigOf<Kind extends PoolConfig['provider']> = Extract<
   { provider: Kind }
 >
 
-/** A pool without a provider but with commands is in resalloc's format. */
+/** A pool that has commands but no `provider` is in resalloc's format. */
 export const PoolConfig = z.preprocess(
   (value) =>
     typeof value === 'object' && value !== null && !('provider' in value) && 'cmd_new' in value
