@@ -18,7 +18,7 @@ export const DISTRO_ARCH = parts?.arch ?? ''
 /** The name without the architecture, as in the URLs of .repo files. */
 export const DISTRO_RELEASE = `${DISTRO_OS}-${DISTRO_VERSION}`
 
-/** Returns the RPM names of the packages in every build root of the mini distribution. */
+/** Returns the RPM names of the packages that every buildroot of the mini distribution contains. */
 export async function buildRootPackages(): Promise<string[]> {
   const list = await readPackageList()
   return [
@@ -29,9 +29,9 @@ export async function buildRootPackages(): Promise<string[]> {
 }
 
 /**
- * Returns the chroot that builds against the mini distribution served at `repoUrl`. The roots keep rpm's database in /var/lib/rpm. dnf on a
- * Debian host would put it into root's home directory: a program that fills a root there must define `%_dbpath`, and run dnf without
- * plugins, because one of Debian's plugins serves outdated packages from its own cache.
+ * Returns a chroot whose builds use the mini distribution that is served at `repoUrl`. Its buildroots have rpm's database in /var/lib/rpm,
+ * but dnf on a Debian host would create it in root's home directory. A program that installs packages into a buildroot there must therefore
+ * define `%_dbpath`. It must also run dnf without plugins, because one of Debian's plugins serves outdated packages from its own cache.
  */
 export async function debianChroot(repoUrl: string): Promise<ChrootConfig> {
   return {

@@ -16,7 +16,7 @@ test('parseDepends() splits alternatives, bounds and architectures', () => {
   ])
 })
 
-test('closureOf() follows dependencies, cycles and virtual packages', () => {
+test('closureOf() follows dependencies, tolerates cycles and resolves virtual packages', () => {
   const available = new Map([
     debian('a', 'b, awk'),
     debian('b', 'a'),

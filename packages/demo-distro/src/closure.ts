@@ -2,12 +2,12 @@ import type { DebianPackage } from './debian-packages.ts'
 
 export interface Dependency {
   name: string
-  /** Debian's operator and version, if the dependency has them. */
+  /** The operator in Debian's notation and the version, if the dependency has them. */
   operator?: string
   version?: string
 }
 
-/** Splits `a (>= 1) | b, c` into its alternatives: [[a >= 1, b], [c]]. */
+/** Splits `a (>= 1) | b, c` into dependencies, each a list of alternatives: [[a >= 1, b], [c]]. */
 export function parseDepends(text: string): Dependency[][] {
   return text
     .split(',')
@@ -31,7 +31,10 @@ export interface Ignored {
   of: Record<string, string[]>
 }
 
-/** Returns the dependencies of a package, except ignored ones. Chooses a preferred alternative, or else one for which `isThere` holds. */
+/**
+ * Returns the dependencies of a package, except ignored ones. From alternatives, chooses a preferred one, or else one for which `isThere`
+ * holds, or else the first.
+ */
 export function neededBy(
   one: DebianPackage,
   ignored: Ignored,
@@ -52,7 +55,7 @@ export function neededBy(
     )
 }
 
-/** Returns the wanted packages and everything they need; `missing` are names that neither exist nor are provided. */
+/** Returns the wanted packages and everything they need. `missing` contains the names that no package has or provides. */
 export function closureOf(
   wanted: string[],
   available: ReadonlyMap<string, DebianPackage>,

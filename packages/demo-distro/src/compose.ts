@@ -13,7 +13,7 @@ export interface Composition {
   fileLists: Map<string, string[]>
   tree: string
   release: Release
-  /** Paths that belong to the distribution's own packages. */
+  /** Paths that belong to the distribution's own packages, which are not converted from Debian's. */
   owned: Iterable<string>
   ignored: Ignored
   onPackage: (done: number) => void

@@ -48,13 +48,13 @@ test(
   },
 )
 
-test('downloadPackages() names an unknown package with its line', async (t) => {
+test('downloadPackages() reports an unknown package with the line that names it', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-apt-'))
   t.after(() => {
     process.env['PATH'] = path
     rmSync(dir, { recursive: true })
   })
-  // Prints the package that it knows, and fails, as the real apt-cache does if it does not know all packages.
+  // Prints the one package that it knows, and fails, like the real apt-cache when it does not know all packages.
   const cache = `#!/bin/sh\nprintf 'Package: known\\n'; exit 100\n`
   writeFileSync(join(dir, 'apt-cache'), cache, { mode: 0o755 })
   writeFileSync(join(dir, 'apt-get'), '#!/bin/sh\n', { mode: 0o755 })

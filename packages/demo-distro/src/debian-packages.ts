@@ -12,7 +12,7 @@ export interface DebianPackage {
   depends: string
   provides: string
   summary: string
-  /** The archive with the files; undefined if they are installed on this machine. */
+  /** Path of the .deb archive that contains the files; undefined if the package is installed on this machine. */
   archive?: string
 }
 
@@ -27,7 +27,7 @@ const FIELDS = [
 ]
 const FORMAT = `${FIELDS.map((field) => `\${${field}}`).join('\t')}\n`
 
-/** dpkg's states of packages whose files are in place: installed, or with pending triggers. */
+/** dpkg's status of packages whose files are in place: they are installed, or have pending triggers. */
 const INSTALLED = /^i[itW]/
 
 /** Returns the packages installed on this machine, in its native architecture. */
@@ -49,7 +49,7 @@ export async function readInstalled(signal?: AbortSignal): Promise<Map<string, D
 
 export interface DownloadOptions {
   cacheDir: string
-  /** Ignores what this machine has: downloads all packages, and prefers the distribution's own to those of other vendors. */
+  /** Ignores the packages of this machine: downloads all packages, and prefers those of the distribution to those of other vendors. */
   fromScratch?: boolean
   signal?: AbortSignal
 }
@@ -58,7 +58,7 @@ export interface DownloadOptions {
 export interface WantedPackage {
   /** Its names in different releases. */
   names: string[]
-  /** The line of a list that names it. */
+  /** The place in a package list that names the package, for messages, such as `line 1 of own.list`. */
   line: string
 }
 
@@ -66,9 +66,9 @@ export interface WantedPackage {
 export class UnknownPackageError extends CoprError {}
 
 /**
- * Downloads packages that this machine lacks, with their dependencies, and reads them. Each package has one or more names; the first that
- * apt knows is used. Nothing is installed, and the machine's own package lists stay unchanged: stale ones are downloaded again, into
- * `cacheDir`.
+ * Downloads packages that this machine lacks, with their dependencies, and reads their metadata. If a package has several names, the first
+ * one that apt knows is used. Nothing is installed, and the machine's own package lists are not changed: if they are stale, new ones are
+ * downloaded into `cacheDir`.
  */
 export async function downloadPackages(
   wanted: WantedPackage[],
@@ -112,7 +112,7 @@ export async function downloadPackages(
   return await readArchives(archives, await wantedArchives(args, signal), signal)
 }
 
-/** apt options that hide the installed packages and prefer the distribution to repositories of other vendors. */
+/** Returns apt options that hide the installed packages, and that prefer the distribution's packages to those of other vendors. */
 async function scratchState(cacheDir: string): Promise<string[]> {
   const status = join(cacheDir, 'no-packages')
   const preferences = join(cacheDir, 'preferences')
@@ -126,7 +126,7 @@ async function scratchState(cacheDir: string): Promise<string[]> {
     'Dir::State::extended_states': join(cacheDir, 'extended-states'),
     'Dir::Etc::Preferences': preferences,
     'Dir::Etc::PreferencesParts': '/dev/null',
-    // apt would write these caches for the packages that are really installed
+    // otherwise apt would overwrite these caches, which must describe the packages that are really installed
     'Dir::Cache::pkgcache': '',
     'Dir::Cache::srcpkgcache': '',
   }
@@ -138,14 +138,14 @@ function download(names: (string | undefined)[]): string[] {
   return ['install', '--yes', '--download-only', '--no-install-recommends', ...known]
 }
 
-/** Returns the first name of each package that apt knows. */
+/** Returns for each package the first of its names that apt knows, or undefined. */
 async function knownNames(
   wanted: WantedPackage[],
   place: string[],
   signal?: AbortSignal,
 ): Promise<(string | undefined)[]> {
   const chunks: Buffer[] = []
-  // apt-cache fails if one of the names is unknown, but still prints the other packages.
+  // apt-cache fails if one of the names is unknown, but still prints the packages that it knows.
   await run(
     'apt-cache',
     [...place, 'show', '--no-all-versions', ...wanted.flatMap(({ names }) => names)],
@@ -159,7 +159,7 @@ async function knownNames(
   return wanted.map(({ names }) => names.find((name) => known.has(name)))
 }
 
-/** Returns the file names of the archives that apt would unpack now: the cache also holds older versions. */
+/** Returns the file names of the archives that apt would install now; the cache also contains older versions. */
 async function wantedArchives(args: string[], signal?: AbortSignal): Promise<Set<string>> {
   const simulated = args.map((arg) => (arg === '--download-only' ? '--simulate' : arg))
   const text = await toolOutput('apt-get', simulated, signal)

@@ -7,7 +7,7 @@ import { makeExampleSrpm } from './example/example.ts'
 import { buildRootPackages, DISTRO_ARCH, DISTRO_RELEASE, DISTRO_VERSION } from './chroot.ts'
 import { makeDistro, type Distro } from './make-distro.ts'
 
-/** Shared with other tests, so that a machine builds the repository once. */
+/** Shared with other tests, so that the repository is built only once on each machine. */
 const CACHE = '/var/tmp/copr-test-cache'
 const TOOLS = ['dpkg-query', 'apt-get', 'rpmbuild', 'createrepo_c', 'dnf', 'flock', 'unshare']
 
@@ -67,7 +67,7 @@ suite('the mini distribution', { skip }, () => {
     )
   })
 
-  test('a build root of the mini distribution builds a package as an unprivileged user, without network', async () => {
+  test('a buildroot of the mini distribution builds a package as an unprivileged user, without network', async () => {
     const root = join(work, 'root')
     await fillRoot(root, distro.repoDir, await buildRootPackages())
     const rpms = await buildInRoot(root, await makeExampleSrpm(CACHE))
@@ -127,7 +127,10 @@ suite('the mini distribution', { skip }, () => {
     await fillRoot(join(work, 'names'), distro.repoDir, wanted, ['--setopt=tsflags=test'])
   })
 
-  /** Fills a root with dnf. rpm's database must be where the root's own rpm looks for it: Debian's dnf would put it elsewhere. */
+  /**
+   * Installs packages into a root directory with dnf. rpm's database must be where the rpm in that directory looks for it; Debian's dnf
+   * would put it elsewhere.
+   */
   async function fillRoot(root: string, repo: string, packages: string[], options: string[] = []) {
     await mkdir(root, { recursive: true })
     await writeFile(join(work, '.rpmmacros'), '%_dbpath /var/lib/rpm\n')

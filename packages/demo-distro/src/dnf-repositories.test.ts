@@ -60,7 +60,7 @@ baseurl = https://download.copr.fedorainfracloud.org/results/@x/tools/fedora-43-
 skip_if_unavailable = 0
 `
 
-/** The output of dnf 4's Python library on a RHEL 9 with a subscription. */
+/** The output of {@link DNF4_SCRIPT} on RHEL 9 with a subscription. */
 const DNF4 = `Updating Subscription Management repositories.
 ${JSON.stringify([
   {
@@ -128,7 +128,7 @@ test('parseDnf5Dump() reads the enabled repositories', () => {
   })
 })
 
-test('a Fedora chroot has the repositories that Fedora requires, by their metalinks', () => {
+test('a Fedora chroot uses the repositories that Fedora requires, through their metalinks', () => {
   const { repos, leftOut } = chrootRepositories(parseDnf5Dump(DNF5))
   const none = { repo_gpgcheck: null }
   assert.deepEqual(repos, [
@@ -161,7 +161,7 @@ test('a Fedora chroot has the repositories that Fedora requires, by their metali
   ChrootConfig.parse({ name: 'fedora-43-x86_64', repos, install: ['bash'] })
 })
 
-test('a RHEL chroot names the certificates of its subscription', () => {
+test('the repositories of a RHEL chroot name the certificates of its subscription', () => {
   const { repos, leftOut } = chrootRepositories(parseDnf4Dump(DNF4))
   assert.deepEqual(leftOut, [])
   assert.deepEqual(

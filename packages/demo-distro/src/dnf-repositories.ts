@@ -15,7 +15,7 @@ export interface DnfRepository {
   gpgkey: string[]
   priority: number
   module_hotfixes: boolean
-  /** Whether dnf ignores the repository when it is unavailable. */
+  /** Whether dnf skips the repository when it is unavailable. */
   skip_if_unavailable: boolean
   sslverify: boolean
   sslcacert: string
@@ -41,8 +41,8 @@ print(json.dumps([{field: plain(getattr(repo, field, None)) for field in fields}
 `
 
 /**
- * Asks dnf for the enabled repositories of this machine; dnf only reads files for that. `version` is the release to use if dnf 4 cannot
- * determine it from an installed package.
+ * Returns the enabled repositories of this machine, as dnf reports them; dnf only reads files for this. `version` is the release to use if
+ * dnf 4 cannot determine it from an installed package.
  */
 export async function readDnfRepositories(
   version: string,
@@ -66,7 +66,9 @@ export function parseDnf4Dump(output: string): DnfRepository[] {
   return (JSON.parse(line) as Fields[]).map((one) => repositoryOf(String(one['id']), one))
 }
 
-/** Parses the output of `dnf --dump-repo-config=*` of dnf 5: a title for each repository, then `option = value` lines. */
+/**
+ * Parses what dnf 5 prints for `dnf --dump-repo-config=*`: for each repository, a title, followed by lines of the form `option = value`.
+ */
 export function parseDnf5Dump(output: string): DnfRepository[] {
   const parts = output.split(/^======== "(.+?)" .*========$/m)
   const repositories: DnfRepository[] = []
@@ -122,7 +124,7 @@ export interface ChosenRepositories {
   leftOut: { id: string; reason: string }[]
 }
 
-/** Chooses the repositories that make up the machine's distribution, and converts them to a chroot's notation. */
+/** Chooses the repositories that make up the machine's distribution, and converts them to the format of chroots. */
 export function chrootRepositories(enabled: DnfRepository[]): ChosenRepositories {
   const leftOut = enabled.flatMap((one) => {
     const reason = faultOf(one)

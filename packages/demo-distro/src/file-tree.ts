@@ -4,7 +4,7 @@ import { runOrThrow } from '@copr/process/run'
 import { toolOutput, type DebianPackage } from './debian-packages.ts'
 
 export interface PackageFile {
-  /** Absolute, in the merged layout: files of /bin and /lib are under /usr. */
+  /** Absolute path after the merge of /bin, /lib and the like into /usr. */
   path: string
   kind: 'file' | 'directory' | 'link'
   /** Octal; default: the mode of the file on disk. */
@@ -13,24 +13,24 @@ export interface PackageFile {
 
 export interface PackageFiles {
   files: PackageFile[]
-  /** Debian's paths in /bin and /sbin of files that are now under /usr. */
+  /** Debian's paths, under /bin and /sbin, of files that are now under /usr. */
   oldPaths: string[]
 }
 
 const MERGED = /^\/(bin|sbin|lib|lib32|lib64|libx32)(?=\/|$)/
 
-/** Paths that builds never read. With fewer files a build root is ready sooner. */
+/** Paths that builds never read. Without these files, a buildroot is ready sooner. */
 const LEFT_OUT = [
   /^\/usr\/share\/(doc|doc-base|man|info|locale|lintian|bug|menu|pixmaps|icons|applications|gitweb|metainfo|readline)(\/|$)/,
   /^\/usr\/share\/(bash-completion|zsh|fish|emacs|vim|reportbug|gdb|cmake-[\d.]+\/Help|perl5\/Debian)(\/|$)/,
   /^\/usr\/lib\/(systemd|tmpfiles\.d|sysusers\.d|udev|modprobe\.d|mime|valgrind|debug)(\/|$)/,
   /^\/etc\/(cron\.\w+|init\.d|logrotate\.d|apt|dpkg|bash_completion\.d|default|dbus-1|update-motd\.d|init)(\/|$)/,
   /^\/usr\/lib\/python3\.\d+\/(EXTERNALLY-MANAGED$|test\/|idlelib\/|turtledemo\/)/,
-  // big, and no build needs them
+  // large files that no build needs
   /^\/usr\/lib\/[^/]+\/lib(icu\w+|crypto|ssl|xml2|sqlite3)\.a$|\/config-3[^/]*\/.*\.a$|lto-dump|\/unicore\/lib\/.*\.html$/,
   /\/__pycache__(\/|$)|(?<!\/pod\/perldiag)\.pod$/,
   /^\/(dev|proc|sys|run|tmp)(\/|$)/,
-  // Debian's link to dash; the bash of the mini distribution contains a link of its own
+  // Debian's link to dash; the bash package of the mini distribution has its own link
   /^\/usr\/bin\/sh$/,
 ]
 
@@ -122,7 +122,7 @@ export async function packageFiles(
   for (const [index, path] of paths.entries()) {
     const kind = await kindOf(join(tree, path))
     if (kind === undefined || owned.has(path)) continue
-    // Installing the files of the package creates the directories that contain them.
+    // The directory need not be listed: it is created when the files in it are installed.
     if (kind === 'directory' && paths[index + 1]?.startsWith(`${path}/`)) continue
     if (kind === 'file') await dropSpecialBits(join(tree, path))
     if (kind !== 'directory') owned.add(path)
@@ -138,13 +138,16 @@ async function kindOf(path: string): Promise<PackageFile['kind'] | undefined> {
   return stat?.isFile() ? 'file' : undefined
 }
 
-/** Clears set-user-ID bits, which a build root never needs: builds are unprivileged, everything else is root already. */
+/**
+ * Clears the set-user-ID, set-group-ID and sticky bits, which a buildroot never needs: builds are unprivileged, and everything else already
+ * runs as root.
+ */
 async function dropSpecialBits(path: string) {
   const { mode } = await lstat(path)
   if ((mode & 0o7000) !== 0) await chmod(path, mode & 0o777)
 }
 
-/** Adds a link that is in no package, or that replaces one that is left out; returns it as a file of the package. */
+/** Adds a link that no package contains, or that replaces a link that was left out; returns it as a file of the package. */
 export async function addLink(tree: string, path: string, target: string): Promise<PackageFile> {
   await mkdir(dirname(join(tree, path)), { recursive: true })
   await rm(join(tree, path), { force: true })

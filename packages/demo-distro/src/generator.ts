@@ -5,15 +5,18 @@ import { CoprError } from '@copr/process/errors'
 import { thisHost } from './host-distribution.ts'
 import type { DebianHost } from './release.ts'
 
-/** A machine that consists of the mini distribution. */
+/** A machine on which the mini distribution is installed as the operating system. */
 export interface DistroMachine {
-  /** Packages in addition to those of build roots, in the notation of packages.list. */
+  /** Packages to include in addition to those of buildroots, in the format of packages.list. */
   packageList: string
   /** The text of /etc/os-release. */
   osRelease: string
 }
 
-/** Returns this machine's Debian; throws on others, because the package list is complete for a few releases only. */
+/**
+ * Returns the Debian-like distribution of this machine. Throws if the machine runs another distribution or an unsupported release, because
+ * the package list is complete only for a few releases.
+ */
 export function requireDebian(): DebianHost {
   const host = thisHost()
   if (host.kind === 'debian-like') return host
@@ -22,7 +25,10 @@ export function requireDebian(): DebianHost {
   throw new CoprError('unavailable', `Cannot build the mini distribution: ${reason}`)
 }
 
-/** Returns a digest of every source file here: when the code or the list changes, the repository is rebuilt. */
+/**
+ * Returns a digest of all source files in this folder; the repository is rebuilt when it changes, that is, when the code or the package
+ * list changes.
+ */
 export async function generatorDigest(machine?: DistroMachine): Promise<string> {
   const here = new URL('.', import.meta.url)
   const files = (await readdir(here, { recursive: true, withFileTypes: true }))

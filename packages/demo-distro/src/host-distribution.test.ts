@@ -131,7 +131,7 @@ for (const [text, facts, chroot] of [
     'amazonlinux-2023-x86_64',
   ],
   [REBUILD('eurolinux', 'EuroLinux', '9.5'), rpm, 'eurolinux-9-x86_64'],
-  // A mini distribution installed as an operating system: Debian's os-release, but no dpkg.
+  // A mini distribution that is installed as an operating system: it has Debian's os-release, but no dpkg.
   [DEBIAN_12, rpm, 'debian-12-x86_64'],
 ] as const)
   test(`hostDistribution() chooses ${chroot} for the machine's own repositories`, () => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { machine } from 'node:os'
 
-/** The facts other than os-release that decide which chroot a machine can provide for itself. */
+/** The facts, in addition to os-release, that determine which chroot a machine can provide for itself. */
 export interface HostDescription {
   /** The output of `uname -m`. */
   arch: string
@@ -17,7 +17,7 @@ export type HostDistribution =
   | { kind: 'none'; name: string; reason: string }
 
 const ARCHES = ['x86_64', 'aarch64']
-/** Releases for which the package list is complete; those of derivatives are found by code name. */
+/** Releases for which the package list is complete. A derivative is mapped to one of them by its code name. */
 const DEBIAN_RELEASES: Record<string, string[]> = { debian: ['12', '13'], ubuntu: ['24.04'] }
 const CODENAMES: Record<string, [id: string, version: string]> = {
   bookworm: ['debian', '12'],
@@ -27,9 +27,9 @@ const CODENAMES: Record<string, [id: string, version: string]> = {
 const WORKING =
   'Debian 12, Debian 13 and Ubuntu 24.04 have one, and Fedora, RHEL and its rebuilds use their own repositories'
 
-/** The names with which the chroots of Copr and mock begin, by os-release's ID, where the two differ. */
+/** Maps the ID in os-release to the prefix that Copr and mock use in chroot names, if the two differ. */
 const CHROOT_IDS: Record<string, string> = { ol: 'oraclelinux', amzn: 'amazonlinux' }
-/** Families whose chroots are named by the major version; minor releases share the same repositories. */
+/** Distributions whose chroots are named after the major version, because minor releases share the same repositories. */
 const MAJOR_ONLY = /^(rhel|centos|rocky|almalinux|ol)$/
 
 /**
@@ -76,7 +76,7 @@ function debianLike(os: Record<string, string>, name: string, arch: string): Hos
 function rpmRelease(os: Record<string, string>): [id: string, version: string] {
   const id = os['ID'] ?? 'linux'
   const version = os['VERSION_ID'] ?? 'rolling'
-  // Until it is branched, rawhide has the number of the next release.
+  // Until a release is branched from it, rawhide has the number of that release as its VERSION_ID.
   if (id === 'fedora' && os['REDHAT_BUGZILLA_PRODUCT_VERSION'] === 'rawhide') return [id, 'rawhide']
   if (id === 'centos' && /stream/i.test(os['NAME'] ?? '')) return ['centos-stream', major(version)]
   const isRebuild = / (rhel|centos) /.test(` ${os['ID_LIKE'] ?? ''} `) && id !== 'amzn'

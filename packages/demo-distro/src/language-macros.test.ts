@@ -107,7 +107,7 @@ suite('macros of Ruby, Rust, Go, Lua and fonts', { skip }, () => {
     assert.match(text, / -o out example\.org\/own$/)
   })
 
-  test('%gobuild gives LDFLAGS to the linker of Go, except the flags of gcc', async () => {
+  test('%gobuild passes LDFLAGS to the Go linker, except flags for gcc', async () => {
     const flags = await macros.expand('%{build_ldflags}')
     const text = await macros.expand('%__go_buildflags')
     for (const [given, want] of [
@@ -134,7 +134,7 @@ suite('macros of Ruby, Rust, Go, Lua and fonts', { skip }, () => {
       assert.equal(await runOrThrow('bash', ['-e', '-c', script], { cwd: dir }), `${want} off\n`)
     })
 
-  test('%cargo_prep -v lets cargo read the vendored crates only', async () => {
+  test('%cargo_prep -v makes cargo use only the vendored crates', async () => {
     const dir = await directory({ 'Cargo.lock': '' })
     await runOrThrow('bash', ['-c', await macros.expand('%cargo_prep -v vendor')], { cwd: dir })
     const config = await readFile(join(dir, '.cargo/config.toml'), 'utf8')
@@ -228,7 +228,7 @@ tests = "~1.4"
 end
 `
 
-  test('gems provide and require rubygem() with the bounds of Fedora', async (t) => {
+  test('gems provide and require rubygem() with the same version bounds as in Fedora', async (t) => {
     if (!hasRuby) return t.skip('needs ruby')
     const dir = await directory({ 'own.gemspec': GEMSPEC })
     const script = join(macros.dir, 'usr/lib/rpm/copr-mini/rubygems-dependencies.rb')
@@ -248,7 +248,7 @@ end
     )
   })
 
-  test('the %gemspec_ macros change dependencies and files', async (t) => {
+  test('the %gemspec_ macros change the dependencies and files of a gemspec', async (t) => {
     if (!hasRuby) return t.skip('needs ruby')
     const dir = await directory({ 'own.gemspec': GEMSPEC })
     const edit = async (text: string): Promise<string> => {
@@ -259,7 +259,7 @@ end
     await edit('%gemspec_remove_dep MACRO -g loose')
     await edit('%gemspec_add_dep MACRO -g added ">= 2"')
     await edit('%gemspec_remove_file MACRO "a.rb"')
-    // Versions of RubyGems differ in the order of a dependency's bounds, which means nothing.
+    // Sorted, because versions of RubyGems print the bounds of a dependency in different orders, which does not matter.
     const print = `s = Gem::Specification.load("own.gemspec")
 puts s.runtime_dependencies.map { |d| "#{d.name} (#{d.requirement.as_list.sort.join(", ")})" }.join(";"), s.files.join(";")`
     assert.equal(

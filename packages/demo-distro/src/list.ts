@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises'
 
 export interface ListedPackage {
-  /** The line of the list that names the package, for messages. */
+  /** Where the package is listed, for messages, such as `line 3 of packages.list`. */
   line: string
-  /** Its first name; after {@link resolveNames}, the one that exists. */
+  /** The first of `names`; after {@link resolveNames}, the first one that exists. */
   debianName: string
-  /** Its names in different releases; one with a `*` only names a package that is installed as a dependency. */
+  /**
+   * The package's names in different releases. A name with a `*` is a pattern: it only sets the RPM name of a package that is installed as
+   * a dependency.
+   */
   names: string[]
   rpmName: string
   /** Further names by which spec files refer to the package. */
@@ -13,7 +16,7 @@ export interface ListedPackage {
   inBuildRoot: boolean
 }
 
-/** Reads a list of this folder: `more-packages.list` has the packages that are too large for the first start. */
+/** Reads a package list from this folder: `more-packages.list` contains the packages that are too large for the first start. */
 export async function readPackageList(
   name: 'packages.list' | 'more-packages.list' = 'packages.list',
 ): Promise<ListedPackage[]> {
@@ -41,7 +44,7 @@ export function isPattern({ debianName }: ListedPackage): boolean {
   return debianName.includes('*')
 }
 
-/** Returns the list with each package under the first of its names that exists; drops patterns without a match. */
+/** Replaces the name of each listed package by the first of its names that exists; drops patterns that match nothing. */
 export function resolveNames(
   list: ListedPackage[],
   existing: ReadonlyMap<string, unknown>,
@@ -69,8 +72,8 @@ function patternOf(name: string): RegExp {
 }
 
 /**
- * Dependencies that only a running Debian needs: configuration at install time and package management. They are useless in a build root,
- * and some would pull in half a desktop.
+ * Dependencies that only a running Debian needs, for configuration at install time and for package management. They are useless in a
+ * buildroot, and some would bring in half a desktop.
  */
 export const IGNORED_DEPENDENCIES = new Set([
   'adduser', 'ca-certificates', 'debconf', 'debconf-2.0', 'dpkg', 'dpkg-dev', 'init-system-helpers', 'install-info',
@@ -78,7 +81,7 @@ export const IGNORED_DEPENDENCIES = new Set([
   'openssl', 'sensible-utils', 'tex-common', 'tzdata', 'ucf', 'base-passwd', 'base-files', 'libjs-jquery', 'libjs-underscore',
 ]) // prettier-ignore
 
-/** Dependencies to ignore, by the package that has them: only optional parts of the package need them. */
+/** Dependencies to ignore, by the package that has them: only optional features of the package need them. */
 export const IGNORED_DEPENDENCIES_OF: Record<string, string[]> = {
   // only update-alternatives is used, which runs no other program
   dpkg: ['tar'],
@@ -86,17 +89,17 @@ export const IGNORED_DEPENDENCIES_OF: Record<string, string[]> = {
   gnupg: ['dirmngr', 'gnupg-l10n', 'gpg-wks-client', 'gpg-wks-server', 'gpgsm'],
   // the parser needs these to download external entities, and builds have no network
   'libxml-parser-perl': ['libwww-perl', 'liburi-perl'],
-  // perl.prov and perl.req run only for packages that ship Perl files; they build-require perl themselves
+  // perl.prov and perl.req run only for packages that contain Perl files, and those packages have perl in their BuildRequires
   rpm: ['perl'],
 }
 
 /**
- * Epochs by Debian name, for packages whose versions specs compare with Fedora's. Perl's generators write 5.8.1 as 5.008001, which rpm
- * takes for a later version than 5.36: only the epoch makes `perl >= 5.008001` hold.
+ * Epochs, by Debian name, of packages whose versions are compared with Fedora's versions in spec files. Perl's dependency generators write
+ * 5.8.1 as 5.008001, which rpm considers later than 5.36: `perl >= 5.008001` is satisfied only because of the epoch.
  */
 export const EPOCHS: Record<string, number> = { perl: 4, 'perl-base': 4 }
 
-/** Files from `tree/` that are added to the packages that they change. */
+/** Files from `tree/` that are added to packages, by the package whose behavior they change. */
 export const EXTRA_FILES: Record<string, string[]> = {
   python3: [
     '/usr/lib/python3/dist-packages/copr-mini.pth',
@@ -107,7 +110,7 @@ export const EXTRA_FILES: Record<string, string[]> = {
 /** Dependencies in addition to Debian's. */
 export const EXTRA_REQUIRES: Record<string, string[]> = {
   libc6: ['filesystem'],
-  // Fedora's gettext-devel: autopoint, with the programs that its users need
+  // autopoint becomes the RPM gettext-devel; those who use that in Fedora also need the programs of gettext
   autopoint: ['gettext'],
   gcc: ['glibc-devel'],
   // %cargo_license and %cargo_generate_buildrequires run Python

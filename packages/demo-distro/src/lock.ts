@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 /**
- * Waits for an exclusive lock on a file. A child process holds the lock while its standard input is open, so the lock is also released when
- * this process is killed.
+ * Waits for an exclusive lock on a file. A child process holds the lock as long as its standard input is open, so the lock is released even
+ * if this process is killed.
  */
 export async function holdLock(path: string, signal?: AbortSignal): Promise<AsyncDisposable> {
   const child = spawn('flock', [path, 'sh', '-c', 'echo held; exec cat'], {

@@ -15,7 +15,7 @@ suite('macros of the mini distribution', { skip }, () => {
   })
   after(() => macros[Symbol.asyncDispose]())
 
-  test('documentation and licenses are in directories without a version', async () => {
+  test('documentation and licenses are installed in directories without a version in their names', async () => {
     assert.equal(await expand('%{_docdir_fmt}'), '%{NAME}')
   })
 
@@ -81,7 +81,7 @@ suite('macros of the mini distribution', { skip }, () => {
     assert.equal(await expand('%{?sysusers_requires_compat}'), 'Requires(pre): shadow-utils')
   })
 
-  // Fedora computes each of these macros by asking the interpreter for the same setting.
+  // Fedora defines each of these macros by querying the interpreter for the same setting.
   for (const [macro, setting] of [
     ['perl_privlib', 'installprivlib'],
     ['perl_archlib', 'installarchlib'],
@@ -103,7 +103,7 @@ suite('macros of the mini distribution', { skip }, () => {
   ] as const)
     test(`${text} is ${want}`, async () => assert.equal(await expand(text), want))
 
-  test('%perl_default_filter excludes the objects of modules from provides', async () => {
+  test('%perl_default_filter excludes the shared objects of Perl modules from provides', async () => {
     const text = '%{?perl_default_filter}%{__provides_exclude_from}'
     const paths = new RegExp(await expand(text, { __provides_exclude_from: '^/own' }))
     const objects = await expand('%{perl_vendorarch}/auto/Own/Own.so')
@@ -114,8 +114,8 @@ suite('macros of the mini distribution', { skip }, () => {
   })
 
   /**
-   * Runs the expansion as a scriptlet whose argument says that `installed` versions of the package are installed. Replaces `programs` by
-   * fakes; returns the commands with which they were called.
+   * Runs the expansion as a scriptlet, with the argument `installed`: the number of versions of the package that will be installed.
+   * Replaces `programs` with fakes; returns the command lines with which they were called.
    */
   async function scriptlet(text: string, programs: string[], installed = 1): Promise<string[]> {
     const fakes = programs.map(
@@ -128,7 +128,7 @@ suite('macros of the mini distribution', { skip }, () => {
   }
 
   const HELPER = '/usr/lib/systemd/systemd-update-helper'
-  // The verbs with which Fedora's macros call the helper, by the number of versions that stay installed.
+  // The verbs that Fedora's macros pass to the helper, by the number of versions that remain installed.
   for (const [macro, installed, want] of [
     ['systemd_post', 1, 'install-system-units'],
     ['systemd_post', 2, undefined],
@@ -149,7 +149,7 @@ suite('macros of the mini distribution', { skip }, () => {
       assert.deepEqual(called, want ? [`systemd-update-helper ${want} a.service b.socket`] : [])
     })
 
-  test('scriptlet macros of systemd require the name of a unit', async () => {
+  test('the systemd scriptlet macros fail without the name of a unit', async () => {
     await assert.rejects(expand('%systemd_post'), /need the name of a unit/)
   })
 

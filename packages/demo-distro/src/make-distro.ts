@@ -46,14 +46,14 @@ export interface DistroOptions {
   cacheDir?: string
   /** Adds the packages that are too large for a first start; a repository that has them keeps them. */
   more?: boolean
-  /** Builds the repository for a whole machine, from downloaded packages only. */
+  /** Builds the repository for a machine that runs the mini distribution, from downloaded packages only. */
   machine?: DistroMachine
   onProgress?: (progress: DistroProgress) => void
   signal?: AbortSignal
 }
 
 export interface Distro {
-  /** The repository: a link, which is replaced when the repository is rebuilt. */
+  /** Path of the repository: a symbolic link, which is replaced when the repository is rebuilt. */
   repoDir: string
   /** Number of RPMs. */
   packages: number
@@ -70,15 +70,15 @@ interface Manifest {
   installed: Record<string, string>
   packages: number
   leftOut: string[]
-  /** Whether it has the packages of more-packages.list. */
+  /** Whether the repository contains the packages of more-packages.list. */
   more: boolean
 }
 
 const IGNORED = { everywhere: IGNORED_DEPENDENCIES, of: IGNORED_DEPENDENCIES_OF }
 
 /**
- * Builds an RPM repository from the Debian packages of this machine, or returns the existing one if neither the list nor the packages have
- * changed. Needs dpkg, apt, rpmbuild, createrepo_c and flock.
+ * Builds an RPM repository from the Debian packages of this machine, or returns the existing one if neither the generator nor the packages
+ * have changed. Needs dpkg, apt, rpmbuild, createrepo_c and flock.
  */
 export async function makeDistro(options: DistroOptions): Promise<Distro> {
   const { dir, cacheDir = dir, machine, signal } = options
@@ -210,7 +210,7 @@ async function makeRpms(
       ...(signal && { signal }),
     })),
   ]
-  // The builder runs ldconfig in build roots; on a machine, the package must do so itself.
+  // The builder runs ldconfig in buildroots; on a machine, the package must run it.
   const glibc = machine && rpms.find(({ name }) => name === 'glibc-common')
   if (glibc) glibc.trigger = LDCONFIG_TRIGGER
   for (const one of rpms) await writeFile(join(lists, one.name), renderFileList(one.files))
@@ -218,18 +218,18 @@ async function makeRpms(
   return rpms.length
 }
 
-/** Runs ldconfig after libraries were installed. The trigger is written in Lua, because a root may have no shell. */
+/** Runs ldconfig after libraries were installed. The trigger is written in Lua, because there may be no shell yet. */
 const LDCONFIG_TRIGGER = `%transfiletriggerin -n glibc-common -P 2000000 -p <lua> -- /usr/lib /usr/lib64
 rpm.execute("/sbin/ldconfig")`
 
 const RPMBUILD_MACROS: Record<string, string> = {
-  // fast to install: build roots are filled far more often than the repository is downloaded
+  // weak compression, for fast installation: buildroots are filled far more often than the repository is downloaded
   _binary_payload: 'w1.zstdio',
   _rpmfilename: '%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm',
   // the files are packaged unchanged
   __os_install_post: '%{nil}',
   __check_files: '%{nil}',
-  // the sources of Go contain programs for its tests
+  // Go's sources contain executables, for its tests
   _binaries_in_noarch_packages_terminate_build: '0',
   _build_id_links: 'none',
   _missing_doc_files_terminate_build: '0',
@@ -257,7 +257,7 @@ async function runRpmbuild(
     '--define',
     `${name} ${value}`,
   ])
-  // rpmbuild asks libmagic about every file, which is useless here: with few rules it takes a third of the time
+  // rpmbuild calls libmagic for every file, and the result is not needed: with few rules, this takes a third of the time
   const magic = join(work, 'magic')
   await writeFile(magic, '0 string \\177ELF ELF 64-bit\n')
   let written = 0

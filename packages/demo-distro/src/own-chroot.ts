@@ -12,13 +12,13 @@ type DnfHost = Extract<HostDistribution, { kind: 'dnf' }>
 
 export interface OwnChroot {
   config: ChrootConfig
-  /** Enabled repositories that the chroot leaves out, and why. */
+  /** Enabled repositories that the chroot leaves out, with the reasons. */
   leftOut: ChosenRepositories['leftOut']
 }
 
 /**
- * The packages with which mock fills build roots of the Fedora family. They are listed by name, because only Fedora's own repositories have
- * the group `buildsys-build`. The paths belong to bash and gawk there, and may belong to other packages elsewhere.
+ * The packages that mock installs in buildroots of the Fedora family. They are listed individually, because only Fedora's own repositories
+ * have the group `buildsys-build`. In Fedora, the paths belong to bash and gawk; elsewhere, they may belong to other packages.
  */
 const BASE_PACKAGES = [
   '/bin/sh', '/usr/bin/awk', 'bash', 'bzip2', 'coreutils', 'cpio', 'diffutils', 'findutils', 'gawk', 'glibc-minimal-langpack', 'grep',
@@ -45,8 +45,8 @@ export async function ownChroot(host: DnfHost, signal?: AbortSignal): Promise<Ow
 }
 
 /**
- * Returns the name of the package with the release files. Fedora has one for each edition, and builds use that of no edition; on other
- * distributions, it is the installed one.
+ * Returns the name of the package with the release files. Fedora has several, one of which is for no particular edition and is used in
+ * builds; for other distributions, returns the one that is installed.
  */
 async function releasePackage({ id }: DnfHost, signal?: AbortSignal): Promise<string> {
   if (id === 'fedora') return 'fedora-release'

@@ -6,7 +6,7 @@ import { EXTRA_FILES } from './list.ts'
 import { fillPlaceholders, type Release } from './release.ts'
 import type { RpmPackage } from './spec.ts'
 
-/** Files that are in no Debian package: macros and the scripts they run. */
+/** Files that no Debian package contains: macros, and the scripts that they run. */
 const EXTRA_TREE_URL = new URL('tree/', import.meta.url)
 
 const DIRECTORIES: Record<string, string> = {
@@ -33,7 +33,7 @@ const ACCOUNTS = [
 ] as const
 const GROUPS = ['root:0', 'daemon:1', 'bin:2', 'sys:3', 'adm:4', 'tty:5', 'disk:6', 'lp:7', 'mail:8', 'kmem:15', 'shadow:42', 'utmp:43', 'staff:50', 'users:100', 'nogroup:65534'] // prettier-ignore
 
-/** Creates the package that all others depend on: directories, the links of the merged layout, accounts. */
+/** Creates the package that all others depend on. It contains directories, the links of the merged /usr, and accounts. */
 export async function makeFilesystemPackage(
   tree: string,
   generator: string,
@@ -124,7 +124,10 @@ export async function makeMacrosPackage(
   }
 }
 
-/** Writes the files below `tree/` for a release; returns their paths on a machine. */
+/**
+ * Writes the files of the source folder `tree/`, adapted to a release, below `tree`; returns their absolute paths on a machine that has
+ * them installed.
+ */
 export async function writeExtraFiles(tree: string, release: Release): Promise<string[]> {
   const paths: string[] = []
   const from = fileURLToPath(EXTRA_TREE_URL)

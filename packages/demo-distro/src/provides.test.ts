@@ -7,7 +7,7 @@ import { gemProvide, pkgConfigProvide, pythonProvides } from './provides.ts'
 import { fillPlaceholders, releaseOf } from './release.ts'
 import { renderFileList } from './spec.ts'
 
-test('parsePackageList() reads names, aliases and the build root', () => {
+test('parsePackageList() reads names, aliases and the packages of the buildroot', () => {
   assert.deepEqual(
     parsePackageList(
       '# text\n* g++ gcc-c++ c++ # compiler\nlibxml2\n\nperl = perl-devel\n',
@@ -154,7 +154,7 @@ test('gemProvide() reads the name and the version of a gem', () => {
     assert.deepEqual(gemProvide(path), want)
 })
 
-test('pythonProvides() normalizes the name and drops zeros at the end', () => {
+test('pythonProvides() normalizes the name and drops trailing zeros', () => {
   const text = 'Metadata-Version: 2.1\nName: Flit_Core\nVersion: 3.8.0\n'
   assert.deepEqual(pythonProvides('x', text, '3.13'), [
     'python3dist(flit-core) = 3.8',

@@ -3,7 +3,10 @@ import { basename, join } from 'node:path'
 import { run } from '@copr/process/run'
 import type { PackageFiles } from './file-tree.ts'
 
-/** Finds names other than the package's own that specs and rpm's generators may require: paths, libraries, pkgconfig(), perl() … */
+/**
+ * Finds what a package provides besides its own name, as spec files and rpm's generators may require it: paths, libraries, pkgconfig(),
+ * perl() …
+ */
 export async function findProvides(
   content: PackageFiles,
   { tree, python, signal }: { tree: string; python?: string | undefined; signal?: AbortSignal },
@@ -54,7 +57,7 @@ async function libraryProvides(
   return output.split('\n').filter((line) => line !== '')
 }
 
-/** Returns the provide of a .pc file; its version may refer to variables defined above it. */
+/** Returns the Provides of a .pc file; the version may refer to variables that are defined above it. */
 export function pkgConfigProvide(path: string, text: string): string[] {
   const variables = new Map<string, string>()
   const expand = (value: string) =>
@@ -77,7 +80,7 @@ function perlProvide(path: string, text: string): string[] {
 
 const GEM_SPECIFICATION = /\/specifications\/(?:default\/)?(.+)-(\d[^-]*)\.gemspec$/
 
-/** Returns the provide of a gem whose specification is at this path. */
+/** Returns the Provides of a gem whose specification is at this path. */
 export function gemProvide(path: string): string[] {
   const [, name, version] = GEM_SPECIFICATION.exec(path) ?? []
   return name === undefined ? [] : [`rubygem(${name}) = ${version}`]
@@ -93,7 +96,7 @@ export function pythonProvides(path: string, text: string, python: string | unde
     .toLowerCase()
   const version = /^Version:\s*(\S+)/m.exec(text)?.[1]
   if (name === undefined || version === undefined) return []
-  // rpm's generator drops trailing zeros of a version, in provides and requires
+  // rpm's generator drops trailing zeros from versions, both in Provides and in Requires
   const short = version.replace(/(\.0+)+$/, '')
   return ['3', ...(python === undefined ? [] : [python])].map(
     (interpreter) => `python${interpreter}dist(${name}) = ${short}`,

@@ -27,7 +27,8 @@ suite('layout of Python packages', { skip }, () => {
   })
   after(() => rm(dir, { recursive: true }))
 
-  // Specs older than Fedora's pyproject-rpm-macros call setup.py without a prefix: Fedora's python installs into /usr in package builds.
+  // Specs older than Fedora's pyproject-rpm-macros call setup.py without a prefix, because Fedora's Python installs into /usr during
+  // package builds.
   for (const module of ['setuptools', 'distutils.core'])
     for (const distutils of ['local', 'stdlib'])
       test(`setup.py install of ${module} with the ${distutils} distutils installs into /usr`, async () => {

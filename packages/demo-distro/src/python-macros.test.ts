@@ -5,7 +5,7 @@ import { after, before, suite, test } from 'node:test'
 import { run, runOrThrow } from '@copr/process/run'
 import { type MacroFixture, macroFixture, skip } from './testing/macro-fixture.ts'
 
-/** Returns a Python of this machine that has the modules that the scripts import; undefined if there is none. */
+/** Returns a Python interpreter of this machine that has the modules that the scripts import; undefined if there is none. */
 async function findPython(): Promise<string | undefined> {
   const script = 'import sys, tomllib, packaging, pip; print(sys.executable)'
   for (const name of ['/usr/bin/python3', 'python3']) {
@@ -26,7 +26,7 @@ suite('python macros of the mini distribution', { skip }, () => {
   after(() => macros[Symbol.asyncDispose]())
 
   const SITELIB = '/usr/lib/python3.11/site-packages'
-  // Expansions of Fedora's macros for a package `python-own` 1.0~rc1 and Python 3.11. Its index is that of the Python community.
+  // Expansions of Fedora's macros, for a package `python-own` 1.0~rc1 and Python 3.11. Sources come from PyPI.
   const INDEX = 'https://files.pythonhosted.org/packages/source'
   for (const [text, want] of [
     ['%{pypi_source six}', `${INDEX}/s/six/six-1.0rc1.tar.gz`],
@@ -106,7 +106,7 @@ suite('python macros of the mini distribution', { skip }, () => {
     assert.match(text, / --config-settings=key=value --config-settings=other=1 +\.$/)
   })
 
-  test('%pyproject_buildrequires asks for pyproject-rpm-macros where python3-devel is absent', async () => {
+  test('%pyproject_buildrequires requires pyproject-rpm-macros where python3-devel is absent', async () => {
     const text = await macros.expand('%pyproject_buildrequires -x test')
     const script = text.replace('/usr/bin/python3-config', join(macros.dir, 'absent'))
     assert.equal(await runOrThrow('bash', ['-e', '-c', script]), 'pyproject-rpm-macros\n')
@@ -150,7 +150,7 @@ commands =
 `
   const BASE = ['python3dist(packaging)', 'python3dist(pip)']
   const FROM_FILE = '(python3dist(six) >= 1 with python3dist(six) < 2)'
-  // flit_core is absent, so requirements that only the backend knows are left to the next round.
+  // flit_core is not installed, so requirements that only this build backend can report are left to the next round.
   const FLIT = 'python3dist(flit-core) >= 3'
   for (const [options, isReady, want] of [
     ['-R', false, [FLIT]],
@@ -219,7 +219,7 @@ commands =
     return output.split('\n').filter((line) => line !== '')
   }
 
-  test('%tox runs the commands of the environment with its variables', async (t) => {
+  test('%tox runs the commands of the tox environment with its variables', async (t) => {
     if (python === undefined) return t.skip(NO_PYTHON)
     assert.deepEqual(await runIn({ 'tox.ini': TOX }, '%tox'), [
       `py311: python -c 'import os; print('"'"'own'"'"', os.environ['"'"'OWN'"'"'])' default`,
@@ -309,7 +309,7 @@ commands =
     }
   })
 
-  test('installed Python files are compiled with two levels of optimization', async (t) => {
+  test('installed Python files are compiled at two optimization levels', async (t) => {
     if (python === undefined) return t.skip(NO_PYTHON)
     await runIn(INSTALLED, '%{__brp_python_bytecompile}')
     const found = await runOrThrow('bash', [

@@ -3,13 +3,13 @@ import type { HostDistribution } from './host-distribution.ts'
 
 export type DebianHost = Extract<HostDistribution, { kind: 'debian-like' }>
 
-/** The Debian release that a mini distribution is built from, with the versions that some names depend on. */
+/** The Debian-like release from which a mini distribution is built, with the versions of packages on which names of files depend. */
 export interface Release {
   id: string
   version: string
   /** Undefined if the distribution does not have the package. */
   python: string | undefined
-  /** With the patch level, which names the directory of modules that an administrator installs. */
+  /** Includes the patch level, which is in the name of the directory for modules that an administrator installs. */
   perl: string | undefined
   automake: string | undefined
   lua: string | undefined
@@ -22,7 +22,7 @@ const DEBUG_PACKAGES = `%install %{?_enable_debug_packages:%{?buildsubdir:%{debu
 %%install\\
 %{nil}`
 
-/** %autosetup with the option -C of rpm 4.20, which unpacks the first source without the archive's own top folder. */
+/** Adds to %autosetup the option -C of rpm 4.20, which unpacks the first source without the archive's own top-level folder. */
 const AUTOSETUP = `%autosetup(a:b:cCDn:TvNS:p:)\\
 %{!-C:%setup %{-a} %{-b} %{-c} %{-D} %{-n} %{-T} %{!-v:-q}}\\
 %{-C:%{expand:%__autosetup_without_top %{-n} %{!-v:-q}}}\\
@@ -59,12 +59,12 @@ export function releaseOf(
   }
 }
 
-/** Replaces the placeholders in a text of `tree/` that depend on the release. */
+/** Replaces the placeholders for release-dependent values in a text from `tree/`. */
 export function fillPlaceholders(text: string, release: Release): string {
   const { id, version, python = '3', perl = '5.0.0', rpm = '', lua = '5', ruby = '3' } = release
-  // A number, because specs compare it.
+  // The version must be a number, because spec files compare it.
   const macro = `%${id} ${version.replaceAll('.', '')}`
-  // %forgemeta sets the prefix for snapshots of a repository.
+  // %forgemeta sets %distprefix for snapshots of a repository.
   const dist = `%dist %{?distprefix}.${id === 'debian' ? 'deb' : id}${version}`
   return (
     text
@@ -74,14 +74,17 @@ export function fillPlaceholders(text: string, release: Release): string {
       .replaceAll('@PYTHON@', python)
       .replaceAll('@PYTHON_NODOTS@', python.replaceAll('.', ''))
       .replaceAll('@LUA@', lua)
-      // Ruby names its directories after the first release of a series.
+      // Ruby names its directories after the first release of a series, such as 3.1.0.
       .replaceAll('@RUBY@', `${ruby}.0`)
       .replaceAll('@PERL@', perl)
       .replaceAll('@PERL_MINOR@', perl.replace(/\.\d+$/, ''))
   )
 }
 
-/** Returns links that Debian's alternatives create when a package is installed, and the link that makes bash the shell, as in Fedora. */
+/**
+ * Returns the links that packages get in addition to their files, by package: those that Debian's alternatives would create at
+ * installation, those with Fedora's names, and the link that makes bash the shell.
+ */
 export function extraLinks({
   automake,
   python = '3',
@@ -101,7 +104,7 @@ export function extraLinks({
       '/usr/sbin/alternatives': '../bin/update-alternatives',
       '/usr/sbin/update-alternatives': '../bin/update-alternatives',
     },
-    // Fedora's lua-devel has these names without a version
+    // the names without a version, as in Fedora's lua-devel
     'liblua5.4-dev': {
       ...Object.fromEntries(
         ['lua.h', 'luaconf.h', 'lualib.h', 'lauxlib.h', 'lua.hpp'].map((name) => [
@@ -127,12 +130,12 @@ export function extraLinks({
   }
 }
 
-/** Returns provides that cannot be derived from files. */
+/** Returns the Provides that cannot be derived from files, by package. */
 export function extraProvides({ python, perl, lua, ruby }: Release): Record<string, string[]> {
   return {
     libc6: ['rtld(GNU_HASH)'],
     bash: ['/bin/sh'],
-    // provided by the package with the command `python3`, although a smaller package contains the interpreter
+    // the package with the command `python3` provides this, although the interpreter itself is in a smaller package
     python3: [`python(abi) = ${python}`],
     // with the versions of Fedora's packages, because specs compare them
     cargo: ['cargo-rpm-macros = 26', 'rust-packaging = 26', 'rust-toolset = 1'],

@@ -2,7 +2,7 @@ import type { PackageFile } from './file-tree.ts'
 
 export interface RpmPackage {
   name: string
-  /** Undefined for the packages that have none. */
+  /** Undefined for packages without an epoch. */
   epoch?: number
   version: string
   release: string
@@ -11,11 +11,11 @@ export interface RpmPackage {
   requires: string[]
   provides: string[]
   files: PackageFile[]
-  /** The lines of a trigger in the spec's notation. */
+  /** The lines of a trigger, as in a spec file. */
   trigger?: string
 }
 
-/** Renders a single spec for all packages: rpmbuild starts once and writes them in parallel. */
+/** Renders a single spec file for all packages, so that rpmbuild starts only once and writes the packages in parallel. */
 export function renderSpec(packages: RpmPackage[], listDir: string): string {
   return [
     'Name: copr-mini',
@@ -58,7 +58,10 @@ export function renderFileList(files: PackageFile[]): string {
     .join('')
 }
 
-/** Quotes a path for a file list: rpmbuild expands macros and shell patterns there, and has no escape for patterns. */
+/**
+ * Quotes a path for a file list, in which rpmbuild expands macros and shell patterns. Pattern characters cannot be escaped, so each is
+ * replaced by `?`.
+ */
 function quoted(path: string): string {
   const isPattern = /[*?{}\\]|\[.*\]/.test(path)
   return (isPattern ? path.replaceAll(/[[\]{}*\\]/g, '?') : path).replaceAll('%', '%%')

@@ -54,7 +54,7 @@ suite('macros that Fedora has in every build root', { skip }, () => {
     )
   })
 
-  // Archives that Fedora's %forgemeta computes for the repository "repo" of "own" and version 1.2.
+  // The archives for which Fedora's %forgemeta computes URLs and names, given the repository "own/repo" and version 1.2.
   const GITHUB = { forgeurl: 'https://github.com/own/repo' }
   const GITLAB = { forgeurl: 'https://gitlab.own.example/own/repo/' }
   const COMMIT = '0123456789abcdef0123456789abcdef01234567'
@@ -116,7 +116,7 @@ suite('macros that Fedora has in every build root', { skip }, () => {
       assert.deepEqual(lines, [source, dist, `%setup -q ${setup}`])
     })
 
-  test('%forgemeta -z computes the macros of a further source', async () => {
+  test('%forgemeta -z computes the macros of an additional source', async () => {
     const text = '%forgemeta -z 1\n%{forgesource1}\n%forgesetup -z 1\n'
     const defines = { version: '1.2', forgeurl1: 'https://github.com/own/data', tag1: 'v3' }
     assert.deepEqual((await macros.expand(text, defines)).trim().split('\n'), [
@@ -131,7 +131,7 @@ suite('macros that Fedora has in every build root', { skip }, () => {
   })
 
   test(
-    '%gpgverify accepts only a signature by a key of the keyring',
+    '%gpgverify accepts only signatures made with a key in the keyring',
     { skip: gpg.ok ? false : 'needs gpg and gpgv' },
     async () => {
       const { dir } = macros

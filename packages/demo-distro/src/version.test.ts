@@ -24,5 +24,5 @@ for (const [operator, bound, present, want] of [
   test(`rpmDependency(x ${operator} ${bound}) with ${present} present is "${want}"`, () =>
     assert.equal(rpmDependency('x', operator, bound, present), want))
 
-test('rpmDependency() writes the epoch of the required RPM', () =>
+test('rpmDependency() includes the epoch of the required RPM', () =>
   assert.equal(rpmDependency('perl', '=', '5.36.0-7', '5.36.0-7', 4), 'perl = 4:5.36.0-7'))

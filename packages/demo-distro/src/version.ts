@@ -1,7 +1,7 @@
-/** Converts Debian's version to RPM's version and release, without the epoch, which RPM users do not expect. */
+/** Converts a Debian version to RPM's version and release. Drops the epoch, which RPM users do not expect. */
 export function rpmVersion(debian: string): { version: string; release: string } {
   const [, upstream, revision] = /^(.*?)(?:-([^-]*))?$/.exec(withoutEpoch(debian)) ?? []
-  // Debian joins the versions of components with +~, which rpm would take for a pre-release of the first.
+  // Debian joins the versions of components with +~. In RPM, the ~ would mean a pre-release of the first component.
   const version = (upstream ?? '').replaceAll('-', '.').replaceAll('+~', '+')
   return { version, release: revision ?? '0' }
 }
@@ -29,8 +29,9 @@ const OPERATORS: Record<string, string> = {
 }
 
 /**
- * Converts a versioned dependency to RPM's notation. The version is omitted if it is always satisfied: Debian's epochs are dropped on both
- * sides, so a bound from an older epoch always holds. `epoch` is the one that the required package has as an RPM.
+ * Converts a versioned dependency to RPM's notation. Debian's epochs are dropped on both sides; if the bound's epoch is not the one of the
+ * package that is present, the bound is from an older epoch and always satisfied, so the version is omitted. `epoch` is the epoch that the
+ * required package has as an RPM.
  */
 export function rpmDependency(
   name: string,
@@ -43,10 +44,11 @@ export function rpmDependency(
   if (present !== undefined && epochOf(bound) !== epochOf(present)) return name
   const { version: upstream, release } = rpmVersion(bound)
   const version = withEpoch(upstream, epoch)
-  // `2.39.5-.` is later than every revision of 2.39.5
+  // in Debian, `2.39.5-.` is later than every revision of 2.39.5
   if (operator === '<<' && bound.endsWith('-.')) return `${name} <= ${version}`
   const hasRevision = withoutEpoch(bound).includes('-')
-  // in Debian 2.36-9 is later than 2.36; in RPM a bound without a release matches every release
+  // in Debian, 2.36-9 is later than 2.36; in RPM, a bound without a release equals every release of its version, so that only `>=` allows
+  // 2.36-9
   const rpmOperator = operator === '>>' && !hasRevision ? '>=' : OPERATORS[operator]
   return `${name} ${rpmOperator ?? '='} ${hasRevision ? `${version}-${release}` : version}`
 }

@@ -9,17 +9,17 @@ const missing = missingPrograms(process.env['PATH'] ?? '', ['rpm'])
 /** The reason to skip tests of macros on this machine, or false. */
 export const skip = missing.length > 0 ? 'needs rpm' : false
 
-/** The macro files of rpm itself, in the order of its own configuration. */
+/** The macro files of rpm itself, in the order in which rpm reads them. */
 const RPM_MACROS = [
   '/usr/lib/rpm/macros',
   '/usr/lib/rpm/macros.d/macros.*',
   '/usr/lib/rpm/platform/%{_target}/macros',
 ]
 
-/** The macros of the mini distribution, in a directory of their own. */
+/** The macros of the mini distribution, written to a temporary directory. */
 export interface MacroFixture extends AsyncDisposable {
   dir: string
-  /** Returns the expansion of a text that may define macros. */
+  /** Returns the expansion of a text, which may itself define macros. */
   expand(text: string, defines?: Record<string, string>): Promise<string>
 }
 
