@@ -41,7 +41,7 @@ async function start(t: TestContext) {
 
 const urlOf = (server: RunningServer): string => `http://127.0.0.1:${server.port}`
 
-test('dist-git cannot run scripts in a browser: every response is sandboxed', async (t) => {
+test('files from dist-git cannot run scripts in a browser, because every response is sandboxed', async (t) => {
   const { url, repository, commit } = await start(t)
   await commit('Version: 1\n')
   const md5 = createHash('md5').update(TARBALL).digest('hex')
@@ -117,7 +117,7 @@ test('git protocol version 2 is used when the client requests it', async (t) => 
   assert.match(await answer.text(), /version 2\n/)
 })
 
-test('a request may be compressed, and may lack a Content-Length', async (t) => {
+test('a request may be compressed, and may be sent without a Content-Length', async (t) => {
   const { repository, commit } = await start(t)
   const id = await commit('Version: 1\n')
   const headers = {
@@ -193,7 +193,7 @@ for (const path of [
     assert.equal(typeof JSON.parse(body).error, 'string')
   })
 
-/** Requests a path exactly as given, without the normalization of an HTTP client. */
+/** Requests a path exactly as given; an HTTP client would normalize it. */
 async function rawGet(server: RunningServer, path: string) {
   const socket = connect(server.port, '127.0.0.1')
   socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
@@ -238,7 +238,7 @@ test('the git processes of a client that disconnects are terminated', async (t) 
   const { repository, commit, root } = await start(t)
   await commit('Version: 1\n')
   const cut = new AbortController()
-  // A request body that never ends: git waits for it as long as the client is connected.
+  // A request body that never ends: git waits for the rest as long as the client is connected.
   const body = new ReadableStream({
     start: (stream) => stream.enqueue(Buffer.from('0011command=fetch')),
   })
@@ -263,7 +263,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
-/** Returns the processes whose environment contains the folder's path. */
+/** Returns the processes in whose environment GIT_PROJECT_ROOT is inside the folder. */
 async function programsOf(root: string): Promise<string[]> {
   const found: string[] = []
   for (const pid of await readdir('/proc')) {

@@ -16,7 +16,7 @@ export interface DistgitAppOptions {
   log: Logger
 }
 
-/** Serves the repositories over git's smart HTTP (read only) and the sources of the lookaside. */
+/** Serves the repositories over git's smart HTTP protocol, read-only, and the source files of the lookaside cache. */
 export function distgitApp({ root, log }: DistgitAppOptions): Hono {
   const app = new Hono()
   app.use(sandboxAnswers())
@@ -41,8 +41,8 @@ export function distgitApp({ root, log }: DistgitAppOptions): Hono {
 }
 
 /**
- * Paths in a repository that a client may request: those of the smart protocol with POST; `info/refs` and those of the dumb
- * protocol with GET.
+ * Paths in a repository that a client may request: with POST, those of the smart protocol; with GET, `info/refs` and those of the dumb
+ * protocol.
  */
 const SMART = /^git-upload-pack$/
 const DUMB =

@@ -15,13 +15,13 @@ export interface CgiRequest {
   onComplaint: (words: string) => void
 }
 
-/** A program that answers with more headers than this is not a CGI program. */
+/** A program that sends more bytes than this before the end of its headers is not a CGI program. */
 const MAX_HEADER_BYTES = 64 * 1024
 
 /** Answers a request with a CGI program, streaming request and response. Throws if the program ends before its headers are complete. */
 export async function answerByCgi(request: CgiRequest): Promise<Response> {
   const child = spawn(request.command, request.args, { env: request.env, stdio: 'pipe' })
-  // SIGTERM, not SIGKILL: git's signal handler also terminates the processes that git has started.
+  // Sends SIGTERM and not SIGKILL, because git's signal handler also terminates the processes that git has started.
   const end = (): void => void child.kill('SIGTERM')
   request.signal.addEventListener('abort', end, { once: true })
   const closed = once(child, 'close').finally(() =>
@@ -45,7 +45,7 @@ export async function answerByCgi(request: CgiRequest): Promise<Response> {
   return new Response(body, { status, headers })
 }
 
-/** Sends the body to the program, which may close its stdin early: that is not an error. */
+/** Sends the body to the program. The program may close its stdin early, which is not an error. */
 function feed(body: ReadableStream | null, stdin: NodeJS.WritableStream): void {
   const source = body === null ? Readable.from([]) : Readable.fromWeb(body as never)
   pipeline(source, stdin).catch(() => undefined)
@@ -80,7 +80,7 @@ function parseHead(text: string): { status: number; headers: Headers } {
   return { status, headers }
 }
 
-/** Yields the body, and terminates the program when the reader stops early. */
+/** Yields the body, and terminates the program afterwards, even if the reader stops early. */
 async function* rest(first: Buffer, output: AsyncIterator<Buffer>, end: () => void) {
   try {
     if (first.length > 0) yield first

@@ -38,7 +38,7 @@ function request(
 
 const repositoryOf = (root: string): string => join(root, 'git', '@team', 'proj:pr:12', 'hello.git')
 
-test('commitSources() keeps text in git, archives in the lookaside, and lists them in sources', async (t) => {
+test('commitSources() stores text in git and archives in the lookaside cache, and lists the archives in the file `sources`', async (t) => {
   const root = await tempDir(t)
   const files = await unpacked(t, { ...hello, 'data.txt': Buffer.from('caf\xe9', 'latin1') })
   const [tarball] = files.filter(({ name }) => name === 'hello-1.tar.gz')
@@ -71,7 +71,7 @@ test('commitSources() keeps text in git, archives in the lookaside, and lists th
   assert.deepEqual(await listTree(join(root, 'tmp')), [])
 })
 
-test('commitSources() makes no new commit if the same files are imported again later', async (t) => {
+test('commitSources() creates no new commit if the same files are imported again later', async (t) => {
   const root = await tempDir(t)
   const first = await commitSources(request(root, await unpacked(t, hello)))
   const before = await listTree(root)
@@ -96,7 +96,7 @@ test('commitSources() commits a changed spec and a removed file on top of the br
   assert.deepEqual(third, { epel10: second['f43'], f43: second['f43'], f44: second['f43'] })
 })
 
-test('commitSources() starts a new branch at the main branch', async (t) => {
+test('commitSources() starts a new branch from the main branch', async (t) => {
   const root = await tempDir(t)
   const first = await commitSources(
     request(root, await unpacked(t, hello), { branches: ['f43', 'master'] }),
@@ -154,7 +154,7 @@ test('commitSources() refuses a different file with the same name and MD5 sum as
   )
 })
 
-test('commitSources() replaces a damaged file of the lookaside', async (t) => {
+test('commitSources() replaces a damaged file in the lookaside cache', async (t) => {
   const root = await tempDir(t)
   await commitSources(request(root, await unpacked(t, hello)))
   const [stored] = await listTree(join(root, 'lookaside'))
@@ -175,7 +175,7 @@ test('commitSources() removes the stale locks of a killed git', async (t) => {
   assert.equal(await git('-C', repositoryOf(root), 'rev-parse', 'f43'), commits['f43'])
 })
 
-test('deleteRepositories() removes one project dir and no other', async (t) => {
+test('deleteRepositories() removes the repositories of one project directory and no others', async (t) => {
   const root = await tempDir(t)
   await commitSources(request(root, await unpacked(t, hello)))
   await commitSources(request(root, await unpacked(t, hello), { dirname: 'proj' }))
@@ -193,7 +193,7 @@ test('deleteRepositories() removes one project dir and no other', async (t) => {
   )
 })
 
-test('deleteRepositories() removes one package and no other', async (t) => {
+test('deleteRepositories() removes the repository of one package and no others', async (t) => {
   const root = await tempDir(t)
   await commitSources(request(root, await unpacked(t, hello)))
   await commitSources(request(root, await unpacked(t, hello), { package_name: 'hello2' }))
@@ -224,7 +224,7 @@ function recordedStorage(refusal?: string) {
   return { storage, calls }
 }
 
-test('commitSources() checks the quota for all files before it stores any, and counts the files afterwards', async (t) => {
+test('commitSources() checks the storage quota for all files before it stores any, and counts the files afterwards', async (t) => {
   const root = await tempDir(t)
   const files = await unpacked(t, hello)
   const refused = recordedStorage('the quota is full')
@@ -242,7 +242,7 @@ test('commitSources() checks the quota for all files before it stores any, and c
   ])
 })
 
-test('commitSources() counts the files that it has stored when it is canceled halfway', async (t) => {
+test('commitSources() counts the files that it has already stored when it is canceled', async (t) => {
   const root = await tempDir(t)
   const files = await unpacked(t, { ...hello, 'other.tar.gz': Buffer.from([0x1f, 0x8b, 7]) })
   const { storage, calls } = recordedStorage()

@@ -14,7 +14,10 @@ import { type Source, sourcesFile, storeSource } from './lookaside.ts'
 import { MAX_GIT_BYTES, checkSourceName, isForGit } from './placement.ts'
 import { commitToBranches, ensureRepository } from './repository.ts'
 
-/** A spec is read as a whole, and git compresses it in memory. The largest specs in distributions have about 20 MiB. */
+/**
+ * The limit exists because a spec file is read as a whole, and git compresses it in memory. The largest spec files in distributions have
+ * about 20 MiB.
+ */
 const MAX_SPEC_BYTES = 64 * 1024 ** 2
 
 /** An extracted file of an SRPM. */
@@ -23,14 +26,17 @@ export interface SourceFile extends Source {
   mode: number
 }
 
-/** A file to be stored: in the lookaside by name and MD5, or in git under an empty name by its hash. */
+/**
+ * A file that is stored, or about to be. In the lookaside cache, it is identified by its name and MD5 digest; in git, by its object ID,
+ * with an empty name.
+ */
 export interface StoredSource {
   name: string
   digest: string
   bytes: number
 }
 
-/** Checks and counts the storage of a package. */
+/** Checks and counts what is stored for a package. */
 export interface SourceStorage {
   /** Called before anything is stored; throws CoprError if the files would exceed a quota. */
   require: (sources: StoredSource[]) => Promise<void>
@@ -51,8 +57,8 @@ export interface CommitSourcesOptions extends PackageLocation {
 }
 
 /**
- * Stores an SRPM's files, text in the repository and the rest in the lookaside, and returns the commit of each branch.
- * The files are moved or read, never changed. Throws CoprError when dist-git cannot accept them.
+ * Stores the files of an SRPM (text in the repository, the rest in the lookaside cache), and returns the commit of each branch. The files
+ * are moved or read, but never changed. Throws CoprError if dist-git cannot accept them.
  */
 export async function commitSources(
   options: CommitSourcesOptions,
@@ -72,7 +78,7 @@ export async function commitSources(
     await storage?.note(sources)
     return commits
   } catch (error) {
-    // The import was canceled or failed halfway: files that are already stored are kept, and count.
+    // The import was canceled or failed midway. The files that were already stored are kept, so they must be counted.
     if (storage) await storage.note(await onlyStored(options, placement))
     throw error
   }
@@ -118,7 +124,7 @@ interface Placement {
   stored: SourceFile[]
 }
 
-/** Decides which files git keeps. Only one file at a time is in memory, and no large one except the spec. */
+/** Decides which files are stored in git. Only one file at a time is in memory; large files are not read, except the spec file. */
 async function placeFiles(files: SourceFile[], spec: string): Promise<Placement> {
   const placement: Placement = { committed: [], stored: [] }
   for (const file of files) {
@@ -163,7 +169,7 @@ async function onlyStored(
   return sourcesOf(found)
 }
 
-/** Accepts only some of the names that git allows: branches are named after distributions. */
+/** Whether a name is accepted for a branch. Branches are named after distributions, so not all of the names that git allows are needed. */
 function isBranchName(name: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name) && !/\.\.|\.$|\.lock$/.test(name)
 }

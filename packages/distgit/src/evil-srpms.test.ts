@@ -128,14 +128,14 @@ test("an import is bounded by its task's quota instead of the configured limit",
   assert.deepEqual(await listTree(root), [])
 })
 
-test('an import stops at the limit while it unpacks, and leaves no file behind', async (t) => {
+test('an import that exceeds the limit stops unpacking, and leaves no files behind', async (t) => {
   const root = await tempDir(t)
   const mib = 1024 ** 2
   const handler = importHandler({
     root,
     limits: { max_unpacked_bytes: 8 * mib, max_unpacked_file_bytes: mib, max_unpacked_files: 1000 },
   })
-  // 39 KB that unpack to 128 MiB.
+  // An SRPM of 39 KB that unpacks to 128 MiB.
   const files = Array.from({ length: 128 }, (_, i) => ({
     name: `zeros-${i}`,
     content: Buffer.alloc(mib),

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { deflate } from 'node:zlib'
 import { hasCode, syncDir } from './layout.ts'
 
-// Objects are written here instead of by git: starting a process costs more than writing the four small files of an import.
+// Objects are written here and not by git, because starting a process takes longer than writing the four small files of an import.
 
 export interface GitObject {
   id: string
@@ -24,7 +24,7 @@ export function makeObject(type: GitObject['type'], content: Buffer): GitObject 
   return { id, type, content }
 }
 
-/** Makes a tree of files, which git requires to be sorted by the bytes of their names. */
+/** Makes a tree object from entries. Git requires them to be sorted by the bytes of their names. */
 export function makeTree(entries: TreeEntry[]): GitObject {
   const named = entries.map((entry) => ({ ...entry, bytes: Buffer.from(entry.name) }))
   const parts = named
@@ -57,14 +57,14 @@ export function makeCommit(commit: {
   return makeObject('commit', Buffer.from(lines.join('\n')))
 }
 
-/** Stores a loose object durably and atomically: it survives a power failure, and a killed process leaves no incomplete object. */
+/** Stores a loose object durably and atomically: it survives a power failure, and no incomplete object is left if the process is killed. */
 export async function writeObject(gitDir: string, { id, type, content }: GitObject): Promise<void> {
   const dir = join(gitDir, 'objects', id.slice(0, 2))
   const path = join(dir, id.slice(2))
   if (await exists(path)) return
   const packed = await promisify(deflate)(Buffer.concat([header(type, content), content]))
   await makeShelf(dir)
-  // The prefix is the one that git uses: its garbage collection removes the files that killed processes leave.
+  // This is the prefix that git itself uses: its garbage collection removes files that killed processes left behind.
   const temp = join(dir, `tmp_obj_${randomBytes(6).toString('hex')}`)
   {
     await using handle = await open(temp, 'wx', 0o444)
@@ -75,7 +75,7 @@ export async function writeObject(gitDir: string, { id, type, content }: GitObje
   await syncDir(dir)
 }
 
-/** Makes a folder, but not its parents: in a repository that was deleted in the meantime this must fail. */
+/** Makes a folder, but not its parents: if the repository was deleted in the meantime, this must fail. */
 async function makeShelf(dir: string): Promise<void> {
   try {
     await mkdir(dir)
@@ -90,7 +90,7 @@ function header(type: string, content: Buffer): Buffer {
   return Buffer.from(`${type} ${content.length}\0`)
 }
 
-/** Reports whether a loose object is stored; imports never pack them. */
+/** Reports whether an object is stored as a loose object; imports never pack objects. */
 export async function hasObject(gitDir: string, id: string): Promise<boolean> {
   return await exists(join(gitDir, 'objects', id.slice(0, 2), id.slice(2)))
 }

@@ -29,7 +29,7 @@ async function importTo(root: string, srpmPath: string, branches = ['f43', 'epel
   return await importSrpm({ root, ...place, srpmPath, branches, limits, now: new Date(0) })
 }
 
-test('importSrpm() imports an SRPM, and a second version on top', async (t) => {
+test('importSrpm() imports an SRPM, and commits a second version on top of it', async (t) => {
   const root = await tempDir(t)
   const srpm = await makeSrpm(t, '1')
   const first = await importTo(root, srpm)
@@ -124,7 +124,7 @@ test('importSrpm() refuses an SRPM of another package', async (t) => {
   assert.deepEqual(await listTree(root), [])
 })
 
-/** A program that imports SRPMs, and kills itself when it logs its n-th line. */
+/** A program that imports SRPMs, and kills itself when it is about to log line number `line`. */
 const IMPORT = `
   const [, root, line, ...srpms] = process.argv
   let said = 0
@@ -195,7 +195,7 @@ test('importHandler() reports the commits and keeps a log', async (t) => {
   assert.deepEqual(await listTree(join(root, 'tmp')), [])
 })
 
-test('importHandler() fails the build for a damaged SRPM, and throws if the machine is the cause', async (t) => {
+test('importHandler() fails the build if the SRPM is damaged, and throws if the machine is at fault', async (t) => {
   const root = await tempDir(t)
   const srpm = await makeSrpm(t, '1')
   await truncate(srpm, (await stat(srpm)).size - 20)

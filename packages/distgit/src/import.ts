@@ -13,7 +13,7 @@ import { commitSources, type SourceStorage } from './commit-sources.ts'
 import { type PackageLocation, makeTempDir, sweepTemp } from './layout.ts'
 
 export interface ImportLimits {
-  /** Total size of all files of one SRPM. */
+  /** Maximum total size of all files of one SRPM. */
   max_unpacked_bytes: number
   max_unpacked_file_bytes: number
   max_unpacked_files: number
@@ -33,8 +33,8 @@ export interface ImportOptions extends PackageLocation {
 }
 
 /**
- * Commits an SRPM to the branches and returns the commit of each; importing the same SRPM again returns the same commits.
- * Throws RpmFormatError or CoprError when the SRPM is at fault; nothing has changed then.
+ * Commits an SRPM to the branches and returns the commit of each. Importing the same SRPM again returns the same commits. Throws
+ * RpmFormatError or CoprError if the SRPM is at fault; nothing has been changed in that case.
  */
 export async function importSrpm(options: ImportOptions): Promise<Record<string, string>> {
   const { root, srpmPath, package_name, limits, signal, say = () => undefined } = options
@@ -63,14 +63,17 @@ export async function importSrpm(options: ImportOptions): Promise<Record<string,
   return await commitSources({ ...options, files: sources, spec, say })
 }
 
-/** Runs the import tasks of the gateway. A faulty SRPM fails the build; any other error is thrown, and the task is requeued. */
+/**
+ * Returns a handler that runs the gateway's import tasks. If the SRPM is at fault, the build fails; any other error is thrown, so that the
+ * task is requeued.
+ */
 export function importHandler(options: {
   root: string
   limits: ImportLimits
   now?: () => Date
-  /** Receives the stored commits before they are reported to the gateway, which compares the report with them. */
+  /** Receives the commits that were made, before they are reported to the gateway, which compares the report with them. */
   onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
-  /** Returns the storage that checks and counts what an import stores for a package. */
+  /** Returns the object that checks and counts what an import stores for a package. */
   storageOf?: (place: PackageLocation) => SourceStorage
 }): TaskHandler {
   const { root, limits, now = () => new Date(), onImported, storageOf } = options
@@ -130,7 +133,7 @@ async function doTask(
   }
 }
 
-/** Describes the failure that the last line of the log reports. */
+/** Describes a failure whose message is the last line of the import log. */
 function failureOf(error: CoprError | RpmFormatError, log: string[]): FailureDetails {
   const isQuota = error instanceof CoprError && ['over_quota', 'too_large'].includes(error.kind)
   const category = isQuota ? 'resources' : 'verification'

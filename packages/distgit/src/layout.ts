@@ -4,7 +4,7 @@ import { dirname as parentOf, join } from 'node:path'
 import { OwnerName, PackageName, ProjectDirname } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
 
-/** A package of one project dir, which has its own repository and its own folder in the lookaside. */
+/** A package in a project dir; it has its own repository, and its own folder in the lookaside cache. */
 export interface PackageLocation {
   owner: string
   dirname: string
@@ -31,7 +31,7 @@ export function lookasidePath(
   return join(root, 'lookaside', owner, dirname, package_name, filename, md5, filename)
 }
 
-/** Whether the three names may become part of a path. */
+/** Whether the three names are valid, so that they may be used in a path. */
 export function isPackageLocation({ owner, dirname, package_name }: PackageLocation): boolean {
   return (
     OwnerName.safeParse(owner).success &&
@@ -44,10 +44,10 @@ export interface TempDir extends AsyncDisposable {
   readonly path: string
 }
 
-/** Distinguishes this process from an earlier one with the same pid; the first process of a container always has pid 1. */
+/** Distinguishes this process from an earlier one with the same PID; in a container, the first process always has PID 1. */
 const STARTED = String(Math.floor(performance.timeOrigin))
 
-/** Makes a temporary folder on the file system of the repositories, so that a rename can move files out of it. */
+/** Makes a temporary folder on the same file system as the repositories, so that files can be renamed out of it. */
 export async function makeTempDir(root: string): Promise<TempDir> {
   const parent = tempRoot(root)
   await mkdir(parent, { recursive: true })
@@ -60,10 +60,10 @@ export async function makeTempDir(root: string): Promise<TempDir> {
   }
 }
 
-/** Age up to which another machine's folder is left alone, as this machine cannot know whether it is in use. */
+/** Folders of other machines are not removed before they have this age, because this machine cannot know whether they are in use. */
 const FOREIGN_AGE_MS = 24 * 3600 * 1000
 
-/** Removes what killed processes left in the temporary folder. */
+/** Removes the temporary folders that killed processes left behind. */
 export async function sweepTemp(root: string, now: Date): Promise<void> {
   const parent = tempRoot(root)
   await mkdir(parent, { recursive: true })
@@ -80,7 +80,7 @@ export async function sweepTemp(root: string, now: Date): Promise<void> {
   }
 }
 
-/** Deletes the repositories and sources of a project dir, or of one of its packages, at once and permanently. */
+/** Deletes the repositories and source files of a project dir, or of one of its packages, immediately and permanently. */
 export async function deleteRepositories(
   root: string,
   {
@@ -108,7 +108,7 @@ export async function deleteRepositories(
   }
 }
 
-/** Makes a new name in a folder survive a power failure. */
+/** Syncs a folder, so that names that were just added to it survive a power failure. */
 export async function syncDir(path: string): Promise<void> {
   await using handle = await open(path, 'r')
   await handle.sync()

@@ -13,7 +13,7 @@ export interface Source {
   sha256: string
 }
 
-/** Moves a source to its place in the lookaside; a file that is already there is kept, unless it is damaged. */
+/** Moves a source file to its place in the lookaside cache. If the file is already there, it is kept, unless it is damaged. */
 export async function storeSource(source: Source, place: string): Promise<void> {
   const stored = await digests(place)
   if (stored?.sha256 === source.sha256) return
@@ -32,7 +32,7 @@ export async function storeSource(source: Source, place: string): Promise<void> 
   await syncDir(parentOf(place))
 }
 
-/** Returns the content of the file `sources`, in the old format, which every dist-git client reads. */
+/** Returns the content of the file `sources`, in the old format, which all dist-git clients can read. */
 export function sourcesFile(sources: Source[]): Buffer {
   const lines = sources
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))

@@ -23,7 +23,7 @@ export async function projectDirPage(root: string, owner: string, dirname: strin
   )
 }
 
-/** A page with a repository's branches, and the latest commits and the spec of its main branch. */
+/** Returns a page with a repository's branches, and with the latest commits and the spec file of its main branch. */
 export async function packagePage(gitDir: string, place: PackageLocation): Promise<Html> {
   const tips = await readTips(gitDir)
   const branches = tips.map(({ branch, commit }) => html`<li>${branch} <code>${commit}</code></li>`)

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { CoprError } from '@copr/process/errors'
 import { sourceNameFault } from '@copr/rpm/source-name'
 
-/** Maximum size of a file in git; a larger one is stored in the lookaside even if it is text. */
+/** Maximum size of a file in git; larger files are stored in the lookaside cache even if they are text. */
 export const MAX_GIT_BYTES = 1024 * 1024
 
 const ARCHIVE =
@@ -25,8 +25,8 @@ export function checkSourceName(name: string): void {
 }
 
 /**
- * Whether git keeps a file: patches in any encoding, and other text in UTF-8. Spec files other than the package's own are stored
- * in the lookaside, so that a commit contains exactly one spec file.
+ * Whether a file is stored in git: patches in any encoding, and other text if it is UTF-8. Spec files other than the package's own are
+ * stored in the lookaside cache, so that a commit contains exactly one spec file.
  */
 export function isForGit(name: string, content: Buffer): boolean {
   if (

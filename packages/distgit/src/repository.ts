@@ -14,7 +14,7 @@ import {
   syncDir,
 } from './layout.ts'
 
-/** Builders fetch a commit by its hash with depth 1; nobody pushes; imports never start a garbage collection. */
+/** Builders fetch a commit by its hash, with depth 1. Nobody may push. Imports never start a garbage collection. */
 const CONFIG = `[core]
 	repositoryformatversion = 0
 	filemode = true
@@ -36,11 +36,11 @@ export interface BranchTip {
   commit: string
   tree: string
   parents: string[]
-  /** The branch that a clone checks out. */
+  /** Whether HEAD points to the branch, so that clones check it out. */
   isHead: boolean
 }
 
-/** Makes the bare repository, atomically, unless it exists; returns its path. */
+/** Creates the bare repository atomically unless it exists; returns its path. */
 export async function ensureRepository(
   root: string,
   place: PackageLocation,
@@ -65,7 +65,10 @@ export async function ensureRepository(
   return path
 }
 
-/** Returns the path, relative to the git root, of a repository that a URL names with or without `.git`; undefined when there is none. */
+/**
+ * Returns the path of a repository, relative to the git root; URLs may name it with or without `.git`. Returns undefined if it does not
+ * exist.
+ */
 export async function findRepository(
   root: string,
   place: PackageLocation,
@@ -102,9 +105,9 @@ interface CommitPlan {
 }
 
 /**
- * Decides which commit each branch should point to so that its tree is `tree`. A branch that already has this tree is not moved.
- * A branch whose tip is the parent of such a branch's tip is fast-forwarded. A new branch starts at another branch of this
- * import, or at the repository's main branch, so that its history shows where the package came from.
+ * Decides to which commit each branch must point so that its tree is `tree`. A branch that already has this tree is not moved. If a
+ * branch's tip is a parent of the tip of such a branch, it is fast-forwarded to that tip. A new branch starts at another branch of this
+ * import, or else at the repository's main branch, so that its history shows where the package came from.
  */
 function planCommits(
   tips: BranchTip[],
@@ -144,7 +147,7 @@ export interface CommitRequest {
 /** Maximum number of attempts to commit while other processes keep moving the branches. */
 const TRIES = 10
 
-/** Commits the tree to all branches and returns their commits; branches that already have the tree are not changed. */
+/** Commits the tree to all branches and returns the commit of each; branches that already have the tree are not changed. */
 export async function commitToBranches(
   gitDir: string,
   request: CommitRequest,
@@ -166,7 +169,7 @@ export async function commitToBranches(
   }
 }
 
-/** Moves all branches, or none if one is no longer at its commit in `tips`; returns git's error message in that case. */
+/** Moves all branches; moves none, and returns git's error message, if one of them is no longer at its commit in `tips`. */
 async function moveBranches(
   gitDir: string,
   tips: BranchTip[],
@@ -201,8 +204,8 @@ async function removeStaleLocks(gitDir: string): Promise<void> {
 const locks = new Map<string, Promise<void>>()
 
 /**
- * Serializes the imports of this process into a repository; the expected old values that git receives detect changes by other
- * processes.
+ * Serializes this process's imports into a repository. Changes by other processes are detected by the expected old values that are passed
+ * to git.
  */
 async function lockRepository(gitDir: string): Promise<Disposable> {
   const before = locks.get(gitDir)

@@ -38,7 +38,10 @@ export async function answerFile(
   }
 }
 
-/** Parses a header with one range of bytes; returns undefined for any other, which gets the whole file, as RFC 9110 allows. */
+/**
+ * Parses a Range header with a single byte range; returns undefined for any other, in which case the whole file is sent, as RFC 9110
+ * allows.
+ */
 function parseRange(
   header: string | undefined,
   size: number,

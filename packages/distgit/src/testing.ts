@@ -17,7 +17,7 @@ export async function tempDir(t: TestContext): Promise<string> {
   return dir
 }
 
-/** Writes files as the extraction of an SRPM does. */
+/** Writes files as if they had been extracted from an SRPM. */
 export async function unpacked(
   t: TestContext,
   contents: Record<string, string | Buffer>,
@@ -53,7 +53,7 @@ export async function git(...args: string[]): Promise<string> {
   return (await runOrThrow('git', [...safe, ...args], { env })).trim()
 }
 
-/** Lists all files under a folder, to compare its content before and after. */
+/** Lists all files under a folder, so that its state before and after can be compared. */
 export async function listTree(dir: string): Promise<string[]> {
   await mkdir(dir, { recursive: true })
   const entries = await readdir(dir, { recursive: true, withFileTypes: true })
@@ -63,7 +63,7 @@ export async function listTree(dir: string): Promise<string[]> {
     .toSorted()
 }
 
-/** Makes an SRPM of hello with a tarball, a script and a patch; returns its path. */
+/** Makes an SRPM of the package `hello` with a tarball, a script and a patch; returns its path. */
 export async function makeSrpm(t: TestContext, version: string): Promise<string> {
   return await buildSrpm(join(await tempDir(t), `hello-${version}-1.src.rpm`), {
     version,
