@@ -4,7 +4,10 @@ import type { ActionTable } from '../database/schema.ts'
 
 export type Action = Selectable<ActionTable>
 
-/** Leases the oldest action that is due; if the holder dies, the lease expires and another process takes the action. */
+/**
+ * Leases the oldest action that is due. If the process that holds the lease dies, the lease expires and another process can take the
+ * action.
+ */
 export async function claimAction(
   db: Db,
   { now, lease_seconds }: { now: Date; lease_seconds: number },

@@ -5,13 +5,13 @@ import type { UserAccountTable } from '../database/schema.ts'
 /** The columns of a user that permission checks need. */
 export type User = Pick<Selectable<UserAccountTable>, 'id' | 'username' | 'email' | 'is_admin'>
 
-/** The user or system component that acts, and the rights that it acts with. */
+/** The user or system component that performs an action, and its rights. */
 export interface Actor extends Omit<User, 'id'> {
   /** Null for the system and for an administrator at the command line. */
   id: number | null
-  /** How the request arrived: `web`, `token`, `token NAME`, `oidc`, `command`, `webhook`, `system`. */
+  /** The channel of the request: `web`, `token`, `token NAME`, `oidc`, `command`, `webhook`, `system`. */
   via: string
-  /** The limits of the API token used; undefined means no limits. */
+  /** The limits of the API token that was used; undefined if there are none. */
   limits?: TokenLimits | undefined
   /** The reason for the action, for the audit log. */
   reason?: string | undefined

@@ -9,7 +9,7 @@ export interface AuditFilter {
   user_id?: number | undefined
   /** The actor's name: a username, `coprctl`, `webhook`, `system`. */
   actor?: string | undefined
-  /** Return only entries older than this one: the last id of the previous page. */
+  /** Return only entries that are older than this one; for paging, the ID of the last entry of the previous page. */
   before_id?: number | undefined
 }
 

@@ -1,7 +1,7 @@
 import type { Db } from '../database/open.ts'
 import type { Actor } from './actor.ts'
 
-/** A change to record, described so that the project's owner still understands it a year later. */
+/** A change to record. It must be described so that the project's owner still understands it a year later. */
 export interface Change {
   /** In the form noun.verb: `project.edit`. */
   action: string

@@ -17,7 +17,7 @@ export interface NewMembers {
   lease: string
   packages: { name: string; epoch: number | null; version: string; release: string; arch: string }[]
   members: Member[]
-  /** The size of all results together; the logs are added when the build has ended. */
+  /** The total size of the results, without the logs: their size is added when the build has ended. */
   result_bytes: number
   /** The BuildRequires that the build had and what its packages provide; only for builds of a chain. */
   dependencies?: { requires: string[]; provides: string[] } | undefined
@@ -74,7 +74,10 @@ async function add(
   return 'added'
 }
 
-/** Increments the repository's generation; creates the repository if the chroot was enabled after the directory was created. */
+/**
+ * Increments the repository's generation; creates the repository if it does not exist, because the chroot was enabled after the directory
+ * was created.
+ */
 async function nextGeneration(
   tx: Tx,
   build_chroot_id: number,
@@ -85,7 +88,7 @@ async function nextGeneration(
     .innerJoin('project', 'project.id', 'build.project_id')
     .select(['build.project_dir_id', 'build_chroot.chroot_id', 'project.devel_mode as is_devel'])
     .where('build_chroot.id', '=', build_chroot_id)
-    // The lock keeps `devel_mode` unchanged until this transaction ends.
+    // Because of the lock, `devel_mode` cannot change until this transaction ends.
     .forShare('project')
     .executeTakeFirstOrThrow()
   return await tx
@@ -100,7 +103,7 @@ async function nextGeneration(
     .executeTakeFirstOrThrow()
 }
 
-/** Splits a list into chunks of 1000, as a PostgreSQL statement takes at most 65,535 parameters. */
+/** Splits a list into chunks of 1000, because a PostgreSQL statement can have at most 65,535 parameters. */
 function chunks<T>(list: T[]): T[][] {
   return Array.from({ length: Math.ceil(list.length / 1000) }, (_, i) =>
     list.slice(i * 1000, (i + 1) * 1000),

@@ -91,7 +91,7 @@ async function idsOf(db: Db, filter: BuildFilter, page: BuildPage): Promise<numb
   return ids
 }
 
-/** Inserts builds 1, 2, …: every third has failed, every second belongs to the package lens. */
+/** Inserts builds 1, 2, …; every third one has failed, and every second one is of the package lens. */
 async function fill(db: Db): Promise<number> {
   const config = { name: 'fedora-43-x86_64', comment: '', repos: [], install: [], macros: {} }
   await importChroot(db, { ...config, tags: [] }, NOW)

@@ -2,12 +2,12 @@ import type { Db } from '../database/open.ts'
 import { type BuildFilter, type BuildPage, listBuildIds } from './build-queries.ts'
 import { type BuildSummary, loadBuildSummaries } from './build-summaries.ts'
 
-/** Maximum builds in memory at a time. */
+/** Maximum number of builds in memory at a time. */
 const CHUNK = 500
 
 /**
- * Yields the builds that match the filter, in chunks. Each chunk starts after the last id of the previous one (keyset
- * pagination), so that builds added or deleted in the meantime cause no duplicates or gaps.
+ * Yields the builds that match the filter; reads them in chunks. Each chunk starts after the last ID of the previous one (keyset
+ * pagination), so that builds added or deleted in the meantime cause neither duplicates nor gaps.
  */
 export async function* allBuilds(
   db: Db,

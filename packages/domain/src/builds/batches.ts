@@ -4,7 +4,10 @@ import { rightsIn } from '../projects/project-access.ts'
 import type { Actor } from '../audit/actor.ts'
 import { lockBuild } from '../states/build-state.ts'
 
-/** The build whose batch a new build waits for, or whose batch it joins; at most one of the two is set. */
+/**
+ * Refers to a build for whose batch the new build waits (`after_build_id`), or whose batch it joins (`with_build_id`); at most one of the
+ * two is set.
+ */
 export interface BatchWish {
   after_build_id?: number | undefined
   with_build_id?: number | undefined
@@ -17,8 +20,8 @@ export const BOTH_BATCHES =
   'You may either build after build ID, or with build id, not both. Only one batch option can be specified'
 
 /**
- * Throws unless the actor may put a build into that batch. Anyone may wait for an existing batch. Starting a batch with a
- * build, or joining one, affects when other builds start: it requires the right to build in one of the batch's projects.
+ * Throws unless the actor may add a build with this wish. Anyone may wait for an existing batch. Joining a batch, or making a build the
+ * first of a new batch, affects when other builds start, so the actor must have the right to build in one of the batch's projects.
  */
 export async function checkBatch(db: Db, actor: Actor, wish: BatchWish): Promise<void> {
   const named = namedBuild(wish)
@@ -40,7 +43,7 @@ export async function checkBatch(db: Db, actor: Actor, wish: BatchWish): Promise
   throw new CoprError('invalid', `${field}: ${fact}`)
 }
 
-/** Returns the batch of a new build, created if necessary; null if the build needs none. */
+/** Returns the ID of the batch for a new build; creates the batch if necessary. Returns null if the build needs none. */
 export async function batchOf(tx: Tx, wish: BatchWish): Promise<number | null> {
   const named = namedBuild(wish)
   if (!named) return null
@@ -49,7 +52,7 @@ export async function batchOf(tx: Tx, wish: BatchWish): Promise<number | null> {
   return field === 'with_build_id' ? batch : await newBatch(tx, batch)
 }
 
-/** Finds a batch and up to `limit` of its builds, newest first, only those before `before_id` if it is set. */
+/** Finds a batch and up to `limit` of its builds, newest first; with `before_id`, only builds older than that one. */
 export async function findBatch(
   db: Db,
   id: number,
@@ -91,7 +94,7 @@ function namedBuild({ after_build_id, with_build_id }: BatchWish): [Field, numbe
 }
 
 async function batchOfBuild(tx: Tx, field: Field, build_id: number): Promise<number> {
-  // Build ids stay below 2^53, and PostgreSQL rejects a number that does not fit the column.
+  // IDs of builds stay below 2^53; PostgreSQL would reject a larger number if it does not fit the column.
   const exists = Number.isSafeInteger(build_id) && (await lockBuild(tx, build_id))
   const build = exists ? await buildOf(tx, build_id) : undefined
   if (!build)
@@ -106,7 +109,7 @@ async function batchOfBuild(tx: Tx, field: Field, build_id: number): Promise<num
   return batch_id
 }
 
-/** Throws for a finished build without a batch: there is nothing to wait for. */
+/** Throws if the build is finished and has no batch, because then there is nothing to wait for. */
 function checkOpen(
   field: Field,
   build_id: number,

@@ -13,7 +13,10 @@ import {
 
 /** A build with everything that its page shows. */
 export interface Build extends BuildSummary {
-  /** Why the source package could not be made; null also for builds of earlier versions, which have only a `fail_reason`. */
+  /**
+   * Why the source package could not be made; null if there was no failure, and for builds of earlier versions, which have only a
+   * `fail_reason`.
+   */
   failure: FailureDetails | null
   source_json: Record<string, unknown>
   chroots: BuildChroot[]
@@ -25,10 +28,10 @@ export interface BuildChroot {
   name: string
   state: BuildState
   state_reason: string | null
-  /** The cause of the failure; null also for builds of earlier versions, which have only a `state_reason`. */
+  /** The cause of the failure; null if there was none, and for builds of earlier versions, which have only a `state_reason`. */
   failure: FailureDetails | null
   git_commit: string | null
-  /** Relative to the directory's chroot folder; null until a builder has started. */
+  /** Relative to the folder of the chroot in the project dir; null until a builder has started. */
   result_dir: string | null
   started_at: Date | null
   ended_at: Date | null
@@ -42,7 +45,7 @@ export async function findBuild(db: Db, id: number): Promise<Build | undefined> 
   return (await loadBuilds(db, [id])).at(0)
 }
 
-/** Loads the builds with these ids, in the order of the ids; ids that do not exist are left out. */
+/** Loads the builds with these IDs, in the same order; skips IDs that do not exist. */
 export async function loadBuilds(db: Db, ids: number[]): Promise<Build[]> {
   const builds = await loadBuildSummaries(db, ids)
   if (builds.length === 0) return []
@@ -97,11 +100,11 @@ export interface BuildFilter {
 export interface BuildPage {
   limit?: number | undefined
   offset: number
-  /** Whether builds are ordered by descending rather than ascending id. */
+  /** Whether builds are ordered by descending ID; otherwise, by ascending ID. */
   descending: boolean
 }
 
-/** Lists a page of builds. Finds the ids with an index scan first, so that skipped rows of a deep page cost no joins. */
+/** Lists a page of builds. An index scan finds the IDs first, so that the skipped rows of a deep page are not joined. */
 export async function listBuilds(
   db: Db,
   filter: BuildFilter,
@@ -130,7 +133,7 @@ export async function listBuildIds(
   return ids.map(({ id }) => id)
 }
 
-/** Returns the newest builds of all projects that are listed on the front page. */
+/** Returns the newest builds of all projects, except projects that are not listed on the front page. */
 export async function recentBuilds(db: Db, limit: number): Promise<BuildRow[]> {
   const ids = await db
     .selectFrom('build')
@@ -181,7 +184,7 @@ export async function builtPackages(
 }
 
 export interface RunningPhase {
-  /** Null for the source build and the import. */
+  /** Null for the source task and the import task. */
   build_chroot_id: number | null
   kind: string
   state: string
@@ -189,7 +192,7 @@ export interface RunningPhase {
   machine: string | null
 }
 
-/** Returns the build's unfinished tasks, each with the phase that its machine reported last. */
+/** Returns the unfinished tasks of a build, each with the phase that its machine last reported. */
 export async function runningPhases(db: Db, build_id: number): Promise<RunningPhase[]> {
   return await db
     .selectFrom('task')

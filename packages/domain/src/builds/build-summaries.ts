@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { anyOf } from '../database/any-of.ts'
 import type { Db } from '../database/open.ts'
 
-/** A build as tables show it: without its chroots, which would be a thousand rows for a page of builds. */
+/** A build as it is shown in tables. Its chroots are not included: for a page of builds, these can be a thousand rows. */
 export interface BuildRow {
   id: number
   state: BuildState
@@ -31,7 +31,7 @@ export interface BuildRow {
   isolation: string
 }
 
-/** A build with the summary of its chroots that the API's lists contain, aggregated by the database. */
+/** A build with a summary of its chroots, which the database aggregates; the API's lists contain it. */
 export interface BuildSummary extends BuildRow {
   /** In alphabetical order. */
   chroot_names: string[]
@@ -63,9 +63,9 @@ const COLUMNS = [
   'build.isolation',
 ] as const
 
-/** Loads the builds with these ids, in the order of the ids; ids that do not exist are left out. */
+/** Loads the builds with these IDs, in the same order; skips IDs that do not exist. */
 export async function loadBuildRows(db: Db, ids: number[]): Promise<BuildRow[]> {
-  // Build ids stay below 2^53, and PostgreSQL rejects a number that does not fit the column.
+  // IDs of builds stay below 2^53; PostgreSQL would reject a larger number if it does not fit the column.
   const possible = ids.filter((id) => Number.isSafeInteger(id))
   if (possible.length === 0) return []
   const rows = await db

@@ -3,7 +3,7 @@ import { lockBuild, refreshBuild } from '../states/build-state.ts'
 import { moveChroots, OPEN_CHROOT_STATES } from '../states/chroot-state.ts'
 import { cancelTasks } from '../states/task-state.ts'
 
-/** Cancels all unfinished build chroots of one chroot; the other chroots of their builds continue. */
+/** Cancels all unfinished builds in one chroot; in their other chroots, the builds continue. */
 export async function cancelBuildsOfChroot(tx: Tx, chroot_id: number, now: Date): Promise<void> {
   const builds = await openIn(tx, chroot_id)
     .select('build_id')
@@ -33,7 +33,10 @@ export async function cancelBuildsOfChroot(tx: Tx, chroot_id: number, now: Date)
   }
 }
 
-/** Selects the unfinished build chroots. One with a generation is excluded: its results are published and only await the index. */
+/**
+ * Selects the unfinished build chroots. Those with a generation are excluded: their results are already in the repository, and only its
+ * index has not been updated yet.
+ */
 function openIn(tx: Tx, chroot_id: number) {
   return tx
     .selectFrom('build_chroot')

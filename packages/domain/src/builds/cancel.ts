@@ -11,8 +11,8 @@ import { cancelTasks } from '../states/task-state.ts'
 import { isFinal } from '../states/transitions.ts'
 
 /**
- * Cancels the unfinished parts of a build. Queued tasks end at once; the agents of running ones learn of it with their next
- * heartbeat. Throws `conflict` if there is nothing left to cancel.
+ * Cancels whatever is unfinished in a build. Queued tasks end at once; the agents that run tasks are notified at their next heartbeat.
+ * Throws `conflict` if there is nothing left to cancel.
  */
 export async function cancelBuild(db: Db, actor: Actor, buildId: number, now: Date): Promise<void> {
   await db.transaction().execute(async (tx) => {
@@ -23,7 +23,8 @@ export async function cancelBuild(db: Db, actor: Actor, buildId: number, now: Da
       .where('id', '=', buildId)
       .executeTakeFirst()
     if (!build) throw new CoprError('not_found', `Build ${buildId} does not exist`)
-    // A chroot with a generation is excluded: its results are repository members already and only await the index.
+    // A chroot with a generation is excluded: its results are already members of the repository, and only the index has not been updated
+    // yet.
     const open = await tx
       .selectFrom('build_chroot')
       .select('id')
@@ -48,7 +49,7 @@ export async function cancelBuild(db: Db, actor: Actor, buildId: number, now: Da
 
 const idsOf = (rows: { id: number }[]): number[] => rows.map(({ id }) => id)
 
-/** Atomically deletes finished builds of one project. Their results are removed from the repositories, and later from the disk. */
+/** Atomically deletes finished builds of one project. Their results are removed from the repositories at once, and from the disk later. */
 export async function deleteBuilds(
   db: Db,
   actor: Actor,
@@ -68,9 +69,9 @@ export async function deleteBuilds(
   })
 }
 
-/** Deletes finished builds within the caller's transaction, without an audit log entry. */
+/** Deletes finished builds in the caller's transaction, without an entry in the audit log. */
 export async function deleteBuildsIn(tx: Tx, buildIds: number[], now: Date): Promise<void> {
-  // Locks are taken in build-id order, which rules out deadlocks.
+  // Locks are always taken in the order of build IDs, so deadlocks are impossible.
   for (const id of [...new Set(buildIds)].toSorted((a, b) => a - b)) await deleteBuild(tx, id, now)
   await notify(tx, 'copr_repository')
   await notify(tx, 'copr_removal')

@@ -6,7 +6,7 @@ import type { Db, Tx } from '../database/open.ts'
 import { lockBuild, refreshBuild } from '../states/build-state.ts'
 import { moveChroots } from '../states/chroot-state.ts'
 
-/** A build chroot of the source project and its copy, whose files have not been linked yet. */
+/** A build chroot of the source project, and its copy in the target project, whose files have not been linked yet. */
 export interface ForkedChroot {
   /** The id of the copy. */
   build_chroot_id: number
@@ -14,7 +14,7 @@ export interface ForkedChroot {
   chroot: string
   from: ForkedLocation
   to: ForkedLocation
-  /** The size of the results to copy. */
+  /** The size of the results to be linked. */
   result_bytes: number
 }
 
@@ -34,15 +34,15 @@ interface Fork {
 }
 
 /**
- * Creates a build in the target for each of the source's builds that has a package's newest results in some chroot of the main
- * directory, unless an earlier attempt did. The new builds wait until their files are linked.
+ * Copies builds of the source project to the target project: those that have the newest results of a package for at least one chroot of the
+ * main directory. Skips what an earlier attempt has copied. The new builds wait until their files are linked.
  */
 export async function insertForkedBuilds(
   db: Db,
   { source_id, target_id, user_id, now }: Fork,
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    // Concurrent attempts must not create two copies.
+    // The lock prevents concurrent attempts from creating two copies.
     await tx.selectFrom('project').select('id').where('id', '=', target_id).forUpdate().execute()
     const newest = await newestResults(tx, source_id, target_id)
     const dir = await tx
@@ -63,7 +63,10 @@ interface Newest {
   package_name: string
 }
 
-/** Finds the source's newest results for each of its packages and each enabled chroot of the target, except those already copied. */
+/**
+ * Finds the newest results in the source project, for each of its packages and each enabled chroot of the target project. Skips results
+ * that have already been copied.
+ */
 async function newestResults(tx: Tx, source_id: number, target_id: number): Promise<Newest[]> {
   const { rows } = await sql<Newest>`
     select latest.build_id, project_chroot.chroot_id, package.name as package_name
@@ -153,7 +156,7 @@ async function insertCopy(
   await refreshBuild(tx, id, now)
 }
 
-/** Lists the copies whose files have not been linked yet. */
+/** Lists the copied build chroots whose files have not been linked yet. */
 export async function unlinkedForks(db: Db, target_id: number): Promise<ForkedChroot[]> {
   const { rows } = await sql<{
     build_chroot_id: number
@@ -215,7 +218,7 @@ export async function adoptFork(db: Db, fork: ForkedChroot, now: Date): Promise<
       .select(['chroot_id', 'build_chroot.state', 'build.project_dir_id'])
       .where('build_chroot.id', '=', fork.build_chroot_id)
       .executeTakeFirst()
-    // It was canceled in the meantime, or adopted by another attempt.
+    // The copy was canceled in the meantime, or another attempt has adopted it.
     if (copy?.state !== 'waiting') return
     const { chroot_id, project_dir_id } = copy
     const repository = await tx
@@ -253,7 +256,7 @@ export async function adoptFork(db: Db, fork: ForkedChroot, now: Date): Promise<
 
 async function copyMembers(tx: Tx, fork: ForkedChroot, repository_id: number): Promise<void> {
   const { from, to } = fork
-  // A member's path begins with the build's folder.
+  // A member's path begins with the build's folder, which is replaced by that of the copy.
   await sql`
     insert into repository_member (repository_id, path, build_chroot_id, sha256, size)
     select ${repository_id}::bigint, ${to.result_dir}::text || substr(path, ${from.result_dir.length + 1}::int),
@@ -277,7 +280,7 @@ async function copyPackageList(tx: Tx, fork: ForkedChroot): Promise<void> {
     order by built_package.id`.execute(tx)
 }
 
-/** Fails the copies that are still waiting: their source was deleted in the meantime. */
+/** Fails the copies that are still waiting: the builds from which they were copied were deleted in the meantime. */
 export async function dropUnlinkable(db: Db, target_id: number, now: Date): Promise<void> {
   const builds = await db
     .selectFrom('build')

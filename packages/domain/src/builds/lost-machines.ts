@@ -22,7 +22,7 @@ export async function machineGone(
   await requeueTasksOf(db, machine_id, { reason, max_attempts, now })
 }
 
-/** Requeues the tasks leased to a machine that has ended, or fails those that are out of attempts; returns their number. */
+/** Requeues the tasks that are leased to a machine that has ended; fails those that have no attempts left. Returns the number of tasks. */
 export async function requeueTasksOf(
   db: Db,
   machine_id: number,

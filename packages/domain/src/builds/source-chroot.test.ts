@@ -86,7 +86,7 @@ for (const [title, names, chroots, want] of [
     assert.equal((await sourceChroot(t.db, build, task.arch))?.name, want)
   })
 
-test('any machine may download an SRPM, because that needs no root', async () => {
+test('any machine may download an SRPM, because that needs no chroot', async () => {
   await using t = await openTestDb()
   const { submit } = await makeProject(t.db, ['fedora-43-x86_64'])
   await submit({ type: 'link', json: { url: 'https://example.org/a.spec/b.src.rpm' } })
@@ -96,7 +96,7 @@ test('any machine may download an SRPM, because that needs no root', async () =>
   assert.equal(await sourceChroot(t.db, build), undefined)
 })
 
-test('a script runs in the chroot that it names, which the project need not have', async () => {
+test('a script runs in the chroot that it names, even if the project does not have that chroot', async () => {
   await using t = await openTestDb()
   const { submit } = await makeProject(t.db, ['fedora-43-x86_64'])
   const own = { name: 'epel-9-s390x', comment: '', repos: [], install: [], macros: {}, tags: [] }
@@ -110,7 +110,7 @@ test('a script runs in the chroot that it names, which the project need not have
   )
 })
 
-test('the source of an uploaded spec file is pending until its source package is made', async () => {
+test('the source of a build from an uploaded spec file is pending until a builder has made the source package', async () => {
   await using t = await openTestDb()
   const { submit } = await makeProject(t.db, ['fedora-43-x86_64'])
   const json = { tmp: 'x', pkg: 'a.spec', url: 'http://copr.example/tmp/x/a.spec' }

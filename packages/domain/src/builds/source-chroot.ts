@@ -11,13 +11,13 @@ type Wanted = Pick<
   'project_id' | 'source_type' | 'source_json' | 'chroots_wanted'
 >
 
-/** The preferred architectures, with the most machines first; an SRPM is the same on every architecture. */
+/** The preferred architectures, those with the most machines first; the architecture makes no difference to the SRPM. */
 const ARCHES = ['x86_64', 'aarch64']
 
 /**
- * Returns the chroot in whose root the SRPM of a build is made; undefined if the source is an SRPM already. A script names its chroot.
- * For other sources it is one of the build's chroots: that of the most common architecture, and among several that of the newest release.
- * `arch` limits the choice to the architecture for which the task was queued.
+ * Returns the chroot in whose buildroot the SRPM of a build is made; undefined if the source is already an SRPM. For a custom script, the
+ * settings name the chroot. For other sources, it is one of the build's chroots: one of the most common architecture, and if there are
+ * several, the one of the newest release. `arch` limits the choice to the architecture for which the task was queued.
  */
 export async function sourceChroot(
   db: Db | Tx,

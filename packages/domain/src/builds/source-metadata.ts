@@ -22,8 +22,8 @@ export interface SourceMetadata {
 }
 
 /**
- * Applies the metadata of a build's SRPM: sets the package (created if it is new), chooses the chroots, and queues the import.
- * The build must be locked. Its source state is `importing` afterwards, or final if there is nothing to build.
+ * Applies the metadata of a build's SRPM: sets the package (creating it if it is new), chooses the chroots, and queues the import. The
+ * caller must have locked the build. Afterwards, the build's source state is `importing`, or final if there is nothing to build.
  */
 export async function applySourceMetadata(
   tx: Tx,
@@ -53,7 +53,7 @@ export async function applySourceMetadata(
   } else if (!isLeft) {
     await moveSource(tx, buildId, { to: 'succeeded', set: { source_ended_at: now } })
   } else {
-    // The source of an upload is `importing` from the start.
+    // If an SRPM was uploaded, the source state is `importing` from the start.
     if (build.source_state !== 'importing') await moveSource(tx, buildId, { to: 'importing' })
     await insertTask(tx, { build, kind: 'import', build_chroot: undefined }, now)
     await notify(tx, 'copr_queue')
@@ -86,7 +86,7 @@ async function isTwin(
   return true
 }
 
-/** Inserts the chroots' rows. Those requested by name exist since the build was submitted. */
+/** Inserts the rows of the build's chroots. If they were requested by name, they already exist since the build was submitted. */
 async function insertMissing(tx: Tx, build_id: number, chroots: { id: number }[]): Promise<void> {
   if (chroots.length === 0) return
   await tx
@@ -97,8 +97,8 @@ async function insertMissing(tx: Tx, build_id: number, chroots: { id: number }[]
 }
 
 /**
- * Skips the chroots whose architecture the spec file excludes, and those that were requested by name but have been disabled
- * since. Returns false if none is left to build in.
+ * Skips chroots whose architecture the spec file excludes, and chroots that were requested by name but have since been disabled. Returns
+ * false if there is no chroot left to build in.
  */
 async function skipUnwanted(
   tx: Tx,
@@ -165,7 +165,10 @@ async function packageOf(
     .executeTakeFirstOrThrow()
 }
 
-/** Returns the enabled chroots that the build requested by name, or all that the package's denylist leaves. */
+/**
+ * Returns the enabled chroots among those that the build requested by name; if it requested none, all enabled chroots that the package's
+ * denylist does not exclude.
+ */
 async function chrootsOf(
   tx: Tx,
   build: SubmittedBuild,
@@ -184,14 +187,17 @@ async function chrootsOf(
   return await enabled.where('chroot.name', 'in', chroots_wanted).execute()
 }
 
-/** Returns why the spec file's architectures rule out a chroot; undefined if they do not, or if only its buildroot can tell. */
+/**
+ * Returns the reason if the architectures in the spec file rule out a chroot; returns undefined if they do not, or if this can be
+ * determined only in the buildroot.
+ */
 function whyNotBuilt(
   arch: string,
   { exclusive_arch, exclude_arch }: SourceMetadata,
 ): string | undefined {
   if (exclude_arch.includes(arch))
     return `The spec file excludes the architecture ${arch} (ExcludeArch)`
-  // The packager's machine did not know this macro; the chroot may, and rpmbuild decides there.
+  // The macro was not defined on the machine where the SRPM was made; it may be defined in the chroot, where rpmbuild decides.
   if (exclusive_arch.some((each) => each.includes('%'))) return undefined
   if (exclusive_arch.length > 0 && ![arch, 'noarch'].some((each) => exclusive_arch.includes(each)))
     return `The spec file builds for ${exclusive_arch.join(', ')} only (ExclusiveArch)`

@@ -21,7 +21,7 @@ export interface Submission extends BatchWish {
   project: { id: number; ownername: string; name: string }
   /** Default: the project's main directory. */
   dirname?: string | undefined
-  /** Null for a webhook. */
+  /** Null if a webhook submitted the build. */
   submitter_id: number | null
   /** The sender as the webhook reports it, such as a profile URL; `custom webhook` if it reports none. */
   submitted_by?: string | undefined
@@ -30,7 +30,7 @@ export interface Submission extends BatchWish {
   commit_status?: CommitStatusWish | undefined
   /** Set if a package is built from its configured source; otherwise the package is known only once the SRPM exists. */
   package_id?: number | undefined
-  /** Names of enabled chroots, or null for all that the package's denylist leaves. */
+  /** Names of enabled chroots; null means all enabled chroots that the package's denylist does not exclude. */
   chroots: string[] | null
   timeout_seconds: number
   is_background?: boolean
@@ -58,8 +58,8 @@ export type Source =
     }
 
 /**
- * Stores a build and queues its first task, an import for an uploaded SRPM, otherwise a source build; returns the build's id. Throws
- * `over_quota` if the build would exceed a quota of the project or its owner.
+ * Stores a build and queues its first task: an import task for an uploaded SRPM, a source task for any other source. Returns the build's
+ * ID. Throws `over_quota` if the build would exceed a quota of the project or its owner.
  */
 export async function submitBuild(db: Db, submission: Submission, now: Date): Promise<number> {
   return await db.transaction().execute(async (tx) => {
@@ -127,7 +127,7 @@ async function holdProject(tx: Tx, { id, name }: { id: number; name: string }): 
     throw new CoprError('not_found', `Project ${name} does not exist: it was just deleted`)
 }
 
-/** Inserts the chroots requested by name; without names, the package's chroots are added once the package is known. */
+/** Inserts the build's chroots if they were requested by name; otherwise, they are added once the package is known. */
 async function insertWantedChroots(
   tx: Tx,
   buildId: number,
@@ -152,7 +152,7 @@ async function insertWantedChroots(
     .execute()
 }
 
-/** Returns the directory's id; creates the directory and its repositories if it is new. */
+/** Returns the project dir's ID; creates the project dir and its repositories if it does not exist. */
 async function dirOf(
   tx: Tx,
   project: { id: number; name: string },

@@ -34,7 +34,7 @@ export type TaskOutcome =
 
 /** Why a build failed. */
 interface Failure {
-  /** One sentence that the build's page shows. */
+  /** One sentence, which is shown on the build's page. */
   reason: string
   failure?: FailureDetails | undefined
   seconds?: Record<string, number> | undefined
@@ -56,8 +56,8 @@ export async function finishTask(
 }
 
 /**
- * Runs `work` in a transaction that has locked the task and its build. If the build was canceled, ends the task instead and
- * returns `canceled`; cancelBuild() has already set the build's states. Returns undefined if the lease is lost.
+ * Runs `work` in a transaction in which the task and its build are locked. If the build was canceled, ends the task instead and returns
+ * `canceled`; the build's states were already set by cancelBuild(). Returns undefined if the lease is lost.
  */
 export async function withLeasedTask<T>(
   db: Db,
@@ -76,7 +76,7 @@ export async function withLeasedTask<T>(
 async function finish(tx: Tx, task: TaskRow, outcome: TaskOutcome, now: Date): Promise<void> {
   switch (outcome.kind) {
     case 'canceled': {
-      // withLeasedTask() handles real cancellations; without this case, the build would wait forever.
+      // Real cancellations were handled by withLeasedTask(). If this case were ignored, the build would wait forever.
       const reason = 'The builder stopped the build although it was not canceled'
       const failure = failureOutsideLogs('infrastructure')
       return await failTask(tx, task, { reason, failure }, now)
@@ -108,7 +108,10 @@ async function finishSource(
   await applySourceMetadata(tx, task.build_id, facts, now)
 }
 
-/** Ends an import. Queues the build of every waiting chroot with the commit of its branch; fails those without one. */
+/**
+ * Ends an import task. Queues a build in every waiting chroot, with the commit of its dist-git branch; fails the chroots whose branch has
+ * no commit.
+ */
 async function finishImport(
   tx: Tx,
   task: TaskRow,
@@ -184,7 +187,7 @@ async function finishRpm(
     .execute()
   await insertPublishTask(tx, task, files, now)
   await notify(tx, 'copr_publish')
-  // A short build may end before its first heartbeat, which moves it to `running`.
+  // A short build may end before its first heartbeat, which otherwise moves the chroot to `running`.
   await moveChroots(tx, [task.build_chroot_id], { to: 'running' })
   await refreshBuild(tx, task.build_id, now)
 }
@@ -217,14 +220,17 @@ async function failTask(
   await refreshBuild(tx, task.build_id, now)
 }
 
-/** Ends a locked task and releases its machine; the caller moves the build. */
+/** Ends a locked task and releases its machine; the caller must update the build's states. */
 export async function endTask(tx: Tx, task: TaskRow, now: Date): Promise<void> {
   await releaseMachine(tx, task, now)
   const set = { last_lease: task.lease, lease: null, lease_until: null, phase: null }
   await moveTasks(tx, [task.id], { to: 'done', from: ['leased'], set })
 }
 
-/** Puts a task back into the queue, because its machine was lost or cannot continue; the build is not at fault. */
+/**
+ * Puts a task back into the queue because its machine was lost or cannot continue, which is no fault of the build. Fails the task if it has
+ * no attempts left.
+ */
 export async function requeueTask(
   db: Db,
   lease: string,
@@ -247,7 +253,8 @@ export async function requeueTask(
   },
 ): Promise<'queued' | 'ended' | undefined> {
   const outcome = await withLeasedTask(db, { lease, now, only_expired }, async (tx, task) => {
-    // Publishing fails for transient reasons; a build that loses every machine it gets would never succeed.
+    // Publish tasks have no limit, because they fail only for transient reasons. Other tasks need one: a build that loses every machine
+    // that it gets would be retried forever.
     if (task.kind !== 'publish' && task.attempts >= max_attempts) {
       const why = `Failed after ${task.attempts} attempts. The last attempt: ${reason}`
       const failure = failureOutsideLogs('infrastructure')

@@ -83,7 +83,7 @@ function simulate(sources: Source[], repository: string[] = []): Outcome {
 }
 
 suite('planChroot()', () => {
-  test('starts packages before those that need them, whoever names the requirement', () => {
+  test('starts each package after those that it requires, whether or not the headers reveal the requirement', () => {
     const { order, attempts } = simulate([
       { name: 'app', header: ['lib', 'perl(Lib)'] },
       { name: 'lib', header: ['base'] },
@@ -107,7 +107,7 @@ suite('planChroot()', () => {
     assert.equal(attempts, 5 + 2)
   })
 
-  test('names the cycle, the requirements that make it, and what waits for it; builds the rest', () => {
+  test('reports the cycle with its requirements and the packages that wait for it, and builds the rest', () => {
     const { order, reasons } = simulate([
       { name: 'a', header: ['b-devel'] },
       { name: 'b', header: ['virtual(c)'], declares: ['b-devel'] },
@@ -144,7 +144,7 @@ suite('planChroot()', () => {
     assert.ok(order.indexOf('gcc') < order.indexOf('app'), 'app is built with the gcc of the chain')
   })
 
-  test('tries a package whose requirement failed, because a repository may provide it, then says which build failed', () => {
+  test('tries a package whose requirement failed to build, because a repository may provide it, and otherwise names the failed build', () => {
     const sources = [
       { name: 'app', header: ['lib'] },
       { name: 'lib', fails: true },
@@ -158,7 +158,7 @@ suite('planChroot()', () => {
     )
   })
 
-  test('waits for a version that a package of the chain will have', () => {
+  test('waits for a version that another package of the chain will provide', () => {
     const steps: ChainStep[] = [
       { ...stepOf({ name: 'a' }, 1), released_with: 0, unmet: ['b >= 2'] },
       { ...stepOf({ name: 'b' }, 2), phase: 'succeeded', provides: ['b = 1-1'] },
@@ -169,7 +169,7 @@ suite('planChroot()', () => {
     assert.deepEqual(planChroot(steps, { is_moving: false }).release, [steps[0]])
   })
 
-  test('declares nothing stuck while sources are not ready', () => {
+  test('considers no package stuck while sources are not ready', () => {
     const steps = [{ ...stepOf({ name: 'a' }, 1), released_with: 0, unmet: ['b'] }]
     assert.deepEqual(planChroot(steps, { is_moving: true }), { release: [], stuck: [] })
     assert.equal(planChroot(steps, { is_moving: false }).stuck.length, 1)
@@ -218,7 +218,7 @@ suite('planChroot()', () => {
     })
 })
 
-test('cyclesOf() names a shortest cycle of each group, from its first name, also of a package that needs itself', () => {
+test('cyclesOf() returns a shortest cycle of each group, starting at its first name, and cycles of a single package', () => {
   const step = (name: string, id: number, requires: string[]) =>
     stepOf({ name, header: requires }, id)
   const steps = [
@@ -246,7 +246,7 @@ test('edgesOf() compares few versions even if 300 packages claim to provide the 
   assert.ok(process.cpuUsage(cpu).user < 10e6)
 })
 
-test('wavesOf() and cyclesOf() handle a chain of 5000 packages and one circle of them', () => {
+test('wavesOf() and cyclesOf() handle a chain of 5000 packages, and a cycle of 5000 packages', () => {
   const steps = Array.from({ length: 5000 }, (_, i) =>
     stepOf({ name: `p${i}`, header: i === 0 ? [] : [`p${i - 1}`] }, i),
   )

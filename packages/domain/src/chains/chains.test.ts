@@ -182,7 +182,7 @@ async function textsOf({ db }: Site, build_id: number | undefined): Promise<stri
   return steps.flatMap(({ reasons }) => reasons.map(({ kind, text }) => `${kind}: ${text}`))
 }
 
-test('a build of a chain starts when the packages that its header names are published, and others at once', async () => {
+test('a build of a chain starts at once, or after the chain has published the packages that its header requires', async () => {
   await using site = await openSite()
   const { chain, builds } = await started(site, { app: ['lib >= 1'], lib: [] })
   const lib = await only(site, builds['lib'])
@@ -198,7 +198,7 @@ test('a build of a chain starts when the packages that its header names are publ
   assert.ok(report.chain.ended_at)
 })
 
-test('a build that lacks requirements is parked until a package of its chain provides all of them, and is not failed', async () => {
+test('a build with missing requirements does not fail, but waits until packages of its chain provide all of them', async () => {
   await using site = await openSite()
   const { builds } = await started(site, { app: [], lib: [], perl: [] })
   const tasks = await claimAll(site)
@@ -223,7 +223,7 @@ test('a build that lacks requirements is parked until a package of its chain pro
   await build(site, again, ['app = 1-1'])
 })
 
-test('when nothing moves any more, what waits fails with the cycle or the missing requirement, and the chain ends', async () => {
+test('when no build of a chain can proceed, the waiting ones fail with the cycle or the missing requirement, and the chain ends', async () => {
   await using site = await openSite()
   const { chain, builds } = await started(site, { a: [], b: [], c: [], free: [], lost: [] })
   const tasks = await claimAll(site)
@@ -257,7 +257,7 @@ test('when nothing moves any more, what waits fails with the cycle or the missin
   assert.match(reasons.get('lost') ?? '', /nowhere \(neither a repository nor a package/)
 })
 
-test('an open chain builds nothing; after an hour it starts by itself', async () => {
+test('an open chain builds nothing, and is started automatically after an hour', async () => {
   await using site = await openSite()
   const chain = await createChain(site.db, site.project.id, now)
   const id = await add(site, chain, 'lib')
@@ -268,7 +268,7 @@ test('an open chain builds nothing; after an hour it starts by itself', async ()
   await only(site, id)
 })
 
-test('a chain refuses a second build of a package, more than its maximum, builds after its start, and those of other projects', async () => {
+test('a chain refuses a second build of a package, too many builds, builds after its start, and builds of other projects', async () => {
   await using site = await openSite()
   const { db, project } = site
   const chain = await createChain(db, project.id, now)
@@ -295,7 +295,7 @@ test('a chain refuses a second build of a package, more than its maximum, builds
   await assert.rejects(startChain(db, chain, now), /has been started already/)
 })
 
-test('a linked source package that turns out to be of a package that the chain has fails with that reason', async () => {
+test('a build from a link fails if its source proves to be a package that the chain already has', async () => {
   await using site = await openSite()
   const { db, project, submitter_id } = site
   const chain = await createChain(db, project.id, now)
@@ -323,7 +323,7 @@ test('a linked source package that turns out to be of a package that the chain h
   assert.ok(build.finished_at)
 })
 
-test('canceling a build of a chain lets the others go on; canceling the chain ends all, and adds none', async () => {
+test('canceling a build of a chain does not stop the other builds; canceling the chain ends all of them, and starts no more', async () => {
   await using site = await openSite()
   const { db } = site
   const { chain, builds } = await started(site, {
@@ -344,7 +344,7 @@ test('canceling a build of a chain lets the others go on; canceling the chain en
   assert.equal(await waitingTasks(db, { ownername: 'dana' }), 0)
 })
 
-test('a lost machine requeues the task of a chain; requirements that no chain can provide fail a single build at once', async () => {
+test('a chain task is requeued if its machine is lost; missing requirements fail a build outside of a chain at once', async () => {
   await using site = await openSite()
   const { builds } = await started(site, { lib: [] })
   const task = await only(site, builds['lib'])

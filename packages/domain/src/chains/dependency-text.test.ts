@@ -22,7 +22,7 @@ for (const [offer, requirement, want] of [
     assert.equal(overlap(parseDependency(requirement), parseDependency(offer)), want)
   })
 
-test('operandsOf() returns the parts of a rich dependency, and nothing for a malformed one', () => {
+test('operandsOf() returns the operands of a rich dependency, and nothing for a malformed one', () => {
   assert.deepEqual(
     operandsOf('(gcc >= 12 or clang)').map(({ name }) => name),
     ['gcc', 'clang'],

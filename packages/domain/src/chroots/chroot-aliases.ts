@@ -11,7 +11,7 @@ export async function listAliases(db: Db): Promise<ChrootAlias[]> {
   return await db.selectFrom('chroot_alias').selectAll().orderBy('name_release').execute()
 }
 
-/** Makes requests for `name_release` resolve to the chroots of `target`; without a target, removes the alias. */
+/** Makes the name `name_release` an alias for the chroots of `target`; without a target, removes the alias. */
 export async function setAlias(
   db: Db,
   actor: Actor,

@@ -9,7 +9,7 @@ function denylistPatterns(denylist: string): string[] {
   return denylist.split(/[,\s]+/).filter((pattern) => pattern !== '')
 }
 
-/** Returns the denylist in its stored form; throws unless each pattern matches an active chroot. */
+/** Returns the denylist in the form in which it is stored; throws unless each pattern matches an active chroot. */
 export function checkedDenylist(denylist: string, active_chroots: readonly string[]): string {
   const patterns = denylistPatterns(denylist)
   if (patterns.length > MAX_PATTERNS)
@@ -38,7 +38,7 @@ export function checkedDenylist(denylist: string, active_chroots: readonly strin
   return patterns.join(', ')
 }
 
-/** Returns the chroots that the denylist does not match; a denylist that would exclude all chroots is ignored. */
+/** Returns the chroots that the denylist does not match. If it matches all of them, it is ignored. */
 export function notDenied<Chroot extends { name: string }>(
   denylist: string,
   chroots: Chroot[],

@@ -19,7 +19,7 @@ for (const [pattern, text, want] of [
   test(`chrootPattern(${pattern}) ${want ? 'matches' : 'does not match'} "${text}"`, () =>
     assert.equal(chrootPattern(pattern).test(text), want))
 
-/** A backtracking regular expression with these eight stars would try some 10^20 ways to match. */
+/** With these eight stars, a regular expression that backtracks would try some 10^20 ways to match. */
 test('chrootPattern() with eight stars takes linear time for long text', { timeout: 20_000 }, () =>
   assert.equal(chrootPattern(`${'*a'.repeat(8)}b`).test('a'.repeat(20_000)), false),
 )

@@ -1,6 +1,6 @@
 import { CoprError } from '@copr/process/errors'
 
-/** One element of a shell pattern: `*`, or one character (any, one of a set, or none of a set). */
+/** An element of a shell pattern: `*`, or what matches one character (any character, one in a set, or one not in a set). */
 type Element = '*' | { matches: (character: string) => boolean }
 
 export interface ChrootPattern {
@@ -8,7 +8,10 @@ export interface ChrootPattern {
   test(text: string): boolean
 }
 
-/** Compiles a shell pattern (`*`, `?`, `[...]`). As a regular expression, eight stars would take (text length)⁸ steps. */
+/**
+ * Compiles a shell pattern (`*`, `?`, `[...]`). It is not converted to a regular expression, which with eight stars would take (text
+ * length)⁸ steps.
+ */
 export function chrootPattern(pattern: string, field = 'chroots'): ChrootPattern {
   if (pattern.length > 200 || (pattern.match(/\*/g) ?? []).length > 8)
     throw new CoprError('invalid', `${field}: a pattern is too long`)
@@ -32,7 +35,7 @@ function elementOf(part: string): Element {
   return { matches: (character) => expression.test(character) }
 }
 
-/** Backtracks to the last star only: the stars before it have matched as early as possible. */
+/** Backtracks only to the last star, which is enough because the stars before it have matched as early as possible. */
 function isMatch(elements: Element[], text: string): boolean {
   let at = 0
   let next = 0

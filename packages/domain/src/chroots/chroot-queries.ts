@@ -8,8 +8,8 @@ import type { ChrootTable } from '../database/schema.ts'
 export type Chroot = Selectable<ChrootTable>
 
 /**
- * Adds a chroot, or replaces the configuration of the one with that name, which keeps its state (active, paused or ended) and
- * the comment that an administrator wrote.
+ * Adds a chroot. If one with this name exists, replaces its configuration, but keeps its state (active, paused or ended) and a comment that
+ * an administrator wrote.
  */
 export async function importChroot(db: Db, config: ChrootConfig, now: Date): Promise<Chroot> {
   const parts = splitChrootName(config.name)

@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 
 /**
- * For `where('id', '=', anyOf(ids))`: passes all ids as one parameter; `in` would take one parameter per id, and PostgreSQL
- * allows only 65,535.
+ * For `where('id', '=', anyOf(ids))`: passes all IDs as one parameter. With `in`, each ID would be a parameter, and PostgreSQL allows only
+ * 65,535 parameters.
  */
 export function anyOf(ids: number[]): RawBuilder<number> {
   return sql<number>`any(${ids}::bigint[])`

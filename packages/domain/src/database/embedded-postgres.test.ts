@@ -16,7 +16,7 @@ function temporaryFolder(t: TestContext): string {
   return dir
 }
 
-test('startEmbeddedPostgres() reports a port that is in use, and refuses data of another PostgreSQL version', async (t) => {
+test('startEmbeddedPostgres() reports that a port is in use, and refuses data of another PostgreSQL version', async (t) => {
   const dir = join(temporaryFolder(t), 'postgres')
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -26,7 +26,7 @@ test('startEmbeddedPostgres() reports a port that is in use, and refuses data of
     message:
       'Cannot start PostgreSQL: it exited with code 1: could not bind IPv4 address "127.0.0.1": Address already in use',
   })
-  // The folder now contains a complete cluster; mark it as created by a later version.
+  // The folder now contains a complete cluster; this makes it look as if a later version had created it.
   writeFileSync(join(dir, 'data/PG_VERSION'), '99\n')
   await assert.rejects(
     startEmbeddedPostgres({ dir, password }),
@@ -36,7 +36,10 @@ test('startEmbeddedPostgres() reports a port that is in use, and refuses data of
 
 const skip = process.getuid?.() === 0 ? false : 'needs root, to mount a small file system'
 
-/** Starts PostgreSQL on an in-memory file system in a child process; returns its output: the error, and the files left behind. */
+/**
+ * Starts PostgreSQL on a tmpfs in a child process; returns the child's output: the error message, and the names of files that were left
+ * behind.
+ */
 async function startOn(dir: string, mountOptions: string): Promise<string> {
   const script = `const { startEmbeddedPostgres } = await import(${JSON.stringify(import.meta.resolve('./embedded-postgres.ts'))})
 const { existsSync } = await import('node:fs')

@@ -35,8 +35,8 @@ export interface EmbeddedPostgresOptions {
 }
 
 /**
- * Starts a real PostgreSQL server from an npm package. First stops, cleanly, any server that a killed process left running,
- * so that two servers never share a folder.
+ * Starts a real PostgreSQL server, whose executables come from an npm package. First shuts down cleanly any server that a killed process
+ * left running on the folder, so that two servers never share a folder.
  */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
@@ -80,7 +80,7 @@ export async function startEmbeddedPostgres(
   const child = spawn(program, args, {
     env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // In its own process group, so that Ctrl-C in the terminal does not stop it before its clients.
+    // The server has its own process group, so that Ctrl-C in the terminal does not stop it before its clients.
     detached: true,
   })
   let said = ''
@@ -144,7 +144,7 @@ function makeCluster(
   } catch (error) {
     rmSync(aside, { recursive: true, force: true })
     const { stderr } = error as { stderr?: Buffer }
-    // Without `cause`, which would contain the whole command and all of its output.
+    // Has no `cause`, because that would contain the whole command and all of its output.
     throw new Error(`Cannot create the database: initdb failed: ${reasonIn(String(stderr))}`)
   } finally {
     rmSync(passwordFile, { force: true })
@@ -159,7 +159,7 @@ function otherVersion(data: string): Error {
   )
 }
 
-/** Returns the first error in the output of a PostgreSQL program; later errors are its consequences. */
+/** Returns the first error in the output of a PostgreSQL program, because later errors follow from it. */
 function reasonIn(output: string): string {
   const lines = output.trim().split('\n')
   const complaint = lines.find((line) => /:\s+could not |\b(PANIC|FATAL|error):/.test(line))
@@ -172,7 +172,7 @@ async function whenReady(url: string, child: ChildProcess, reason: () => string)
   for (;;) {
     if (child.exitCode !== null)
       throw new Error(`Cannot start PostgreSQL: it exited with code ${child.exitCode}: ${reason()}`)
-    // Another program may hold the port, accept the connection and never respond.
+    // Another program may be using the port; it could accept the connection and never respond.
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
     client.on('error', () => undefined)
     try {
@@ -184,7 +184,9 @@ async function whenReady(url: string, child: ChildProcess, reason: () => string)
     } catch (error) {
       await client.end().catch(() => undefined)
       if (Date.now() > deadline)
-        throw new Error('Cannot reach PostgreSQL within 60 seconds of its start', { cause: error })
+        throw new Error('PostgreSQL did not accept connections within 60 seconds of its start', {
+          cause: error,
+        })
       await sleep(50)
     }
   }

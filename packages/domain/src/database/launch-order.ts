@@ -1,4 +1,4 @@
-/** Parameters of the request that starts a machine. They are stored, as a retry is idempotent only with identical parameters. */
+/** Parameters of the request that starts a machine. They are stored because a retry is idempotent only if it sends identical parameters. */
 export interface LaunchOrder {
   readonly offering: {
     readonly name: string
@@ -6,7 +6,7 @@ export interface LaunchOrder {
     readonly price_per_hour: number
     readonly memory_mb?: number
   }
-  /** Boot configuration passed to the machine: everything that it needs to enroll. */
+  /** Boot configuration that is passed to the machine. It contains everything that the machine needs to enroll. */
   readonly boot: {
     readonly enroll_token: string
     readonly gateway_url: string
@@ -18,7 +18,7 @@ export interface LaunchOrder {
       readonly sha256: string
       readonly node_sha256: Readonly<Record<string, string>>
     }
-    /** Undefined in launch orders that version 0.2 stored. */
+    /** Undefined in launch orders that were stored by version 0.2. */
     readonly single_use?: boolean
     readonly dead_man: {
       readonly enroll_seconds: number

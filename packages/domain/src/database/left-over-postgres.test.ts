@@ -10,13 +10,13 @@ import { startEmbeddedPostgres } from './embedded-postgres.ts'
 const skip = process.getuid?.() === 0 ? false : 'mounting in a namespace needs root'
 
 test(
-  'startEmbeddedPostgres() spares a process whose working directory has the same path in another mount namespace',
+  'startEmbeddedPostgres() does not stop a process whose working directory has the same path in another mount namespace',
   {
     skip,
   },
   async () => {
     const dir = mkdtempSync(join(tmpdir(), 'copr-postgres-'))
-    // Mounts a different folder at the same path, as a container does.
+    // Mounts another folder at the same path, as happens in a container.
     const data = join(dir, 'data')
     mkdirSync(data)
     const script = 'mount -t tmpfs tmpfs "$0" && cd "$0" && echo there && exec sleep infinity'

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Stops the server processes that an earlier process left running on this folder: a whole server whose parent was killed, or
- * the sessions of a server that was killed itself. Leaves PostgreSQL's pid file to PostgreSQL.
+ * Stops the server processes that an earlier process left running on this folder: either a complete server whose parent was killed, or the
+ * sessions of a server that was itself killed. Does not touch the PID file, which PostgreSQL manages.
  */
 export async function stopLeftOver(data: string): Promise<void> {
   const postmaster = postmasterOf(data)
@@ -28,8 +28,8 @@ function postmasterOf(data: string): number | undefined {
 }
 
 /**
- * Returns the ids of the processes whose working directory is the folder: the server and its sessions. Compares device and inode,
- * as the working directory of a process in a container may have the same path but be a different folder.
+ * Returns the IDs of the processes whose working directory is the folder: the server and its sessions. Compares device and inode, because
+ * in a container a process may have a working directory with the same path that is a different folder.
  */
 function processesIn(data: string): number[] {
   const folder = statSync(data, { throwIfNoEntry: false })

@@ -6,20 +6,20 @@ import { readdirSync, readFileSync } from 'node:fs'
 import pg from 'pg'
 
 const FOLDER = new URL('./migrations/', import.meta.url)
-/** The key of the advisory lock: arbitrary, but the same in every program that migrates. */
+/** The key of the advisory lock. It is arbitrary, but must be the same in every program that migrates. */
 const LOCK = 7201
 
 const RETRY_MS = 500
 /**
- * Codes of errors while the server is unavailable. SQLSTATE 08: connection lost; 57P: starting or shutting down; 53300: too many
+ * Error codes that mean that the server is unavailable. SQLSTATE 08: connection lost; 57P: starting or shutting down; 53300: too many
  * connections; 3D000: database not created yet.
  */
 const AWAY =
   /^(08...|57P..|53300|3D000|ECONN.*|EPIPE|ENOTFOUND|EAI_AGAIN|E(HOST|NET)UNREACH|ETIMEDOUT)$/
 
 /**
- * Waits until PostgreSQL is reachable, as all components of a cluster start at once, then calls migrate(). Returns false if
- * stopped while waiting.
+ * Waits until PostgreSQL is reachable, then calls migrate(). Waiting is necessary because all components of a cluster start at the same
+ * time. Returns false if stopped while waiting.
  */
 export async function migrateWhenReachable(
   url: string,
@@ -46,8 +46,8 @@ function isAway(error: unknown): boolean {
 }
 
 /**
- * Migrates the database to this version's schema. Concurrent callers are serialized by an advisory lock. A newer schema is
- * accepted unless `refuse_newer` is set, as pods of both versions run while a cluster is upgraded.
+ * Migrates the database to this version's schema. An advisory lock serializes concurrent callers. A newer schema is accepted unless
+ * `refuse_newer` is set, because pods of both versions run during an upgrade of a cluster.
  */
 export async function migrate(
   url: string,

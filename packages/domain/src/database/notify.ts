@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Db } from './open.ts'
 
-/** The NOTIFY channels, one for each kind of change. A notification is only a hint: listeners query the tables. */
+/** The NOTIFY channels, one for each kind of change. A notification is only a hint; listeners must query the tables. */
 const CHANNELS = [
   'copr_queue',
   'copr_machine',
@@ -19,25 +19,27 @@ const CHANNELS = [
 ] as const
 export type Channel = (typeof CHANNELS)[number]
 
-/** Sends a notification when the transaction commits. The payload, if any, is an id. */
+/** Sends a notification when the transaction commits. The payload is an ID or empty. */
 export async function notify(db: Db, channel: Channel, payload = ''): Promise<void> {
   await sql`select pg_notify(${channel}, ${payload})`.execute(db)
 }
 
 type Listener = (payload: string) => void
 
-/** Listens on all channels over one connection, and reconnects after the server was unreachable. */
+/** Listens on all channels over one connection, and reconnects if the connection is lost. */
 export class Notices {
   readonly #listeners = new Map<Channel, Set<Listener>>()
 
-  /** Calls `listener` for each notification, and once after each reconnection, as notifications may have been missed. */
+  /**
+   * Calls `listener` for each notification, and once after each reconnection, because notifications may have been missed in the meantime.
+   */
   on(channel: Channel, listener: Listener): Disposable {
     const set = this.#listeners.get(channel) ?? new Set()
     this.#listeners.set(channel, set.add(listener))
     return { [Symbol.dispose]: () => void set.delete(listener) }
   }
 
-  /** Returns a bell that rings for each notification. */
+  /** Returns a {@link Bell} that rings at each notification. */
   bell(channel: Channel): Bell {
     const bell = new Bell()
     this.on(channel, () => bell.ring())

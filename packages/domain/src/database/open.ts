@@ -6,9 +6,9 @@ import type { DB } from './schema.ts'
 export type Db = Kysely<DB>
 export type Tx = Transaction<DB>
 
-// Ids and sizes stay far below 2^53.
+// IDs and sizes stay far below 2^53, so they can be numbers.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
-// A calendar date stays text, as a Date would be a point in time in some time zone.
+// Calendar dates remain strings: a Date would be a point in time, which depends on a time zone.
 pg.types.setTypeParser(pg.types.builtins.DATE, String)
 
 export interface OpenOptions {

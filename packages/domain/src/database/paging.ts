@@ -1,4 +1,4 @@
-/** A page of a list as API clients request it, by offset; web pages use keyset pagination instead. */
+/** A page of a list, given by offset, as API clients request it; web pages use keyset pagination instead. */
 export interface Page<Column extends string = string> {
   /** Undefined means no limit. */
   limit?: number

@@ -14,27 +14,30 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A user id that owns one folder and nothing else on the machine. It has no entry in /etc/passwd. */
+/** An account for one folder: its user ID owns nothing else on the machine, and is not in /etc/passwd. */
 export interface PrivateAccount extends Disposable {
   uid: number
   /** The command prefix that runs a program as this account. */
   prefix: string[]
-  /** The command prefix for a program that looks up the account's name, as initdb does; it sees its own /etc/passwd. */
+  /**
+   * A command prefix for programs that look up the account's name, as initdb does: they see a private /etc/passwd that contains the
+   * account.
+   */
   named_prefix: string[]
 }
 
 /** Above all ids that systemd assigns to users, services and containers. */
 const FIRST_UID = 1_880_000_000
 const UIDS = 100_000_000
-/** In a container with fewer ids, the account is chosen from at most this many ids at the end of the range. */
+/** In a container that has fewer IDs, the account is one of at most this many at the end of the largest range. */
 const FEW_UIDS = 10_000
 const PASSWD = '/etc/passwd'
 const ENTER = 'mount --bind "$1" /etc/passwd; shift; exec "$@"'
 
 /**
- * Makes a private account the owner of a folder. The account runs one program, and can reach the program and the folder even
- * below a directory that other users cannot enter, such as /root. Later starts reuse the account that owns the folder; a folder
- * that is owned by a shared account is given to a private one.
+ * Makes a private account the owner of a folder. The account can reach the folder, and the program that it is to run, even if they are
+ * below a directory that other users cannot enter, such as /root. If the folder already belongs to a private account, as after an earlier
+ * start, that account is reused. If the folder belongs to root or to a named account, it is given to a private one.
  */
 export function privateAccount(dir: string, program: string): PrivateAccount {
   const uid = ownerOf(dir) ?? freeUid(dir)
@@ -45,7 +48,7 @@ export function privateAccount(dir: string, program: string): PrivateAccount {
       .status === 0
   const seeing = [
     ...plain,
-    // initdb calls access(2), which without this ignores the capability and checks only the permissions of the account.
+    // initdb calls access(2). Without this setting, access(2) ignores the capability and checks only the permissions of the account.
     '--securebits=+no_setuid_fixup',
     '--inh-caps=-all,+dac_read_search',
     '--ambient-caps=-all,+dac_read_search',
@@ -53,7 +56,7 @@ export function privateAccount(dir: string, program: string): PrivateAccount {
   const prefix = [plain, seeing].find(reaches)
   if (!prefix)
     throw new Error(
-      `Cannot start PostgreSQL as root: the user id ${uid} cannot reach ${program} and ${dir}; use a folder that every user can enter`,
+      `Cannot start PostgreSQL: root starts it as the user id ${uid}, which cannot reach ${program} or ${dir}; use a folder that every user can enter`,
     )
   const passwd = passwdWith(uid)
   return {
@@ -99,8 +102,8 @@ function freeUid(dir: string): number {
 }
 
 /**
- * Returns a range of user ids that exist in this user namespace. A container may have only 65,536, of which the last ones are
- * mostly unused.
+ * Returns a range of user IDs that exist in this user namespace. A container may have only 65,536 of them, the last of which are mostly
+ * unused.
  */
 function availableUids(): [first: number, count: number] {
   const ranges = readFileSync('/proc/self/uid_map', 'utf8')
@@ -128,7 +131,7 @@ function runningUids(): number[] {
     })
 }
 
-/** Changes the owner of the folder's contents first: once the folder itself has the right owner, so does everything in it. */
+/** The folder's contents change owner first. Therefore, if the folder itself already has the right owner, everything in it does as well. */
 function giveTo(dir: string, uid: number): void {
   if (statSync(dir).uid === uid) return
   for (const { parentPath, name } of readdirSync(dir, { withFileTypes: true, recursive: true }))
@@ -136,7 +139,7 @@ function giveTo(dir: string, uid: number): void {
   chownSync(dir, uid, uid)
 }
 
-/** Creates a folder with a copy of /etc/passwd to which the account is added. */
+/** Creates a folder with a copy of /etc/passwd that also contains the account. */
 function passwdWith(uid: number): string {
   const dir = mkdtempSync(join(tmpdir(), 'copr-passwd-'))
   const known = readFileSync(PASSWD, 'utf8').replace(/\n?$/, '\n')

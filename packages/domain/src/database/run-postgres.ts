@@ -27,15 +27,15 @@ export interface PostgresOptions {
   stop: AbortSignal
 }
 
-/** The folder in which Debian's packages install PostgreSQL; the server image contains one version. */
+/** The folder in which Debian's packages install each version of PostgreSQL; the server image contains one version. */
 const DEBIAN = '/usr/lib/postgresql'
 const NSS_WRAPPERS = ['x86_64', 'aarch64'].map(
   (arch) => `/usr/lib/${arch}-linux-gnu/libnss_wrapper.so`,
 )
 
 /**
- * Runs PostgreSQL in a Kubernetes cluster, under the user id that the cluster assigns. Clients must use TLS and a password.
- * Throws if the data belongs to another major version, without touching it.
+ * Runs PostgreSQL in a Kubernetes cluster, with the user ID that the cluster assigns. Clients must use TLS and a password. If the data
+ * belongs to another major version, throws and does not touch it.
  */
 export async function runPostgres(options: PostgresOptions): Promise<void> {
   const { dir, log, stop, tls } = options
@@ -44,7 +44,7 @@ export async function runPostgres(options: PostgresOptions): Promise<void> {
   await refuseOtherVersion(data, binaries.postgres)
   if (!existsSync(join(data, 'PG_VERSION'))) await makeCluster(binaries, options)
   writeFileSync(join(data, 'pg_hba.conf'), 'hostssl all all all scram-sha-256\n')
-  // A killed server leaves its pid file on the volume. The pid in it cannot be that of a server in this container.
+  // A server that was killed leaves its PID file on the volume. No server can be running with that PID in this new container.
   rmSync(join(data, 'postmaster.pid'), { force: true })
   const settings = settingsOf(options).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const child = spawn(binaries.postgres, ['-D', data, ...settings], {
@@ -120,7 +120,7 @@ async function makeCluster(
   log.info('Created an empty database')
 }
 
-/** Gives the account a name if the user id that the cluster assigned has none, as initdb requires one. */
+/** Gives the account a name if the user ID that the cluster assigned has none, because initdb requires one. */
 function accountEnv(dir: string): Record<string, string> {
   try {
     userInfo()
@@ -149,7 +149,7 @@ function settingsOf({ port, tls, memory_bytes }: PostgresOptions): [string, stri
     ['effective_cache_size', megabytes(0.6)],
     // The image does not contain the JIT compiler.
     ['jit', 'off'],
-    // Containers have little System V and POSIX shared memory; memory-mapped files work.
+    // Containers have little System V and POSIX shared memory, but memory-mapped files work in them.
     ['dynamic_shared_memory_type', 'mmap'],
     ['ssl', 'on'],
     ['ssl_cert_file', tls.certificate_file],

@@ -1,4 +1,4 @@
-// Written by `make schema` from the migrations: change those, not this file.
+// Generated from the migrations by `make schema`; edit those, not this file.
 import type { ResultFile, Review } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { BuildEvent } from '@copr/contract/events'
@@ -23,7 +23,7 @@ import type { ChrootState, MachineState, SourceState, TaskState } from './state-
 type Json<T> = ColumnType<T, string, string>
 type DefaultJson<T> = ColumnType<T, string | undefined, string>
 
-/** A state column: inserted with one of the initial states; after that, only the functions in states/ write it. */
+/** A column for a state. A row is inserted with one of the initial states; after that, only the functions in states/ write the column. */
 type State<All, First extends All | undefined> = ColumnType<All, First, never>
 
 export interface ActionTable {

@@ -16,7 +16,7 @@ export interface NewGroup {
   now: Date
 }
 
-/** Creates a group. With a provider group, the members are the users who were in it at their last login. */
+/** Creates a group. If it has a provider group, its members are the users who were in that group at their last login. */
 export async function createGroup(db: Db, actor: Actor, group: NewGroup): Promise<Group> {
   const { name, description = '', provider_group = null, now } = group
   if (name.startsWith('@') || !OwnerName.safeParse(`@${name}`).success)

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** Seconds after which a builder that was not seen no longer counts as present. */
+/** A builder counts as present if it was seen within this number of seconds. */
 const PRESENT_SECONDS = 300
 
 /** Counts the builders in each state except `gone`. */

@@ -10,7 +10,9 @@ import { USER_COLUMNS } from '../users/user-queries.ts'
 
 const VALID_MS = 24 * 60 * 60 * 1000
 
-/** Stores a login link whose secret was generated elsewhere; only the secret's hash is known here. Invalidates the user's earlier link. */
+/**
+ * Stores a login link whose secret was generated elsewhere and is not known here: only its hash is. Invalidates the user's earlier link.
+ */
 export async function enterLoginLink(
   db: Db,
   actor: Actor,
@@ -28,7 +30,10 @@ export async function enterLoginLink(
   })
 }
 
-/** Creates a link that lets the user set a password once, within a day; returns its secret. Invalidates the user's earlier link. */
+/**
+ * Creates a link that is valid for one day, with which the user can set a password once; returns its secret. Invalidates the user's earlier
+ * link.
+ */
 export async function makeLoginLink(
   db: Db,
   actor: Actor,
@@ -41,7 +46,7 @@ export async function makeLoginLink(
   return secret
 }
 
-/** Finds the user of a login link without using the link up. */
+/** Finds the user of a login link; the link remains valid. */
 export async function userOfLoginLink(
   db: Db,
   secret: string,
@@ -65,7 +70,7 @@ export function unknownLoginLink(): CoprError {
   )
 }
 
-/** Sets the password of the link's user and uses the link up, unless the password is refused. */
+/** Sets the password of the link's user and invalidates the link. If the password is refused, the link remains valid. */
 export async function redeemLoginLink(
   db: Db,
   { secret, password }: { secret: string; password: string },
@@ -76,7 +81,7 @@ export async function redeemLoginLink(
   requireGoodPassword(password, user.username)
   const password_hash = await hashPassword(password)
   await db.transaction().execute(async (tx) => {
-    // The deletion is atomic: only one of two concurrent requests finds the link.
+    // The deletion is atomic: of two concurrent requests, only one finds the link.
     const used = await tx
       .deleteFrom('login_link')
       .where('token_hash', '=', hashOfSecret(secret))

@@ -3,22 +3,22 @@ import type { Db, Tx } from '../database/open.ts'
 
 const MINUTE_MS = 60 * 1000
 const WINDOW_MS = 10 * MINUTE_MS
-/** Counters are deleted this long after the last attempt. */
+/** Counters are deleted this long after the last attempt that they counted. */
 const FORGOTTEN_MS = 24 * 60 * MINUTE_MS
 const MAX_DELAY_MS = 10 * MINUTE_MS
 /**
- * Number of failures that cause no delay: for one name from one address (`pair`), for one address, which a whole office may
- * share, and for one name from all addresses. The next failure causes a delay of one second, and each further one doubles it.
+ * The number of failures that cause no delay: of one user name from one address (`pair`), from one address, which a whole office may share,
+ * and of one user name from all addresses. The next failure causes a delay of one second, and each further failure doubles it.
  */
 const FREE_FAILURES = { pair: 10, address: 50, user: 100 } as const
 
 export interface LoginAttempt {
   username: string
-  /** The client's address, or its network for IPv6, see addressKey(); undefined if unknown. */
+  /** The client's address, or for IPv6 its network (see addressKey()); undefined if unknown. */
   address: string | undefined
   /**
-   * Whether this user has logged in from this address before. If so, failures from other addresses do not count, as an attacker
-   * could lock the owner out otherwise.
+   * Whether this user has logged in from this address before. If so, failures with this user name from other addresses do not matter:
+   * otherwise, an attacker could lock the owner out.
    */
   is_known?: boolean
 }
@@ -34,7 +34,7 @@ export async function countAttempt(
 ): Promise<Date | undefined> {
   return await db.transaction().execute(async (tx) => {
     const counted: Counted[] = []
-    // Rows are locked in this order everywhere, which rules out deadlocks.
+    // Rows are locked in this order everywhere, so deadlocks are impossible.
     for (const { key, free } of keysOf(attempt)) counted.push(await lockOne(tx, key, free))
     const until = Math.max(...counted.map(({ blocked_until }) => blocked_until?.getTime() ?? 0))
     // A refused attempt does not count: it must not prolong the delay for others.
@@ -44,7 +44,9 @@ export async function countAttempt(
   })
 }
 
-/** Records a successful attempt: resets the pair's counter, and subtracts the attempt from the counters of the address and the name. */
+/**
+ * Records a successful attempt: deletes the pair's counter, and subtracts the attempt from the counters of the address and the user name.
+ */
 export async function attemptSucceeded(db: Db, attempt: LoginAttempt, now: Date): Promise<void> {
   const [pair, ...others] = keysOf(attempt)
   await db.transaction().execute(async (tx) => {
@@ -88,7 +90,7 @@ async function lockOne(tx: Tx, key: string, free: number): Promise<Counted> {
   const found = await tx
     .insertInto('login_failure')
     .values({ key, failures: 0, last_at: new Date(0) })
-    // Changes nothing, but locks the row.
+    // The update changes nothing, but locks the row.
     .onConflict((oc) => oc.column('key').doUpdateSet({ key }))
     .returning(['failures', 'last_at', 'blocked_until'])
     .executeTakeFirstOrThrow()

@@ -9,9 +9,9 @@ import { USER_COLUMNS } from '../users/user-queries.ts'
 /** A user as the identity provider describes it at login. */
 export interface Identity {
   issuer: string
-  /** The permanent id of the user at this issuer; a username may be reassigned to another user. */
+  /** The permanent ID of the user at this issuer; in contrast, a username may be reassigned to another user. */
   subject: string
-  /** The claim as received: `dana`, `dana@EXAMPLE.ORG`, `host/dana`. */
+  /** The username claim as received: `dana`, `dana@EXAMPLE.ORG`, `host/dana`. */
   username: string
   email: string | null
   groups: string[]
@@ -30,7 +30,7 @@ function byProvider({ id, username, email, is_admin }: User): UserActor {
 }
 
 /**
- * Returns the user of an identity, created at the first login. Updates what the provider reports: email address, groups,
+ * Returns the user for an identity; creates the user at the first login. Updates what the provider reports: email address, groups,
  * memberships, and whether the user is an administrator.
  */
 export async function loginByIdentity(
@@ -65,7 +65,7 @@ export async function loginByIdentity(
   })
 }
 
-/** Returns the part of a principal before the @, with slashes replaced: `dana` for `dana@EXAMPLE.ORG`. */
+/** Returns the name in a principal, which is what precedes the @, with slashes replaced: `dana` for `dana@EXAMPLE.ORG`. */
 function usernameOf(claim: string): string {
   const name = claim.split('@')[0]?.replaceAll('/', '_') ?? ''
   if (name.length > 100 || !OwnerName.safeParse(name).success)
@@ -109,7 +109,7 @@ async function createFrom(tx: Tx, identity: Identity, now: Date): Promise<Accoun
     const subject = `user ${username}`
     await audit(tx, byProvider(made), { action: 'user.make', subject, details: { email } }, now)
   }
-  // A concurrent login has created the account, or the name belongs to another account.
+  // If the account was not created here, either a concurrent login has created it, or the name belongs to another account.
   const account = made ?? (await findByIdentity(tx, identity))
   if (!account)
     throw new CoprError(

@@ -6,9 +6,9 @@ import type { MachineTable } from '../database/schema.ts'
 import { moveMachineIn, type Machine } from '../states/machine-state.ts'
 import { addEvent } from '../states/machine-events.ts'
 
-// Administrators' operations on machines. The manager reacts to them within seconds.
+// These are operations for administrators. The machine manager reacts to them within seconds.
 
-/** Lets a machine finish its task and then has it removed. */
+/** Drains a machine: it finishes its task, and is then removed. */
 export async function drainMachine(db: Db, id: number, why: string, now: Date): Promise<void> {
   const drained = await db.transaction().execute(async (tx) => {
     const machine = await tx
@@ -39,7 +39,7 @@ export async function cordonMachine(
   if (!changed) throw new CoprError('conflict', `Cannot cordon machine ${id}: it is not ready`)
 }
 
-/** Keeps a machine without further tasks until a deadline, so that an administrator can inspect it; then it is removed. */
+/** Keeps a machine, without giving it more tasks, so that an administrator can inspect it. It is removed at the deadline. */
 export async function holdMachine(
   db: Db,
   id: number,
@@ -50,7 +50,10 @@ export async function holdMachine(
     throw new CoprError('conflict', `Cannot hold machine ${id}: it is not ready`)
 }
 
-/** Changes a ready, managed machine; returns undefined if there is none. Incrementing `version` makes stale writes fail. */
+/**
+ * Changes a managed machine that is ready; returns undefined if there is none with this ID. Incrementing `version` makes writes with stale
+ * data fail.
+ */
 async function change(
   db: Db,
   id: number,

@@ -13,7 +13,7 @@ export const BUILDER_KINDS: readonly TaskKind[] = ['source', 'rpm']
 export interface NewMachine {
   pool: string
   name: string
-  /** The kinds of tasks that the machine may ever run. Default: `BUILDER_KINDS`. */
+  /** The kinds of tasks that the machine may run in its lifetime. Default: `BUILDER_KINDS`. */
   kinds?: readonly TaskKind[]
   /** Default: the architectures that the machine reports when it enrolls. */
   arches?: readonly string[] | undefined
@@ -51,7 +51,7 @@ export interface Enrolment {
   kinds: TaskKind[]
   arches: string[]
   tags: string[]
-  /** The memory that the machine's self-test has measured, without swap. */
+  /** The memory, without swap, that was measured in the machine's self-test. */
   memory_mb?: number | undefined
   now: Date
 }
@@ -91,7 +91,10 @@ export async function enrollMachine(
   })
 }
 
-/** Limits what the machine reports to what was planned. A machine of a pool keeps the planned name, which its provider knows. */
+/**
+ * Limits the capabilities that a machine reports to the planned ones. A machine of a managed pool keeps its planned name, which its
+ * provider knows.
+ */
 function capabilitiesOf(
   { provider, name: planned_name, planned_kinds, planned_arches, planned_tags }: Machine,
   { name, kinds, arches, tags }: Enrolment,
@@ -106,10 +109,12 @@ function capabilitiesOf(
   }
 }
 
-/** Minimum time between updates of `last_seen_at`, as a busy machine sends four requests per second. */
+/** Minimum time between updates of `last_seen_at`; they are limited because a busy machine sends four requests per second. */
 const SEEN_MS = 5000
 
-/** Finds the machine of a session token and updates `last_seen_at`. A draining machine is found, as it may finish its task. */
+/**
+ * Finds the machine of a session token and updates `last_seen_at`. Draining machines are found, too, because they may finish their tasks.
+ */
 export async function machineOfSession(
   db: Db,
   session_token: string,
@@ -136,7 +141,7 @@ export async function livingMachines(db: Db, pool: string): Promise<Machine[]> {
     .execute()
 }
 
-/** Reports whether the machine may run this task, by the kinds and architectures that are planned for it now. */
+/** Reports whether the machine may run this task, given the kinds and architectures that are currently planned for it. */
 export function mayHaveTask(
   { planned_kinds, planned_arches }: Machine,
   { kind, arch }: { kind: string; arch: string | null },

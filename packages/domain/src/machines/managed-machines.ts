@@ -18,7 +18,7 @@ export async function managedMachines(db: Db): Promise<ManagedMachine[]> {
   return rows
 }
 
-/** An unmanaged builder. The manager starts no machine for a task that an idle unmanaged builder can run. */
+/** A builder that is not managed. The manager starts no machine for a task that such a builder can run if it is idle. */
 export interface OtherBuilder {
   readonly arches: string[]
   readonly tags: string[]
@@ -37,7 +37,7 @@ export async function otherBuilders(db: Db, seen_after: Date): Promise<OtherBuil
 }
 
 /**
- * Stores the id and data that the provider returned, whatever the machine's state. Does nothing if an id is already stored, or if
+ * Stores the ID and the data that the provider returned, whatever state the machine is in. Does nothing if an ID is already stored, or if
  * the launch is outdated.
  */
 export async function noteProviderId(
@@ -54,7 +54,7 @@ export async function noteProviderId(
     .execute()
 }
 
-/** Finds machines that have ended but still hold a task, because the manager was killed in between. */
+/** Finds machines that have ended but still hold a task, because the manager was killed before it requeued the task. */
 export async function endedWithTasks(
   db: Db,
 ): Promise<{ id: number; ended_cause: string | null; failure_class: string | null }[]> {

@@ -72,8 +72,8 @@ function newLaunchToken(machine_id: number): string {
 }
 
 /**
- * Returns the columns to set for another launch attempt after one has definitely failed. The new token makes the provider treat
- * it as a new request.
+ * Returns the columns to set for another launch attempt, after one has definitely failed. Because the token is new, the provider treats the
+ * next attempt as a new request.
  */
 export function nextAttempt(
   { id, launch_order }: Machine,
@@ -100,8 +100,8 @@ async function smallestFreeId(tx: Tx, pool: string): Promise<number> {
 }
 
 /**
- * Returns the smallest value of each counter that no machine of any pool uses. The caller holds the manager's lease, which rules
- * out races.
+ * Returns for each counter the smallest value that no machine of any pool uses. Races are impossible because the caller holds the manager's
+ * lease.
  */
 async function smallestFreeCounters(tx: Tx, names: string[]): Promise<Record<string, number>> {
   const counters: Record<string, number> = {}

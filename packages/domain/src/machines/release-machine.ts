@@ -1,7 +1,7 @@
 import { notify } from '../database/notify.ts'
 import type { Tx } from '../database/open.ts'
 
-/** Marks a managed machine as idle, and notifies the manager, which decides what to do with it. */
+/** Marks a machine as idle if it is managed, and notifies the manager, which decides what to do with it. */
 export async function releaseMachine(
   tx: Tx,
   { machine_id }: { machine_id: number | null },

@@ -12,7 +12,7 @@ export interface Seen {
   machine_id: number | null
 }
 
-/** Records that a sweep has found an object without an owner, and counts how often. */
+/** Records that a sweep has found an object that has no owner, and counts how often this has happened. */
 export async function noteSighting(db: Db, seen: Seen, now: Date): Promise<Sighting> {
   return await db
     .insertInto('sighting')

@@ -96,7 +96,7 @@ test('no event is stored while nothing listens', async () => {
   assert.deepEqual(await stored(t.db), [])
 })
 
-test('start and end of a source are stored by the transactions that move it, and not if they roll back', async () => {
+test('the start and end events of a source build are stored by the transactions that change its state, and roll back with them', async () => {
   await using t = await openTestDb()
   await enableChannel(t.db, 'amqp', true)
   await addTasks(t.db, now, 'dana', 1)
@@ -115,7 +115,7 @@ test('start and end of a source are stored by the transactions that move it, and
   assert.deepEqual(await stored(t.db), ['source.started: starting', 'source.finished: failed'])
 })
 
-test('a start is stored for the first attempt only', async () => {
+test('a start event is stored only for the first attempt', async () => {
   await using t = await openTestDb()
   await enableChannel(t.db, 'amqp', true)
   await addTasks(t.db, now, 'dana', 1)
@@ -125,7 +125,7 @@ test('a start is stored for the first attempt only', async () => {
   assert.deepEqual(await stored(t.db), ['source.started: starting', 'source.finished: failed'])
 })
 
-test('the message bus gets no event of work that never started; a webhook gets each end', async () => {
+test('the message bus gets no event for work that never started, but a webhook gets the end events', async () => {
   await using t = await openTestDb()
   await enableChannel(t.db, 'amqp', true)
   await addTasks(t.db, now, 'dana', 1)
@@ -172,7 +172,7 @@ test('the data of an event names the build, and its state in each chroot', async
   assert.deepEqual(created_at, now)
 })
 
-test('of each build only the oldest event may be sent; the next follows when it has arrived', async () => {
+test('only the oldest event of each build may be sent, and the next one follows after its delivery', async () => {
   await using t = await openTestDb()
   await enableChannel(t.db, 'amqp', true)
   await addTasks(t.db, now, 'dana', 2)
@@ -247,7 +247,7 @@ test('releaseQueue() doubles the wait after each failure up to its limit, and fo
   assert.deepEqual({ failures, failing_since }, { failures: 0, failing_since: null })
 })
 
-test('a channel that is switched off stores no more events, but keeps those it has until they are too old', async () => {
+test('a disabled channel stores no new events, but keeps queued ones until they are too old', async () => {
   await using t = await openTestDb()
   await enableChannel(t.db, 'amqp', true)
   await addTasks(t.db, now, 'dana', 2)
@@ -262,7 +262,7 @@ test('a channel that is switched off stores no more events, but keeps those it h
   assert.equal((await stored(t.db)).length, 0)
 })
 
-test('a disabled webhook gets no events, and those that waited end as failed', async () => {
+test('a disabled webhook gets no new events, and its queued deliveries end as failed', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'dana', 2)
   await t.db.updateTable('build').set({ project_id: 1 }).execute()
@@ -277,7 +277,7 @@ test('a disabled webhook gets no events, and those that waited end as failed', a
   assert.deepEqual(rows, [{ outcome: 'failed', answer: 'The webhook was disabled' }])
 })
 
-test('deleting a project deletes its webhooks and what waits for them', async () => {
+test('deleting a project deletes its webhooks and their queued deliveries', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'dana', 1)
   const { project } = await addHook(t.db, ['source.started', 'source.finished'])
@@ -288,7 +288,7 @@ test('deleting a project deletes its webhooks and what waits for them', async ()
   assert.deepEqual(await t.db.selectFrom('outbox_queue').select('id').execute(), [])
 })
 
-test('a role request is mailed to those who decide, a decision to the user, and nobody is mailed about their own act', async () => {
+test('a role request is mailed to those who can decide it, and the decision to the user; nobody gets mail about their own action', async () => {
   await using t = await openTestDb()
   await enableChannel(t.db, 'mail', true)
   await addTasks(t.db, now, 'dana', 1)

@@ -15,7 +15,7 @@ export async function deletePackage(
   now: Date,
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    // The lock keeps new builds of the package from being inserted.
+    // Because of the lock, no new builds of the package can be inserted.
     const { id } = await lockPackage(tx, project, name)
     const builds = await tx
       .selectFrom('build')

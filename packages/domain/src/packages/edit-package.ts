@@ -64,7 +64,7 @@ export async function editPackage(
   })
 }
 
-/** Removes the source of a package, which must be configured again before the next build. Existing builds are kept. */
+/** Removes the source settings of a package; they must be configured again before its next build. Existing builds are kept. */
 export async function resetPackage(
   db: Db,
   { actor, project, name }: Change,

@@ -22,11 +22,13 @@ export interface MonitorPage {
   project_dir_id: number
   /** Start after the package with this name. */
   after?: string
-  /** Maximum packages examined; fewer may be returned, as those without builds are left out. */
+  /** Maximum number of packages to examine; the result may be shorter, because packages without builds are left out. */
   limit: number
 }
 
-/** Returns a page of the project's packages by name. `next` is the `after` of the next page, undefined on the last page. */
+/**
+ * Returns a page of the project's packages, sorted by name. `next` is the value of `after` for the next page; undefined on the last page.
+ */
 export async function monitorPage(
   db: Db,
   { project_id, project_dir_id, after = '', limit }: MonitorPage,
@@ -41,7 +43,7 @@ export async function monitorPage(
     .execute()
   if (names.length === 0) return { packages: [], next: undefined }
   const ids = names.map(({ id }) => id)
-  // A package's newest build covers most chroots, if not all; older builds are searched only for the chroots that it lacks.
+  // The newest build of a package usually covers most or all chroots; older builds are searched only for the chroots that it lacks.
   const { rows } = await sql<MonitorCell>`
     with newest as materialized (
       select package.id as package_id, package.name as package_name, build.id as build_id

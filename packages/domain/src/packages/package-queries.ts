@@ -7,7 +7,7 @@ import type { PackageTable } from '../database/schema.ts'
 
 export type Package = Selectable<PackageTable>
 
-/** Maximum packages in memory at a time. */
+/** Maximum number of packages in memory at a time. */
 const CHUNK = 500
 
 export const PACKAGE_ORDERS = ['id', 'name'] as const
@@ -68,7 +68,7 @@ async function listPackageIds(
   return rows.map(({ id }) => id)
 }
 
-/** Loads the packages with these ids, in the order of the ids. */
+/** Loads the packages with these IDs, in the same order. */
 async function loadPackages(db: Db, ids: number[]): Promise<Package[]> {
   if (ids.length === 0) return []
   const rows = await db.selectFrom('package').selectAll().where('id', '=', anyOf(ids)).execute()
@@ -112,11 +112,11 @@ export async function countPackages(db: Db, project_id: number): Promise<number>
 export interface LatestWanted {
   package_ids: number[]
   only_succeeded: boolean
-  /** Whether to prefer the newest build in the main directory to newer builds in other directories. */
+  /** Whether to prefer the newest build in the main directory, even if builds in other directories are newer. */
   main_directory_first: boolean
 }
 
-/** Returns the latest build of each package, keyed by package id, with one index scan for each. */
+/** Returns the latest build of each package, keyed by package ID; the query needs only one index scan per package. */
 export async function latestBuilds(
   db: Db,
   { package_ids, only_succeeded, main_directory_first }: LatestWanted,

@@ -1,10 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/**
- * Adds the estimated cost of each pool's machines since the previous call, at the prices of their offerings, to the pool's
- * monthly total.
- */
+/** Adds to each pool's monthly total the estimated cost of its machines since the previous call, at the prices of their offerings. */
 export async function accrueCosts(db: Db, now: Date): Promise<void> {
   await sql`
     with due as (

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** A gateway without a heartbeat for longer than this counts as down. */
+/** A gateway counts as down if it has sent no heartbeat for longer than this. */
 const DOWN_SECONDS = 15
 
-/** Records a gateway's heartbeat. A machine counts as silent only while a gateway is up to receive its requests. */
+/** Records a gateway's heartbeat. Machines count as silent only for times when a gateway was up to receive their requests. */
 export async function noteGatewayBeat(db: Db, now: Date): Promise<void> {
   await db
     .insertInto('gateway_beat')
@@ -20,8 +20,8 @@ export async function noteGatewayBeat(db: Db, now: Date): Promise<void> {
 }
 
 /**
- * Returns the time since which a gateway has been up; undefined if none is up. Returns the epoch if no gateway has ever sent a
- * heartbeat.
+ * Returns the time since when a gateway has been up; undefined if none is up. If no gateway has ever sent a heartbeat, returns the Unix
+ * epoch.
  */
 export async function gatewayUpSince(db: Db, now: Date): Promise<Date | undefined> {
   const beat = await db.selectFrom('gateway_beat').selectAll().executeTakeFirst()

@@ -57,7 +57,7 @@ export async function lockManagerLease(tx: Db, holder: string, now: Date): Promi
   return row !== undefined
 }
 
-/** Returns the holder of the lease, for display only, as the lease may expire at any time. */
+/** Returns the holder of the lease. Use it for display only, because the lease may expire at any time. */
 export async function activeManager(
   db: Db,
   now: Date,

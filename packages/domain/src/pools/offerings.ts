@@ -7,7 +7,7 @@ export type OfferingRow = Selectable<OfferingTable>
 /** Weight of the newest start in moving averages. */
 const NEWEST = 0.2
 
-/** Records that a machine has enrolled: resets its pool's boot failures, and updates the averages of its offering. */
+/** Records that a machine has enrolled: resets the failure count of its pool, and updates the averages of its offering. */
 export async function noteStart(
   tx: Tx,
   machine: { pool: string; offering: string | null; launching_at: Date | null },
@@ -33,7 +33,7 @@ export async function noteStart(
     .execute()
 }
 
-/** Counts a launch request that is about to be sent. */
+/** Counts a launch request; called just before the request is sent. */
 export async function noteAttempt(db: Db, pool: string, offering: string): Promise<void> {
   await db
     .updateTable('offering')
@@ -50,7 +50,7 @@ export interface OfferingFailure {
   unavailable_until?: Date
 }
 
-/** Records a failure of one offering or, given a `group`, of all offerings that share the group's quota. */
+/** Records a failure of an offering. With a `group`, records it for all offerings that share the group's quota as well. */
 export async function noteOfferingFailure(
   db: Db,
   { pool, name, group }: { pool: string; name: string; group?: string | undefined },
@@ -76,7 +76,10 @@ export interface OfferingTerms {
   readonly memory_mb?: number
 }
 
-/** Stores the current offerings of a pool. Deletes no rows, so that an offering that is added again keeps its history. */
+/**
+ * Stores the current offerings of a pool. Rows are never deleted, so that an offering that is removed and later added again keeps its
+ * history.
+ */
 export async function syncOfferings(
   db: Db,
   pool: string,

@@ -4,7 +4,7 @@ import type { Db } from '../database/open.ts'
 import { addEvent } from '../states/machine-events.ts'
 import { moveMachineIn } from '../states/machine-state.ts'
 
-// Administrators' operations on pools. The manager reacts to them within seconds.
+// These are operations for administrators. The machine manager reacts to them within seconds.
 
 /** Cordons a pool, so that no more machines are started in it, or uncordons it. Running machines are not affected. */
 export async function cordonPool(
@@ -16,7 +16,7 @@ export async function cordonPool(
   await db.transaction().execute(async (tx) => {
     const changed = await tx
       .updateTable('pool')
-      // An administrator who uncordons the pool has fixed the cause of the hold.
+      // Uncordoning also ends a hold, because the administrator is assumed to have fixed its cause.
       .set(
         cordoned
           ? { cordoned }
@@ -32,8 +32,8 @@ export async function cordonPool(
 }
 
 /**
- * Cordons a pool and drains its machines: idle ones are removed, busy ones finish their tasks first. Returns the number of
- * drained machines.
+ * Cordons a pool and drains its machines: idle machines are removed at once, busy ones when they have finished their tasks. Returns the
+ * number of drained machines.
  */
 export async function drainPool(db: Db, name: string, why: string, now: Date): Promise<number> {
   await cordonPool(db, name, true, now)

@@ -7,7 +7,7 @@ export interface PoolOverview {
   /** Null for unmanaged machines, which were started by hand or with the system. */
   readonly provider: string | null
   readonly description: string
-  /** Maximum machines; null if no limit is known. */
+  /** Maximum number of machines; null if no limit is known. */
   readonly max: number | null
   readonly starting: number
   readonly idle: number
@@ -80,7 +80,7 @@ export interface MachineOverview {
   readonly uses: number
   readonly created_at: Date
   readonly last_seen_at: Date | null
-  /** The failure, the reason for the hold, or the reason for the end; null if there is none. */
+  /** Why the machine failed, was held, or ended; null if none of these applies. */
   readonly note: string | null
 }
 

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { PoolsFileTable } from '../database/schema.ts'
 
-/** Records whether the pools file was accepted; administrators see the error. */
+/** Records whether the pools file was accepted; if not, the error is shown to administrators. */
 export async function notePoolsFile(
   db: Db,
   { digest, error, now }: { digest: string; error: string | null; now: Date },

@@ -5,19 +5,21 @@ import type { PoolTable } from '../database/schema.ts'
 
 export type Pool = Selectable<PoolTable>
 
-/** Reports whether a used machine accepts only tasks of its sandbox. Default: true, except for local builders, which clean up. */
+/**
+ * Reports whether a machine, once used, accepts only tasks of the same sandbox. Default: true, except for local builders, which clean up.
+ */
 function isOneSandbox(config: PoolConfig): boolean {
   return config.one_sandbox ?? config.provider !== 'local'
 }
 
-/** Returns the rank of a pool. Of machines that could run the same task, those of the pool with the highest rank claim first. */
+/** Returns the rank of a pool. If machines of several pools could run a task, those of the pool with the highest rank claim first. */
 function claimRank({ priority, tags, tags_on_demand }: PoolConfig): number {
   return [...tags, ...tags_on_demand].reduce((sum, tag) => sum + tag.priority, priority)
 }
 
 /**
- * Stores the pools of an accepted file. Pools that are no longer in the file are retired: their machines are drained, and no
- * new ones start. A changed configuration ends the hold of a pool.
+ * Stores the pools of a pools file that was accepted. Pools that are no longer in the file are retired: their machines are drained, and no
+ * new ones are started. If a pool's configuration has changed, its hold ends.
  */
 export async function syncPools(
   db: Db,
@@ -72,7 +74,7 @@ export async function setPool(db: Db, name: string, set: Updateable<PoolTable>):
   await db.updateTable('pool').set(set).where('name', '=', name).execute()
 }
 
-/** Counts a machine that failed to boot. At the limit, holds the pool until `held_until` and returns true. */
+/** Counts a failed boot of a machine. When the limit is reached, holds the pool until `held_until` and returns true. */
 export async function noteBootFailure(
   db: Db,
   name: string,

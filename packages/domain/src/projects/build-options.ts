@@ -6,7 +6,10 @@ interface Levels {
   project: { bootstrap: string; isolation: string }
 }
 
-/** Returns the effective settings of mock's root: the build's override the chroot's, which override the project's. */
+/**
+ * Returns the effective settings for mock's bootstrap and isolation: the build's settings override the chroot's, which override the
+ * project's.
+ */
 export function mockRootSettings({ build, chroot, project }: Levels): {
   bootstrap: string
   bootstrap_image: string | null

@@ -18,7 +18,7 @@ const INPUT: BuildReposInput = {
   copr_projects: new Map([['dana/libs', { module_hotfixes: true }]]),
 }
 
-test('reposForBuild() returns the project, its directories, then the additional repositories', () => {
+test('reposForBuild() returns the repositories of the project and its directory, then the additional ones', () => {
   const repos = reposForBuild(INPUT)
   assert.deepEqual(
     repos.map(({ id, baseurl, priority }) => [id, baseurl, priority]),

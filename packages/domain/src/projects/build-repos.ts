@@ -9,21 +9,21 @@ export interface BuildReposInput {
     Project,
     'ownername' | 'name' | 'additional_repos' | 'devel_mode' | 'module_hotfixes' | 'repo_priority'
   >
-  /** The directory of the build's results; the main directory has the project's name. */
+  /** The project dir that receives the build's results; the main directory has the project's name. */
   dirname: string
   chroot: string
   /** The additional repositories of the project chroot. */
   chroot_repos: string[]
   /** For example `https://copr.example.org/results`, without a trailing slash. */
   results_url: string
-  /** The projects that `copr://` repositories refer to, keyed by `owner/project`. */
+  /** The projects that the `copr://` URLs refer to, keyed by `owner/project`. */
   copr_projects: ReadonlyMap<string, { module_hotfixes: boolean }>
 }
 
-/** DNF's default priority, which is the same as setting none. */
+/** DNF's default priority. A project with this priority is treated as if it had set none. */
 const DEFAULT_PRIORITY = 99
 
-/** Returns the repositories that a build uses in addition to those of its chroot, in Copr's order. */
+/** Returns the repositories that a build uses in addition to those of its chroot, in the same order as Copr. */
 export function reposForBuild(input: BuildReposInput): TaskRepo[] {
   const { project, dirname, chroot, results_url } = input
   const main = `${results_url}/${project.ownername}/${project.name}/${chroot}/`
@@ -51,7 +51,10 @@ export function reposForBuild(input: BuildReposInput): TaskRepo[] {
 
 type ReposContext = Pick<BuildReposInput, 'chroot' | 'results_url' | 'copr_projects'>
 
-/** Returns the repositories that a script names for its own root, in the same notation as those of a project. */
+/**
+ * Returns the additional repositories that a custom script's settings list for its own buildroot, given in the same notation as those of a
+ * project.
+ */
 export async function reposForScript(
   db: Db,
   urls: string[],
@@ -74,12 +77,15 @@ function additionalRepo(url: string, input: ReposContext): TaskRepo {
     gpgcheck: false,
     repo_gpgcheck: project ? false : null,
     gpgkey: null,
-    // Results of another project on this site are served under the same base URL as this project's results.
+    // The results of another project on this site are not external: their base URL is the same as that of this project's results.
     is_external: copr === undefined,
   }
 }
 
-/** Returns the repository URLs as the API lists them: the project, then the chroot's, then the project's additional ones. */
+/**
+ * Returns the repository URLs in the order in which the API lists them: the project itself, then the additional ones of the chroot, then
+ * those of the project.
+ */
 export function additionalRepoUrls({ project, chroot_repos }: BuildReposInput): string[] {
   const own = `copr://${project.ownername}/${project.name}`
   return [
@@ -106,7 +112,7 @@ export async function loadBuildRepos(
   return { project, dirname, chroot: chroot.name, chroot_repos, results_url, copr_projects }
 }
 
-/** Finds the existing projects among `copr://` URLs, keyed by `owner/project`. */
+/** Finds the projects that `copr://` URLs refer to, as far as they exist; returns them keyed by `owner/project`. */
 export async function findCoprProjects(db: Db, urls: string[]): Promise<Map<string, Project>> {
   const found = new Map<string, Project>()
   for (const copr of urls.flatMap((url) => parseCoprUrl(url) ?? [])) {

@@ -1,13 +1,13 @@
 /** The permitted content of an element of a comps file: attributes, and either child elements or text. */
 export interface CompsElement {
   attributes?: readonly string[]
-  /** Names of permitted child elements, keys of `COMPS_ELEMENTS`; an element without children holds text. */
+  /** Names of the permitted child elements, which are keys of `COMPS_ELEMENTS`. An element without `children` contains text. */
   children?: readonly string[]
 }
 
 const NAMED = ['id', 'name', 'description', 'display_order']
 
-/** The whole format as libcomps reads it. RHEL composes add the attribute `variant`. */
+/** The complete format, as libcomps reads it. RHEL composes also use the attribute `variant`. */
 export const COMPS_ELEMENTS: Readonly<Record<string, CompsElement>> = {
   comps: { children: ['group', 'category', 'environment', 'langpacks', 'whiteout', 'blacklist'] },
   group: {

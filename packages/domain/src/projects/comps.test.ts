@@ -63,7 +63,7 @@ const BAD: [xml: string, message: RegExp][] = [
   ['<comps>\0</comps>', /characters/],
   ['<comps>\u0001</comps>', /characters/],
   ['<comps>\ufffe</comps>', /characters/],
-  // A browser would execute or load these.
+  // Content that a browser would execute or load.
   [`<comps ${XHTML}>\n<h:script>alert(1)</h:script></comps>`, /line 1: .*attribute xmlns:h/],
   ['<comps>\n<script xmlns="http://www.w3.org/1999/xhtml">1</script></comps>', /line 2: <script>/],
   [
@@ -90,7 +90,7 @@ const BAD: [xml: string, message: RegExp][] = [
   ['<comps><group><id>&#xd800;</id></group></comps>', /line 1: &#xd800;/],
   ['<comps><group><id>&#9999999;</id></group></comps>', /line 1: &#9999999;/],
   ['<comps><group arch="a" arch="b"/></comps>', /line 1: .*attribute arch twice/],
-  // dnf does not look for elements in these places.
+  // Elements and text in places where they are not permitted, and values that are not valid.
   ['<comps>\n\n<id>x</id></comps>', /line 3: <id> .*<comps>/],
   [`<comps><group arch="${'a'.repeat(1001)}"/></comps>`, /attribute arch is longer than 1000/],
   ['<comps><group><id>&amp</id></group></comps>', /line 1: &amp is not an entity/],

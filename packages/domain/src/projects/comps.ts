@@ -5,21 +5,21 @@ import { COMPS_ELEMENTS } from './comps-elements.ts'
 /** Fedora's comps file is about a third of this size. */
 export const MAX_COMPS_BYTES = 4 * 1024 * 1024
 
-/** Characters to check before other requests get a turn; checking this many takes about 5 ms. */
+/** How many characters are checked before other requests are served; checking this many takes about 5 ms. */
 const CHARACTERS_AT_A_TIME = 64 * 1024
 
-/** Maximum characters of an attribute's value; real ones are a few words long. */
+/** Maximum number of characters in an attribute's value; real values are much shorter. */
 const MAX_VALUE = 1000
 
-/** Matches the next token of XML; text that it does not match is not XML. */
+/** Matches the next XML token; if it does not match, the text is not XML. */
 const PIECE =
   /<!--(?:[^-]|-(?!-))*-->|<\?([A-Za-z_][\w.:-]*)[^?]*(?:\?(?!>)[^?]*)*\?>|<!DOCTYPE\s[^<>[\]]*>|<!\[CDATA\[[^\]]*(?:\](?!\]>)[^\]]*)*\]\]>|<\/([A-Za-z_][\w.:-]*)\s*>|<([A-Za-z_][\w.:-]*)((?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|[^<&]+|&[^;\s&<]{0,20};?/y
 const DECLARATION =
   /^<\?xml\s+version\s*=\s*["']1\.\d["'](?:\s+encoding\s*=\s*["'](?:utf-8|us-ascii)["'])?(?:\s+standalone\s*=\s*["'](?:yes|no)["'])?\s*\?>$/i
-/** Permits only a system or public identifier after the name; neither is ever fetched. */
+/** Allows nothing after the name but a system or public identifier, which is never fetched. */
 const DOCTYPE = /^<!DOCTYPE\s+comps(?:\s+(?:SYSTEM|PUBLIC\s+["'][^"']*["'])\s+["'][^"']*["'])?\s*>$/
 
-/** The state of the parser: its position, and the open elements there. */
+/** The parser's state: its position, the elements that are open at this position, and what has been seen before it. */
 interface Reading {
   text: string
   at: number
@@ -29,9 +29,9 @@ interface Reading {
 }
 
 /**
- * Throws unless the file is well-formed comps XML with only the known elements and attributes. Users' dnf trusts the file and
- * browsers render it, so custom entities, declarations, namespaces and processing instructions are refused. The largest file
- * takes half a second, during which the event loop keeps serving other requests.
+ * Throws unless the file is well-formed comps XML that contains only the known elements and attributes. Custom entities, declarations,
+ * namespaces and processing instructions are refused, because users' dnf trusts the file and browsers render it. Checking a file of the
+ * maximum size takes half a second, during which the event loop keeps serving other requests.
  */
 export async function checkComps(xml: string): Promise<void> {
   if (Buffer.byteLength(xml) > MAX_COMPS_BYTES)

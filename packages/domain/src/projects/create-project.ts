@@ -19,7 +19,7 @@ export interface NewProject {
   now: Date
 }
 
-/** Creates a project with its main directory and an empty repository for each chroot, which has yet to be published. */
+/** Creates a project with its main directory, and with a repository for each chroot; the empty repositories are published later. */
 export async function createProject(db: Db, actor: Actor, wanted: NewProject): Promise<Project> {
   const { ownername, name, user_id, settings = {}, now } = wanted
   const chroots = await requireActiveChroots(db, wanted.chroots)
@@ -58,7 +58,7 @@ export function nameTaken(ownername: string, name: string): string {
   return `${fact} ${ownername}/${name} already exists`
 }
 
-/** Enables chroots, and requests a repository for each of them in each directory of the project. */
+/** Enables chroots, and requests publication of a repository for each of them in each directory of the project. */
 export async function enableChroots(tx: Tx, project_id: number, chroots: Chroot[]): Promise<void> {
   if (chroots.length === 0) return
   await tx
@@ -79,7 +79,7 @@ export async function enableChroots(tx: Tx, project_id: number, chroots: Chroot[
         .select(['project_dir.id', 'chroot.id as chroot_id'])
         .where('project_dir.project_id', '=', project_id),
     )
-    // For a chroot that is enabled again: its index may have been removed in the meantime.
+    // If the chroot was enabled before, its repository index may have been removed in the meantime, so it must be published again.
     .onConflict((oc) =>
       oc
         .constraint('repository_place')

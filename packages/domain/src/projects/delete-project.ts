@@ -35,7 +35,7 @@ export async function deleteProject(
       throw new CoprError('invalid', `Cannot delete the project: Build(s) ${ids} are still running`)
     }
     await tx.updateTable('project').set({ deleted_at: now }).where('id', '=', project_id).execute()
-    // The project no longer counts toward its owner's storage; its builds are kept as history.
+    // The project's files no longer count toward its owner's storage; the rows of its builds are kept as history.
     await dropStorage(tx, { id: project_id, ...project })
     await tx.deleteFrom('project_webhook').where('project_id', '=', project_id).execute()
     await tx.deleteFrom('quota').where('project_id', '=', project_id).execute()

@@ -1,6 +1,6 @@
 /**
- * In devel mode a project's repositories change only on request. Until then, new results are added to a second repository next to
- * each repository, `CHROOT/devel/`, which the project's own builds use.
+ * In devel mode, a project's repositories change only on request. In the meantime, new results are added to a second repository,
+ * `CHROOT/devel/`, which exists for each repository and which the project's own builds use.
  */
 import { sql } from 'kysely'
 import type { Tx } from '../database/open.ts'
@@ -14,7 +14,7 @@ const PAIRS = (project_id: number) => sql`(
   join project_dir on project_dir.id = main.project_dir_id
   where project_dir.project_id = ${project_id} and not main.is_devel)`
 
-/** Creates the devel repositories in devel mode; otherwise merges them into the main ones. The project must be locked. */
+/** In devel mode, creates the devel repositories; otherwise, merges them into the main ones. The caller must have locked the project. */
 export async function alignDevelRepositories(tx: Tx, project_id: number): Promise<void> {
   const { devel_mode } = await tx
     .selectFrom('project')

@@ -93,7 +93,7 @@ export async function compsOfChroot(
   return row?.comps ?? undefined
 }
 
-/** Requests new indexes in all directories, as each index names the comps file. */
+/** Requests new repository indexes in all directories, because each index refers to the comps file. */
 async function publishAgain(tx: Tx, project_id: number, chroot_id: number): Promise<void> {
   await tx
     .updateTable('repository')

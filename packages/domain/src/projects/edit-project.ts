@@ -13,7 +13,7 @@ import type { ProjectSettings } from './project-settings.ts'
 export interface ProjectChanges {
   project: Pick<Project, 'id' | 'ownername' | 'name'>
   settings: Partial<ProjectSettings>
-  /** The complete new set of chroots; undefined leaves them unchanged. */
+  /** The complete set of chroots to enable; undefined leaves the chroots unchanged. */
   chroots?: string[] | undefined
   now: Date
 }

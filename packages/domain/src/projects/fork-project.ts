@@ -23,7 +23,7 @@ export interface WantedFork {
 
 const MAX_PACKAGES = 1000
 
-/** Project columns that a fork does not copy: identity, keys, and settings left to the owner of the fork. */
+/** Columns of a project that a fork does not copy: identity, keys, and settings that are left to the owner of the fork. */
 const NOT_COPIED = new Set([
   'id',
   'ownername',
@@ -55,7 +55,7 @@ export async function forkProject(db: Db, actor: UserActor, fork: WantedFork): P
   return await db.transaction().execute(async (tx) => {
     await checkSize(tx, actor, source)
     const target = await targetOf(tx, actor, fork)
-    // The size of the copied results is checked for each build while they are copied.
+    // The size of the copied results is not known yet; it is checked for each build while they are copied.
     await requireStorage(tx, target, { refusal: 'Cannot fork the project', bytes: 0, limits })
     await copyChroots(tx, source.id, target.id)
     await copyPackages(tx, source.id, target.id, now)
@@ -93,7 +93,10 @@ async function checkSize(tx: Tx, actor: UserActor, source: Project): Promise<voi
     )
 }
 
-/** Returns the target, created if necessary. It inherits the source's keys, which signed the packages that are copied. */
+/**
+ * Returns the target project; creates it if necessary. It inherits the source project's keys, because the packages that will be copied are
+ * signed with them.
+ */
 async function targetOf(tx: Tx, actor: UserActor, fork: WantedFork): Promise<Project> {
   const { source, ownername, name, confirm, now } = fork
   const existing = await tx
@@ -172,7 +175,7 @@ async function copyChroots(tx: Tx, from: number, to: number): Promise<void> {
       .execute()
 }
 
-/** Copies the packages, without webhook rebuilds: pushes to the source's repositories are not meant for the fork. */
+/** Copies the packages, but disables rebuilds by webhooks: pushes to the source repositories are not meant for the fork. */
 async function copyPackages(tx: Tx, from: number, to: number, now: Date): Promise<void> {
   await tx
     .insertInto('package')

@@ -64,7 +64,7 @@ test('rightsIn() grants all rights to the owner and to site administrators, and 
   await assert.rejects(requireRight(t.db, COMMAND, kept, 'delete'), /is persistent/)
 })
 
-test('members of a group have its rights, but not those of another group', async () => {
+test('members of a group have the rights of that group, but not those of another group', async () => {
   await using t = await openTestDb()
   const [dana, kim] = [await userNamed(t.db, 'dana'), await userNamed(t.db, 'kim')]
   for (const [name, user] of [

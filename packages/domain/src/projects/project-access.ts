@@ -39,7 +39,10 @@ const REMEDIES: Record<keyof Rights, (project: string) => string> = {
   delete: (project) => `You cannot delete ${project}: ask its owner`,
 }
 
-/** Site administrators, the owner and members of the owning group have all rights; others have those they were granted. */
+/**
+ * Returns an actor's rights. Site administrators, the project's owner, and the members of a group that owns it have all rights; other users
+ * have those that they were granted.
+ */
 export async function rightsIn(db: Db, actor: Actor | undefined, project: Owned): Promise<Rights> {
   if (!actor) return NONE
   if (refusalOfToken(actor, { access: 'user', project_id: project.id })) return NONE

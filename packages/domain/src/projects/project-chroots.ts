@@ -38,7 +38,7 @@ const FACTS = [
   'chroot.ended_at',
 ] as const
 
-/** Lists the chroots for which the project has data: enabled ones, and those whose data is scheduled for removal. */
+/** Lists the chroots for which the projects have data: enabled chroots, and chroots whose data is scheduled for removal. */
 export async function listProjectChroots(db: Db, project_ids: number[]): Promise<ProjectChroot[]> {
   if (project_ids.length === 0) return []
   return await db
@@ -51,7 +51,7 @@ export async function listProjectChroots(db: Db, project_ids: number[]): Promise
     .execute()
 }
 
-/** Returns the names of the chroots that lists show, keyed by project id: enabled in the project and active on the site. */
+/** Returns the names of the chroots to show in lists, keyed by project ID: those that are enabled in the project and active on the site. */
 export async function offeredChrootNames(
   db: Db,
   project_ids: number[],
@@ -78,7 +78,10 @@ export function isOffered(chroot: Pick<ProjectChroot, 'is_enabled' | 'is_active'
   return chroot.is_enabled && chroot.is_active
 }
 
-/** Reports whether the chroot's repository is served: it is active, or its data is kept after its end of life or disabling. */
+/**
+ * Reports whether the chroot's repository is served. It is unless the chroot is paused, or its data is no longer kept after the chroot was
+ * disabled or reached its end of life.
+ */
 export function isServed(
   chroot: Pick<ProjectChroot, 'is_active' | 'ended_at' | 'delete_after'>,
   now: Date,
@@ -88,7 +91,7 @@ export function isServed(
   return !isPaused && !isExpired
 }
 
-/** Finds a chroot that is active on the site, and enabled in the project or not yet removed from it. */
+/** Finds a chroot that is active on the site. In the project, it must be enabled, or its data must not have been removed yet. */
 export async function findProjectChroot(
   db: Db,
   project_id: number,

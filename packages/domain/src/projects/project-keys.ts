@@ -16,8 +16,8 @@ export async function projectsWithoutKey(db: Db, limit: number): Promise<Project
 }
 
 /**
- * Stores a project's public key as keygen reports it. After a rotation, users still import the previous key, as existing packages
- * are signed with it. Requests new metadata for all repositories if the key was rotated or extended.
+ * Stores a project's public key, as reported by keygen. After a rotation, the previous key is kept for users to import, because existing
+ * packages are signed with it. If the key was rotated or extended, requests new metadata for all repositories.
  */
 export async function storePublicKey(
   db: Db,
@@ -57,7 +57,7 @@ export async function storePublicKey(
   })
 }
 
-/** Returns the time up to which key changes have been stored; undefined before the first pass. */
+/** Returns the time up to which key changes have been stored; undefined if none have ever been fetched. */
 export async function keyChangesSeen(db: Db): Promise<Date | undefined> {
   const row = await db.selectFrom('key_changes_seen').select('until').executeTakeFirst()
   return row?.until

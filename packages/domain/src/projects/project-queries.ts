@@ -7,7 +7,7 @@ import type { DB, ProjectDirTable, ProjectTable } from '../database/schema.ts'
 export type Project = Selectable<ProjectTable>
 export type ProjectDir = Selectable<ProjectDirTable>
 
-/** Maximum projects in memory at a time. */
+/** Maximum number of projects in memory at a time. */
 const CHUNK = 500
 
 /** Columns that a list of projects can be ordered by. */
@@ -45,7 +45,7 @@ export async function* allProjects(db: Db, wanted: ProjectsWanted): AsyncGenerat
   yield* inChunks(db, await listProjectIds(db, wanted))
 }
 
-/** Finds the ids of a page with an index scan, so that a deep page does not read the rows that it skips. */
+/** Finds the IDs of a page with an index scan, so that for a deep page, the rows that are skipped are not read. */
 async function listProjectIds(
   db: Db,
   { ownername, before_id, page }: ProjectsWanted,

@@ -29,7 +29,7 @@ export type ProjectSettings = Pick<
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** Returns the midnight (UTC) after `days` full days. */
+/** Returns the midnight (UTC) that ends the day `days` days after today. */
 export function deleteAfter(days: number, now: Date): Date {
   const today = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate())
   return new Date(today + (days + 1) * DAY_MS)

@@ -5,7 +5,7 @@ import { republish } from '../repositories/publishing.ts'
 import type { Actor } from '../audit/actor.ts'
 import type { Project } from './project-queries.ts'
 
-/** Requests new metadata for all repositories of a project; returns their number. */
+/** Requests new metadata for all repositories of a project; returns the number of repositories. */
 export async function regenerateRepositories(
   db: Db,
   actor: Actor,

@@ -8,7 +8,7 @@ export interface ExpandedRepo {
   copr: { owner: string; dirname: string } | undefined
 }
 
-/** Returns the id of an additional repository in the buildroot's configuration. */
+/** Returns the ID that an additional repository has in the buildroot's configuration. */
 export function repoIdOf(url: string): string {
   return url.replaceAll(/[^A-Za-z0-9]+/g, '_').replaceAll(/^_+|_+$/g, '')
 }
@@ -38,7 +38,7 @@ function withoutPriority(url: string): { plain: string; priority: number | null 
   const found = /[?&]priority=(\d+)(?=&|$)/.exec(url)
   if (!found) return { plain: url, priority: null }
   const cut = url.slice(0, found.index) + url.slice(found.index + found[0].length)
-  // The option that was removed may have been the first of several.
+  // If the removed parameter was the first of several, the next one now needs the `?`.
   const plain = found[0].startsWith('?') ? cut.replace('&', '?') : cut
   return { plain, priority: Number(found[1]) }
 }

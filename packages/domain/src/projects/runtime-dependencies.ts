@@ -3,14 +3,17 @@ import { findProject, type Project } from './project-queries.ts'
 import { parseCoprUrl } from './repo-url.ts'
 
 export interface RuntimeDependencies {
-  /** Copr projects without duplicates, including the dependencies of dependencies. */
+  /** Copr projects, without duplicates; includes the dependencies of dependencies. */
   projects: Project[]
   external: string[]
   /** `copr://` URLs of projects that do not exist. */
   missing: string[]
 }
 
-/** Finds the projects and external repositories that users of the project's packages also need, transitively. */
+/**
+ * Finds the projects and external repositories that users of this project's packages need as well, including the dependencies of those
+ * projects.
+ */
 export async function runtimeDependencies(db: Db, project: Project): Promise<RuntimeDependencies> {
   const seen = new Set([project.id])
   const found: RuntimeDependencies = { projects: [], external: [], missing: [] }

@@ -13,7 +13,7 @@ import { allFoundProjects, type ProjectSearch, searchProjects } from './search-p
 const NOW = new Date('2026-11-22T12:00:00Z')
 const NEWEST: ProjectPage = { offset: 0, order: 'id', descending: true }
 
-test('searchProjects() searches owners, names, texts, packages and chroots', async () => {
+test('searchProjects() searches owners, names, descriptions, packages and chroots', async () => {
   await using t = await openTestDb()
   await fill(t.db)
   const cases: [string, string[]][] = [
@@ -24,7 +24,7 @@ test('searchProjects() searches owners, names, texts, packages and chroots', asy
     ['lens-tools', ['microscope']],
     ['x86_64', ['microscope', 'telescope']],
     ['debian-12', ['observatory']],
-    // Each word may match in a different place.
+    // Each word may match in a different place, but all must match in the same project.
     ['dana debian-12', []],
     ['scope lens-tools', ['microscope']],
     ['kim debian-12', ['observatory']],
@@ -41,7 +41,7 @@ test('searchProjects() searches owners, names, texts, packages and chroots', asy
     assert.deepEqual(await found(t.db, { words }), want, `looking for ${words}`)
 })
 
-test('searchProjects() matches parts of owner and project names', async () => {
+test('searchProjects() matches substrings of owner and project names', async () => {
   await using t = await openTestDb()
   await fill(t.db)
   assert.deepEqual(await found(t.db, { owner: 'DAN', project: 'scope' }), [
@@ -53,7 +53,7 @@ test('searchProjects() matches parts of owner and project names', async () => {
   assert.deepEqual(await found(t.db, { owner: '@sta', project: '' }), ['galaxy'])
 })
 
-test('the pages of a search or list, concatenated, equal the unpaged result in every order', async () => {
+test('the concatenated pages of a search or list equal the unpaged result in every order', async () => {
   await using t = await openTestDb()
   await fill(t.db)
   await sql`insert into project (ownername, name, user_id, created_at)

@@ -10,12 +10,12 @@ import {
   type ProjectPage,
 } from './project-queries.ts'
 
-/** A search for parts of owner and project names, or for words in the projects' texts, packages and chroots. */
+/** A search for substrings of the owner's and the project's name, or for words in the texts, packages and chroots of projects. */
 export type ProjectSearch = { owner: string; project: string } | { words: string }
 
-/** Maximum words of a search that are used; more would not narrow a realistic search. */
+/** Maximum number of words that a search uses; in practice, more words would not narrow it. */
 const MAX_WORDS = 8
-/** Minimum letters of a word, as the index is a trigram index. */
+/** Minimum length of a word, because the index is a trigram index. */
 const MIN_LETTERS = 3
 
 export async function searchProjects(
@@ -40,7 +40,7 @@ function matching(db: Db, search: ProjectSearch): ProjectIds {
     return livingIds(db)
       .where('ownername', 'ilike', containing(search.owner))
       .where('name', 'ilike', containing(search.project))
-  // Each word has its own subquery, as `intersect` binds more tightly than `union`.
+  // Each word has its own subquery, because `intersect` binds more tightly than `union`.
   const [first, ...more] = wordsOf(search.words).map((word) =>
     db.selectFrom(withWord(db, word).as('found')).select('found.id'),
   )
@@ -48,7 +48,10 @@ function matching(db: Db, search: ProjectSearch): ProjectIds {
   return all === undefined ? livingIds(db) : livingIds(db).where('id', 'in', all)
 }
 
-/** Splits a search into words that must all match. Words too short for the index are dropped; if all are, the text is a phrase. */
+/**
+ * Splits a search into words, all of which must match. Words that are too short for the index are dropped; if all are too short, the text
+ * is searched for as a whole.
+ */
 function wordsOf(text: string): string[] {
   const long = text.split(/\s+/).filter((word) => word.length >= MIN_LETTERS)
   return long.length === 0 ? [text] : long.slice(0, MAX_WORDS)

@@ -5,7 +5,7 @@ import type { Db } from '../database/open.ts'
 import type { Actor } from '../audit/actor.ts'
 import type { Project } from './project-queries.ts'
 
-/** Replaces the secret that a project's webhooks carry in their URL; returns the new one. */
+/** Replaces the secret in the URLs of a project's webhooks; returns the new secret. */
 export async function makeWebhookSecret(
   db: Db,
   actor: Actor,

@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 
 /**
- * Configured maximum numbers of concurrent tasks; a limit that is not set does not apply. Quotas replace the limits per owner and
- * per project.
+ * The configured limits on the number of concurrent tasks. A limit that is not set does not apply. Quotas take precedence over the limits
+ * per owner and per project.
  */
 export interface RunningLimits {
   max_builds_per_owner?: number | undefined
@@ -17,7 +17,7 @@ export const RUNNING = sql`
   select ownername, project_id, sandbox, arch, count(*)::int as n from task
   where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3, 4`
 
-/** A condition on `machine` and its left-joined `pool`: the machine is ready, usable, and within the reuse limits. */
+/** A condition on `machine` and the left-joined `pool`: the machine is ready and usable, and has not reached the limits on reuse. */
 export function mayClaim(now: Date): RawBuilder<boolean> {
   return sql`machine.state = 'ready' and not machine.cordoned and machine.held_until is null
     and not machine.needs_cleaning and machine.check_failures = 0
@@ -28,8 +28,8 @@ export function mayClaim(now: Date): RawBuilder<boolean> {
 }
 
 /**
- * A condition on `machine`: it has the capabilities that `task`, or a row like it, requires. They must be both reported and
- * permitted at enrollment.
+ * A condition on `machine`: it has the capabilities that a task requires, both as reported by the machine and as planned for it. `task` is
+ * a row of the table, or one with the same columns.
  */
 export function suits(task: RawBuilder<unknown>): RawBuilder<boolean> {
   return sql`${task}.kind = any(machine.kinds) and ${task}.kind = any(machine.planned_kinds)
@@ -39,8 +39,8 @@ export function suits(task: RawBuilder<unknown>): RawBuilder<boolean> {
 }
 
 /**
- * A condition on `task`: the tasks in `running`, which must not include this task, reach none of its limits. The subqueries run
- * once, not once per task.
+ * A condition on `task`: it may start without exceeding a limit, given the running tasks in `running`, which must not include the task
+ * itself. The subqueries run once, not once per task.
  */
 export function withinLimits(limits: RunningLimits): RawBuilder<boolean> {
   const { max_builds_per_owner = null, max_builds_per_project = null } = limits

@@ -50,7 +50,7 @@ async function addMachine(
   return { id, ...machine }
 }
 
-/** Claims a task; asserts that machinesWithWork() lists each machine that gets a task. */
+/** Claims a task. If the machine gets one, asserts that machinesWithWork() lists the machine. */
 async function claim(
   db: Db,
   machine: Parameters<typeof claimTask>[1],
@@ -342,7 +342,7 @@ test('claimTask() reads few rows with 3,000 waiting tasks and 400 machines', asy
     m as (select id, row_number() over (order by id) as n from machine order by id limit 400)
     update task set state = 'leased', lease = task.id::text, machine_id = m.id, lease_until = ${later(60)}
     from t, m where t.n = m.n and t.id = task.id`.execute(db)
-  // Counts rows instead of milliseconds, as other tests run concurrently. docs/performance.md has measured times.
+  // Counts the rows that are read and not the time, because other tests run concurrently. docs/performance.md lists measured times.
   await using one = oneConnection(database.url)
   const before = await rowsRead(one.db)
   for (const machine of machines.toSorted((a, b) => a.id - b.id).slice(400))
@@ -352,7 +352,7 @@ test('claimTask() reads few rows with 3,000 waiting tasks and 400 machines', asy
   assert.ok(rows < 40_000, `a claim reads ${rows} rows`)
 })
 
-/** Opens a pool with a single connection, as only the session that ran a query sees its statistics immediately. */
+/** Opens a pool with a single connection: only the session that ran a query sees the statistics of that query immediately. */
 function oneConnection(url: string): AsyncDisposable & { db: Db } {
   const db = openDb(url, { max_connections: 1 })
   return { db, [Symbol.asyncDispose]: () => db.destroy() }

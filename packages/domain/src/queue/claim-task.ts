@@ -24,13 +24,13 @@ export interface ClaimOptions {
   limits?: RunningLimits
 }
 
-/** Thrown to roll back the transaction if it leased a task that must not start now. */
+/** Thrown to roll back the transaction if the task that it leased must not start now. */
 class Refused extends Error {}
 
 /**
- * Leases the next task that the machine may run, if any: fair between owners, then the most urgent, then the oldest. A single
- * statement finds, locks and leases the task and updates the machine, so that any number of machines may claim concurrently.
- * It skips tasks whose build is locked; the notification that follows the change makes machines claim again.
+ * Leases the next task that the machine may run, if there is one. The order is fair to owners, then by urgency, then by age. A single
+ * statement finds, locks and leases the task and updates the machine, so that any number of machines may claim concurrently. Tasks whose
+ * build is locked are skipped; the change for which it is locked is followed by a notification, which makes machines claim again.
  */
 export async function claimTask(
   db: Db,
@@ -58,7 +58,7 @@ export async function claimTask(
   }
 }
 
-/** Looks the owner's count up in a JSON object; a join would compare each task with each owner. */
+/** Looks up in a JSON object how many tasks of the owner are running; a join would compare each task with each owner. */
 const OWNERS_RUNNING = sql<number>`coalesce(((select n from of_owner) -> task.ownername)::int, 0)`
 
 function takeTask(
@@ -110,7 +110,7 @@ function takeTask(
     select taken.*, exists (select from moved) as machine_moved from taken`
 }
 
-/** Matches if a machine with that much memory exists or can be started. If not, any machine may retry the task. */
+/** A condition: a machine with this much memory exists or can be started. If it is false, any machine may retry the task. */
 function canHaveMemory(mb: RawBuilder<number>): RawBuilder<boolean> {
   return sql`(exists (select from offering join pool on pool.name = offering.pool
       where offering.memory_mb >= ${mb} and pool.retired_at is null)
@@ -127,7 +127,7 @@ function isLimited(limits: RunningLimits): boolean {
   )
 }
 
-/** Checks the limits again under a lock, as neither of two concurrent claims sees the other's task. */
+/** Checks the limits again under a lock, because two concurrent claims do not see each other's task. */
 async function checkLimits(tx: Tx, task: TaskRow, limits: RunningLimits): Promise<void> {
   if (task.kind === 'import' || !(isLimited(limits) || (await hasQuota(tx, task)))) return
   await sql`select pg_advisory_xact_lock(hashtext('copr running limits'))`.execute(tx)
@@ -139,7 +139,7 @@ async function checkLimits(tx: Tx, task: TaskRow, limits: RunningLimits): Promis
   if (!rows[0]?.ok) throw new Refused()
 }
 
-/** Reports whether a quota of running tasks is set for the owner or the project. */
+/** Reports whether the owner or the project has a quota for running tasks. */
 async function hasQuota(tx: Tx, { ownername, project_id }: TaskRow): Promise<boolean> {
   const quota = await tx
     .selectFrom('quota')

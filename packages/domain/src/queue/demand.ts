@@ -26,7 +26,7 @@ export interface RunningTasks {
   readonly tasks: number
 }
 
-/** Groups the queued tasks that builders could start now; leaves out those blocked by an earlier batch or by `not_before`. */
+/** Groups the queued tasks that builders could start now. Leaves out tasks that an earlier batch or `not_before` blocks. */
 export async function waitingDemand(db: Db, now: Date): Promise<Demand[]> {
   const { rows } = await sql<Demand>`
     select task.arch, task.tags, task.min_memory_mb, task.ownername, task.project_id, task.sandbox, task.priority >= ${BACKGROUND} as is_background,

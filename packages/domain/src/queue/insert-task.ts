@@ -9,13 +9,13 @@ export interface NewTask {
   kind: 'source' | 'import' | 'rpm'
   build: { id: number }
   build_chroot: { id: number; chroot_name: string; arch: string; tags: string[] } | undefined
-  /** The chroot whose architecture and tags the machine for a source task must have; undefined if any machine will do. */
+  /** For source tasks: the chroot whose architecture and tags the machine must have; undefined if any machine will do. */
   machine?: { arch: string; config: { tags: string[] } } | undefined
   /** Whether the task waits until its chain puts it into the queue. */
   is_parked?: boolean
 }
 
-/** Puts a task into the queue. The caller notifies `copr_queue` once. */
+/** Puts a task into the queue. The caller must notify `copr_queue`; once is enough for several tasks. */
 export async function insertTask(
   tx: Tx,
   { kind, build, build_chroot, machine, is_parked = false }: NewTask,
@@ -55,7 +55,7 @@ export async function insertTask(
     .execute()
 }
 
-/** Returns the sandbox of a build's tasks: a machine is reused only for tasks of the same one. */
+/** Returns the name of the sandbox to which a build's tasks belong. A machine is reused only for tasks of the same sandbox. */
 export function sandboxOf({
   ownername,
   name,
@@ -69,8 +69,8 @@ export function sandboxOf({
 }
 
 /**
- * Queues the publication of the files that a leased task has built. They stay staged under that task and lease until they are
- * published. The caller notifies `copr_publish`.
+ * Queues the publication of the files that a leased task has built. Until they are published, they remain staged under that task and its
+ * lease. The caller must notify `copr_publish`.
  */
 export async function insertPublishTask(
   tx: Tx,

@@ -185,7 +185,8 @@ test('concurrent claimTask() calls give each task to exactly one machine', async
   for (let i = 0; i < 5; i++) await submit(t.db)
   const machine = await makeMachine(t.db, [])
   const claimed: number[] = []
-  // A claim skips rows that another one has locked, so a round may leave tasks; a notification starts the next round.
+  // A claim skips rows that another claim has locked, so tasks may be left after a round; in production, a notification starts the next
+  // round.
   for (let round = 0; round < 5 && claimed.length < 5; round++) {
     const tasks = await Promise.all(Array.from({ length: 8 }, () => claim(t.db, machine)))
     claimed.push(...tasks.flatMap((task) => task?.id ?? []))
@@ -238,7 +239,7 @@ test('a lease that is renewed at the last moment is kept', async () => {
   await submit(t.db)
   const task = await claim(t.db, await makeMachine(t.db, ['x86_64']))
   const lease = task?.lease ?? ''
-  // The renewal falls between the query for expired leases and the lock.
+  // The lease is renewed after the query for expired leases and before the lock.
   await renewLease(t.db, { lease, now: later(31), lease_seconds: 30 })
   const lost = { reason: 'lost', max_attempts: 3, now: later(32), only_expired: true }
   assert.equal(await requeueTask(t.db, lease, lost), undefined)
@@ -401,7 +402,7 @@ test('a build from a link fails when no chroot is left, and leaves no task queue
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'skipped' })
 })
 
-test('a failed source fails the build with its reason', async () => {
+test('if the source of a build fails, the build fails with the same reason', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db, {
     source: { type: 'link', json: { url: 'https://example.org/x.src.rpm' } },

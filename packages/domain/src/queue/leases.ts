@@ -23,8 +23,8 @@ export async function claimPublish(
 }
 
 /**
- * Renews the lease; returns undefined if it is lost, and `cancel: true` if the build was canceled. The first renewal moves the
- * build chroot or the source from `starting` to `running`.
+ * Renews the lease. Returns undefined if it is lost, and `cancel: true` if the build was canceled. The first renewal moves the state of the
+ * build chroot, or of the source, from `starting` to `running`.
  */
 export async function renewLease(
   db: Db,
@@ -71,7 +71,7 @@ async function markRunning(db: Db, lease: string, now: Date): Promise<void> {
   })
 }
 
-/** Locks the build and then the task of a lease; returns the task, or undefined if the lease is lost. */
+/** Locks the build, and then the task, to which a lease belongs. Returns the task, or undefined if the lease is lost. */
 export async function lockLeased(tx: Tx, lease: string): Promise<TaskRow | undefined> {
   const seen = await tx
     .selectFrom('task')

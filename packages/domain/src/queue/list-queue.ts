@@ -19,20 +19,20 @@ export interface QueuedTask {
   machine: string | null
   /** How many times the task was started. */
   tries: number
-  /** Why the previous attempt was lost through no fault of the build; null if none was. */
+  /** Why the previous attempt was lost through no fault of the build; null if no attempt was lost. */
   lost_cause: string | null
 }
 
 export const QUEUE_STATES = ['pending', 'starting', 'running', 'importing'] as const
 export type QueueState = (typeof QUEUE_STATES)[number]
 
-/** The state of the task's build chroot, or of its source build. */
+/** The state of the task's build chroot or, if it has none, of the build's source. */
 const STEP = sql<BuildState>`coalesce(build_chroot.state, build.source_state)`
 
 /**
- * Selects the tasks in a state. Reads the builds of leased tasks only, as there are many more queued tasks. An import task is
- * `importing` whether queued or leased, a queued builder task is `pending`, and the state of a leased one is that of its build
- * chroot or source. Publish tasks never match: their packages have been built already.
+ * Selects the tasks in a state. An import task is `importing`, whether it is queued or leased. A builder task is `pending` if it is queued;
+ * if it is leased, it has the state of its build chroot or source. Publish tasks are never selected, because their packages have already
+ * been built. The builds are needed only for leased tasks, of which there are far fewer than queued ones.
  */
 function tasksIn(state: QueueState) {
   if (state === 'importing')
@@ -56,7 +56,7 @@ export async function listQueue(
     .execute()
 }
 
-/** Lists the queued or leased builder tasks that are retried because an attempt was lost, newest first. */
+/** Lists builder tasks, queued or leased, that are being retried because an attempt was lost; newest first. */
 export async function listLost(db: Db, limit: number): Promise<QueuedTask[]> {
   return await queuedTasks(db)
     .where('task.state', 'in', ['queued', 'leased'])

@@ -2,9 +2,9 @@ import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import { BACKGROUND } from './insert-task.ts'
 
-// The position of a waiting task in the queue, and the machines that could run it.
+// These queries return the position of a waiting task in the queue, and the machines that could run it.
 
-/** The number of machines that could run a task, by what they are doing. */
+/** The number of machines that could run a task, by their activity. */
 export interface FittingMachines {
   readonly idle: number
   readonly busy: number

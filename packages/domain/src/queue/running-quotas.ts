@@ -1,7 +1,10 @@
 import type { Db } from '../database/open.ts'
 import type { RunningLimits } from './claim-conditions.ts'
 
-/** The quotas of running tasks that are set for owners and projects; null means unlimited. */
+/**
+ * Quotas for the number of running tasks, per owner and per project; null means unlimited. Contains only owners and projects that have such
+ * a quota.
+ */
 export interface RunningQuotas {
   owners: ReadonlyMap<string, number | null>
   /** Keyed by project id. */

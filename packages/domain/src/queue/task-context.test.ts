@@ -7,7 +7,7 @@ import { taskOfRequest } from './task-context.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 
-test('taskOfRequest() finds a task only for its machine, by its id and its lease or last lease', async () => {
+test('taskOfRequest() finds a task only for the machine that holds it, by its id and its current or last lease', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'dana', 2)
   const add = { pool: 'p', name: 'm', state: 'ready', created_at: now } as const

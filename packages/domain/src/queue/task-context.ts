@@ -14,7 +14,7 @@ interface TaskChroot {
   result_dir: string | null
   repository_id: number | null
   generation: number | null
-  /** The project's settings for the chroot; empty if the owner has disabled it in the meantime. */
+  /** The project's settings for the chroot; empty if the chroot has been disabled in the project in the meantime. */
   additional_repos: string[]
   additional_packages: string[]
   /** `NAME:STREAM` to enable a module stream, `!NAME:STREAM` to disable it. */
@@ -33,7 +33,7 @@ export interface TaskContext {
   dirname: string
   package_name: string | null
   submitter: string | null
-  /** Undefined for `source` and `import` tasks, which concern the whole build. */
+  /** Undefined for `source` and `import` tasks, which belong to the build as a whole. */
   build_chroot: TaskChroot | undefined
 }
 
@@ -177,7 +177,7 @@ export interface LogLocation {
   result_dir: string | null
 }
 
-/** Returns where the files of a task's build are stored. */
+/** Returns where the files that belong to a task are stored. */
 export async function locationOfTask(
   db: Db,
   task: Pick<TaskRow, 'build_id' | 'build_chroot_id'>,
@@ -216,12 +216,12 @@ export async function projectOfTask(
     .executeTakeFirstOrThrow()
 }
 
-/** Finds the task by id for the machine that holds the lease, or that held it when the task ended. */
+/** Finds a task by its ID. The machine must hold the lease, or must have held it when the task ended. */
 export async function taskOfRequest(
   db: Db,
   { task_id, lease, machine_id }: { task_id: string; lease: string; machine_id: number },
 ): Promise<TaskRow | undefined> {
-  // The lookup uses the index on task_id; last_lease has none.
+  // The index on task_id makes this fast; last_lease is not indexed.
   return await db
     .selectFrom('task')
     .selectAll()
@@ -231,7 +231,10 @@ export async function taskOfRequest(
     .executeTakeFirst()
 }
 
-/** Returns the leases whose staged files are still needed: those of the given tasks that are running, or that have unpublished results. */
+/**
+ * Returns the leases whose staged files are still needed, because the task is running or its results have not been published. Considers
+ * only the given tasks.
+ */
 export async function leasesInUse(db: Db, task_ids: number[]): Promise<Set<string>> {
   if (task_ids.length === 0) return new Set()
   const rows = await db
@@ -252,7 +255,7 @@ export async function leasesInUse(db: Db, task_ids: number[]): Promise<Set<strin
   )
 }
 
-/** Returns the unfinished builds, whose SRPMs are needed or will be, and the uploads that they are built from. */
+/** Returns the unfinished builds, whose SRPMs are needed now or later, and the uploads from which they are built. */
 export async function srpmsInUse(db: Db): Promise<{ builds: Set<number>; uploads: Set<string> }> {
   const rows = await db
     .selectFrom('build')
@@ -263,7 +266,7 @@ export async function srpmsInUse(db: Db): Promise<{ builds: Set<number>; uploads
   return { builds: new Set(rows.map(({ id }) => id)), uploads: new Set(uploads) }
 }
 
-/** Returns the key of the staged files of a publish task; throws for other tasks. */
+/** Returns the task and the lease under which the files of a publish task are staged; throws for other tasks. */
 export function stagedFilesOf({ id, staged_task_id, staged_lease }: TaskRow): {
   task: number
   lease: string

@@ -8,7 +8,7 @@ export type NewReason = Omit<Insertable<WaitingReasonTable>, 'since'>
 const keyOf = ({ arch, tags, ownername, sandbox, reason }: NewReason): string =>
   JSON.stringify([arch, tags, ownername, sandbox, reason])
 
-/** Stores why no machine is started for waiting tasks; a reason that stays the same keeps its `since`. */
+/** Stores the reasons why no machine is started for waiting tasks. A reason that was already stored keeps its `since`. */
 export async function setWaitingReasons(db: Db, reasons: NewReason[], now: Date): Promise<void> {
   const known = await db.selectFrom('waiting_reason').selectAll().execute()
   const since = new Map(known.map((each) => [keyOf(each), each]))

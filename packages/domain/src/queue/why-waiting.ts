@@ -4,7 +4,7 @@ import type { RunningLimits } from './claim-conditions.ts'
 import { runningQuotaOf } from './running-quotas.ts'
 import { type FittingMachines, fittingMachines, positionOf } from './queue-place.ts'
 
-/** Why a task does not run yet, or what it is doing, as a readable message. */
+/** Why a task is not running yet, or what it is doing, as a message for users. */
 interface Reason {
   readonly kind:
     | 'source'
@@ -28,15 +28,15 @@ export interface Step {
   readonly chroot: string | null
   readonly state: 'waiting' | 'queued' | 'running'
   readonly reasons: Reason[]
-  /** Current place in the queue, from 1; null unless the step is queued for a builder. */
+  /** Current position in the queue, counted from 1; null unless the step is queued for a builder. */
   readonly position: number | null
   readonly machine: string | null
   /** How many times the step was started. */
   readonly tries: number
-  /** Why the previous attempt was lost, as reported by agents and the manager; null if none was. */
+  /** Why the previous attempt was lost, as reported by an agent or the manager; null if no attempt was lost. */
   readonly lost_cause: string | null
   readonly machines: FittingMachines | null
-  /** Estimated cost on the machine that runs the step, by its price; null if unknown. */
+  /** Estimated cost of the machine that runs the step, based on its price; null if unknown. */
   readonly cost: number | null
 }
 
@@ -61,7 +61,7 @@ interface TaskRow {
   phase: string | null
 }
 
-/** Returns the unfinished steps of a build with their reasons; empty for a finished build. */
+/** Returns the unfinished steps of a build, with the reasons why they are unfinished; empty for a finished build. */
 export async function whyWaiting(
   db: Db,
   build_id: number,
@@ -182,7 +182,7 @@ function retryReason({ not_before, state_reason, attempts }: TaskRow, now: Date)
   return [{ kind: 'retry', text: `It is retried in ${seconds} s${why}`, since: null }]
 }
 
-/** Lists the unfinished builds of the batch that this build's batch waits for. */
+/** Lists the unfinished builds in the batch for which this build's batch waits. */
 async function earlierBuilds(db: Db, build_id: number): Promise<number[]> {
   const rows = await db
     .selectFrom('build')
@@ -274,7 +274,7 @@ async function machineReasons(
   return [{ kind: 'no_machine', text, since: null }]
 }
 
-/** Lists the chroots that have no task yet, as the source package has not been built and imported. */
+/** Lists the chroots that have no task yet, because the source package has not been made and imported. */
 async function chrootsWithoutTask(db: Db, build_id: number): Promise<Step[]> {
   const rows = await db
     .selectFrom('build_chroot')

@@ -6,7 +6,7 @@ import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import type { QuotaProject } from './quota-limits.ts'
 
-/** The owner, a user or a group with its `@`, or the project that quotas are set for. */
+/** The owner or the project for which quotas are set. An owner is a user, or a group with its `@`. */
 export type QuotaSubject = { ownername: string } | { project: QuotaProject }
 
 /** A quota that is set for one owner or project. */
@@ -18,7 +18,7 @@ export interface SetQuota {
   max: number | null
 }
 
-/** Lists the quotas that are set, without those of deleted projects. */
+/** Lists the quotas that have been set, except those of deleted projects. */
 export async function listQuotas(db: Db): Promise<SetQuota[]> {
   const rows = await db
     .selectFrom('quota')
@@ -37,7 +37,7 @@ export async function listQuotas(db: Db): Promise<SetQuota[]> {
   }))
 }
 
-/** Sets quotas, which replace the configured limits; null means unlimited. Quotas that are not named stay as they are. */
+/** Sets quotas, which take precedence over the configured limits; null means unlimited. Quotas that are not given remain unchanged. */
 export async function setQuota(
   db: Db,
   actor: Actor,
@@ -87,7 +87,7 @@ function checkValue(kind: QuotaKind, max: number | null): void {
 
 type Place = { ownername: string; project_id: null } | { ownername: null; project_id: number }
 
-/** Locks the project, or the user or group, which serializes changes of its quotas; throws if it does not exist. */
+/** Locks the project, the user or the group, so that changes of its quotas are serialized; throws if it does not exist. */
 async function lockSubject(tx: Tx, subject: QuotaSubject): Promise<Place> {
   if ('project' in subject) {
     const { id, ownername, name } = subject.project
@@ -145,6 +145,6 @@ async function noteChange(
             : `user ${subject.ownername}`,
         }
   await audit(tx, actor, { action, details, ...change }, now)
-  // A higher limit may let waiting tasks start.
+  // If the limit has been raised, waiting tasks may be able to start.
   await notify(tx, 'copr_queue')
 }

@@ -16,7 +16,7 @@ export interface WantedStorage {
   bytes: number
 }
 
-/** Throws `over_quota` if the project or its owner would exceed its storage quota. */
+/** Throws `over_quota` if storing `bytes` would exceed the storage quota of the project or its owner. */
 export async function requireStorage(
   db: Db,
   project: QuotaProject,
@@ -38,7 +38,10 @@ export async function storageRefusal(
   }
 }
 
-/** Throws `over_quota` if the project or its owner has too many waiting tasks for `builds` more, or too little storage for `bytes`. */
+/**
+ * Throws `over_quota` if the project or its owner has so many waiting tasks that `builds` more would exceed the limit, or not enough
+ * storage left for `bytes`.
+ */
 export async function requireBuildQuota(
   db: Db,
   project: QuotaProject,
@@ -51,8 +54,8 @@ export async function requireBuildQuota(
 }
 
 /**
- * Serializes the submissions to an owner's projects until the transaction ends, so that concurrent ones do not exceed a quota
- * together. Callers must take this lock before other locks.
+ * Serializes submissions to all projects of an owner until the transaction ends, so that concurrent submissions cannot together exceed a
+ * quota. Callers must take this lock before any other lock.
  */
 export async function lockQuota(tx: Tx, ownername: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`copr quota of ${ownername}`}, 0))`.execute(

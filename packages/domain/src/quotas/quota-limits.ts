@@ -16,7 +16,7 @@ export interface QuotaLimit {
 
 export type QuotaLimits = Record<QuotaKind, QuotaLimit>
 
-/** A project for which its own and its owner's quotas are checked. */
+/** A project whose quotas are checked, together with those of its owner. */
 export interface QuotaProject {
   id: number
   ownername: string
@@ -37,7 +37,9 @@ export async function limitsOfOwner(
   return withSet(set, ownerDefaults(defaults))
 }
 
-/** Returns the limits of a project and of its owner. SRPM size limits that are not set for the project are its owner's. */
+/**
+ * Returns the limits of a project and of its owner. If a limit on the size of SRPMs is not set for the project, its owner's limit applies.
+ */
 export async function limitsOfProject(
   db: Db,
   { id, ownername }: Pick<QuotaProject, 'id' | 'ownername'>,
@@ -84,7 +86,10 @@ export async function srpmLimits(
   }
 }
 
-/** Returns the largest upload that any project accepts, as a multipart body may name its project only after the file. */
+/**
+ * Returns the size of the largest upload that any project accepts. It is needed because a multipart body may contain the name of the
+ * project only after the file.
+ */
 export async function largestUpload(db: Db, defaults: QuotaDefaults): Promise<number> {
   const { max } = await db
     .selectFrom('quota')

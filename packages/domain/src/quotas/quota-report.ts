@@ -12,7 +12,7 @@ import { type QuotaCounted, runningTasksOf, waitingTasks } from './task-counts.t
 /** The usage and the limit for one kind of quota. */
 export interface QuotaRow extends QuotaLimit {
   kind: QuotaKind
-  /** Null for quotas that limit the size of a single SRPM, which have no cumulative usage. */
+  /** Null for quotas that limit the size of a single SRPM, for which there is no usage to add up. */
   used: number | null
 }
 
@@ -32,7 +32,7 @@ export async function quotaOfOwner(
   return await report(db, { ownername }, { limits, storage: await storageOfOwner(db, ownername) })
 }
 
-/** Returns the usage and the limits of one project; the limits of its owner apply in addition. */
+/** Returns the usage and the limits of one project. The limits of its owner apply as well. */
 export async function quotaOfProject(
   db: Db,
   project: { id: number; ownername: string },

@@ -91,7 +91,7 @@ async function buildOf(db: Db, project: Project, bytes: number, dirname?: string
   return id
 }
 
-/** Returns the size of an owner's results and of its sources; asserts that folding the storage changes does not alter either. */
+/** Returns the sizes of an owner's results and sources; asserts that foldStorage() changes neither. */
 async function heldBy(db: Db, ownername: string): Promise<[number, number]> {
   const before = await storageOfOwner(db, ownername)
   await foldStorage(db)
@@ -152,7 +152,7 @@ suite('storage', () => {
     assert.deepEqual(await heldBy(t.db, 'dana'), [9, 0])
   })
 
-  test('deleting a project while its storage changes are folded neither deadlocks nor leaves a total behind', async () => {
+  test('deleting a project while foldStorage() runs neither deadlocks nor leaves a total behind', async () => {
     await using t = await openProjects()
     const project = await t.make('telescope')
     await buildOf(t.db, project, 10)
@@ -164,7 +164,7 @@ suite('storage', () => {
         if (rows[0]?.count === count) return
       }
     }
-    // The deletion is first in line for the lock on the project; by then the fold holds locks on the storage changes.
+    // The deletion waits for the lock on the project first. The fold waits after it, and already holds locks on the storage changes.
     const works: Promise<unknown>[] = []
     await t.db.transaction().execute(async (tx) => {
       await tx.selectFrom('project').select('id').where('id', '=', project.id).forUpdate().execute()

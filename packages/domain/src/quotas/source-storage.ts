@@ -10,14 +10,19 @@ export interface SourcePlace {
   package_name: string
 }
 
-/** A file that dist-git stores: in the lookaside by name and MD5, or in git under an empty name by its hash. */
+/**
+ * A file that dist-git stores, or is about to store. In the lookaside cache, it is identified by its name and MD5 digest; in git, by its
+ * object ID, with an empty name.
+ */
 export interface StoredSource {
   name: string
   digest: string
   bytes: number
 }
 
-/** Throws `over_quota` if the sources that dist-git does not have yet would exceed a storage quota of the project or its owner. */
+/**
+ * Throws `over_quota` if those of the sources that dist-git does not have yet would exceed the storage quota of the project or its owner.
+ */
 export async function requireSourceStorage(
   db: Db,
   place: SourcePlace,
@@ -53,7 +58,7 @@ export async function noteSources(
     on conflict do nothing`.execute(db)
 }
 
-/** Stops counting all sources of a package, which dist-git no longer has. */
+/** Stops counting the sources of a package, all of which dist-git has deleted. */
 export async function forgetSources(db: Db, place: SourcePlace): Promise<void> {
   const dir = await dirOf(db, place)
   if (!dir) return
@@ -78,7 +83,7 @@ async function dirOf(
     .executeTakeFirst()
 }
 
-/** A table `source` of the sources, as arrays: a statement takes at most 65,535 parameters. */
+/** The sources as a table `source`. They are passed as arrays because a statement can have at most 65,535 parameters. */
 function sourceRows(sources: readonly StoredSource[]) {
   return sql`unnest(${sources.map(({ name }) => name)}::text[], ${sources.map(({ digest }) => digest)}::text[],
     ${sources.map(({ bytes }) => bytes)}::bigint[]) as source (name, digest, bytes)`

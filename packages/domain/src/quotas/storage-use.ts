@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/open.ts'
 
-/** The bytes that projects hold. */
+/** The bytes that projects use. */
 export interface StorageUse {
   /** Results, logs and SRPMs. */
   results: number
@@ -9,7 +9,10 @@ export interface StorageUse {
   sources: number
 }
 
-/** Returns the storage of all projects of an owner. Reads one index and the changes that have not been folded yet, no builds. */
+/**
+ * Returns the storage that all projects of an owner use. Reads only an index of the totals and the changes that have not been folded into
+ * them, and no builds.
+ */
 export async function storageOfOwner(db: Db, ownername: string): Promise<StorageUse> {
   const { rows } = await sql<StorageUse>`
     select coalesce(sum(result_bytes), 0)::bigint as results, coalesce(sum(source_bytes), 0)::bigint as sources
@@ -35,13 +38,13 @@ export async function storageOfProject(
   return rows[0] ?? { results: 0, sources: 0 }
 }
 
-/** Stops counting a project, which the caller has locked and marked as deleted. */
+/** Stops counting the storage of a project. The caller must have locked the project and marked it as deleted. */
 export async function dropStorage(
   tx: Tx,
   { id, ownername }: { id: number; ownername: string },
 ): Promise<void> {
   await tx.deleteFrom('storage_use').where('project_id', '=', id).execute()
-  // A concurrent foldStorage() that holds some of the changes waits for the lock on the project, and then drops them.
+  // Skips changes that a concurrent foldStorage() has locked: it waits for the lock on the project, and then drops them.
   await sql`
     delete from storage_change where id in (
       select id from storage_change where ownername = ${ownername} and project_id = ${id} for update skip locked)`.execute(
@@ -53,8 +56,8 @@ export async function dropStorage(
 const AT_A_TIME = 10_000
 
 /**
- * Folds storage changes into each project's total, so that a query of the storage has few rows to add up; returns whether there
- * may be more changes. Readers count each change exactly once, whether or not it has been folded. May run in several processes.
+ * Folds storage changes into the total of each project, so that queries have few rows to add up. Returns whether there may be more changes.
+ * Queries count each change exactly once, whether or not it has been folded. May run in several processes.
  */
 export async function foldStorage(db: Db): Promise<boolean> {
   const { rows } = await sql<{ count: number }>`

@@ -17,7 +17,7 @@ export async function waitingTasks(db: Db, { ownername, id }: QuotaCounted): Pro
   return rows[0]?.count ?? 0
 }
 
-/** Counts the tasks that builders run. */
+/** Counts the tasks that are running on builders. */
 export async function runningTasksOf(db: Db, { ownername, id }: QuotaCounted): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from task

@@ -1,6 +1,6 @@
 import { type Db } from '../database/open.ts'
 
-/** A results folder whose size on disk is not known yet: of a build chroot, or of a build's source. */
+/** A results folder whose size on disk has not been measured yet. It belongs to a build chroot, or to the source of a build. */
 export interface UnmeasuredResults {
   build_id: number
   /** Null for the folder of the source. */
@@ -8,12 +8,12 @@ export interface UnmeasuredResults {
   ownername: string
   dirname: string
   chroot: string | null
-  /** Null if a build chroot has no folder. */
+  /** Null for the folder of a source, and for a build chroot that has no folder. */
   result_dir: string | null
   is_deleted: boolean
 }
 
-/** Lists unmeasured folders of build chroots and of builds that ended before `before`, at most `limit` of each kind. */
+/** Lists folders that have not been measured, of build chroots and of sources that ended before `before`; at most `limit` of each. */
 export async function unmeasuredResults(
   db: Db,
   { before, limit }: { before: Date; limit: number },

@@ -174,7 +174,7 @@ const STATES: Partial<Record<BuildState, CommitState>> = {
   canceled: 'error',
 }
 
-/** The state of a commit for the state of a build; `pending` until the build has ended. */
+/** Maps the state of a build to a commit status; `pending` until the build has ended. */
 function commitState(state: BuildState): CommitState {
   return STATES[state] ?? 'pending'
 }

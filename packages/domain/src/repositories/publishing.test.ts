@@ -8,7 +8,7 @@ import { markPublished, replacementsOf, repositoryMembers } from './publishing.t
 
 const now = new Date('2026-11-22T12:00:00Z')
 
-/** Inserts a repository and, for each of the generations, a build in it that waits for its index. */
+/** Inserts a repository, and for each of the generations a build that waits for the repository's index. */
 async function withBuilds(db: Db, generations: number[]): Promise<number> {
   await addTasks(db, now, 'dana', generations.length)
   const chroot = { name: 'c-1-x86_64', os_release: 'c', os_version: '1', arch: 'x86_64' }
@@ -42,7 +42,7 @@ async function withBuilds(db: Db, generations: number[]): Promise<number> {
   return id
 }
 
-test('markPublished() finishes the builds of this and earlier generations, and never lowers the generation', async () => {
+test('markPublished() finishes the builds of the given and earlier generations, and never lowers the generation', async () => {
   await using t = await openTestDb()
   const repository_id = await withBuilds(t.db, [2, 3, 4])
   const states = async (): Promise<string[]> =>
@@ -60,7 +60,7 @@ test('markPublished() finishes the builds of this and earlier generations, and n
   assert.equal(await published(), 4)
 })
 
-/** Adds packages, by name and epoch, to the builds of a repository; the first list to the oldest build. */
+/** Adds packages, given by name and epoch, to the builds of a repository. The first list is for the oldest build. */
 async function addPackages(
   db: Db,
   repository_id: number,

@@ -21,12 +21,12 @@ export interface IndexedRepository {
   devel_mode: boolean
   key_algorithm: KeyAlgorithm
   public_key: string | null
-  /** Previous public keys of the project, and those that signed packages which it copied as a fork. */
+  /** Previous public keys of the project and, if it is a fork, the keys that signed the packages that were copied into it. */
   inherited_keys: string[]
   key_fingerprint: string | null
 }
 
-/** Lists the repositories whose published index is out of date, least recently published first, without deleted projects. */
+/** Lists the repositories whose published index is outdated, except those of deleted projects. The least recently published come first. */
 export async function unpublishedRepositories(db: Db): Promise<number[]> {
   const rows = await db
     .selectFrom('repository')
@@ -73,7 +73,7 @@ export async function loadIndexedRepository(
     .executeTakeFirst()
 }
 
-/** The file name of a member, which contains everything of its NEVRA except the epoch. */
+/** The file name of a member. It contains the package's NEVRA without the epoch. */
 const FILE_NAME = (member: string) =>
   sql`substr(${sql.ref(`${member}.path`)}, strpos(${sql.ref(`${member}.path`)}, '/') + 1)`
 
@@ -85,9 +85,9 @@ const EPOCH = (member: string) => sql`coalesce((
   limit 1), 0)`
 
 /**
- * Lists the packages for a repository's index by path, relative to the repository's folder: at least the packages of the
- * generation that the caller has read before. If several packages have the same NEVRA, lists only that of the newest build,
- * because clients would choose one of them arbitrarily.
+ * Lists the packages for a repository's index, each with its path relative to the repository's folder, ordered by path. Includes at least
+ * the packages of the generation that the caller has read before this call. If several packages have the same NEVRA, lists only the one of
+ * the newest build, because clients would choose arbitrarily between them.
  */
 export async function repositoryMembers(
   db: Db,
@@ -109,16 +109,16 @@ export async function repositoryMembers(
   return rows
 }
 
-/** A newer build whose packages replace an older build's packages with the same NEVRA in a repository. */
+/** A newer build, some of whose packages replace packages with the same NEVRA of an older build in a repository. */
 export interface Replacement {
   build_id: number
   /** The file names of the replaced packages. */
   packages: string[]
-  /** Whether these are all packages of the older build in this chroot. */
+  /** Whether all packages of the older build in this chroot were replaced. */
   is_complete: boolean
 }
 
-/** Finds the builds that have replaced packages of a build in its repositories, keyed by the build chroot's id. */
+/** Finds the builds that have replaced packages of this build in its repositories, keyed by the ID of the build chroot. */
 export async function replacementsOf(
   db: Db,
   build_id: number,
@@ -174,7 +174,7 @@ export async function withRepositoryLock(
     try {
       await use(async () => void (await sql`select 1`.execute(connection)))
     } finally {
-      // A lost connection has released the lock.
+      // If the connection is lost, the lock has already been released.
       await sql`select pg_advisory_unlock(${LOCK_CLASS}::int, ${repository_id}::int)`
         .execute(connection)
         .catch(() => undefined)
@@ -189,8 +189,8 @@ export interface PublishedBuild {
 }
 
 /**
- * Records that the index of this generation is published, which makes its packages installable. The builds up to this
- * generation succeed; returns them.
+ * Records that the index of this generation has been published, so that its packages can be installed. Marks the builds up to this
+ * generation as succeeded, and returns them.
  */
 export async function markPublished(
   db: Db,
@@ -215,7 +215,9 @@ export async function markPublished(
   return published
 }
 
-/** Marks one build as succeeded, in its own transaction, so that no lock is held while waiting for the next one. */
+/**
+ * Marks one build as succeeded. Each build has its own transaction, so that no lock is held while waiting for the lock of the next build.
+ */
 async function succeed(db: Db, build: PublishedBuild, now: Date): Promise<boolean> {
   return await db.transaction().execute(async (tx) => {
     if (!(await lockBuild(tx, build.build_id))) return false
@@ -230,13 +232,13 @@ async function succeed(db: Db, build: PublishedBuild, now: Date): Promise<boolea
 /** A build with a package that cannot be published. */
 export interface UnpublishableBuild extends PublishedBuild {
   reason: string
-  /** All packages of the build, relative to the repository's folder. */
+  /** The paths of all packages of the build, relative to the repository's folder. */
   paths: string[]
 }
 
 /**
- * Fails the builds that wait for the index of a repository and have one of these packages, and removes all of their packages from
- * the repository; returns these builds. Builds that have ended keep their packages.
+ * Fails builds that wait for a repository's index and contain one of the packages in `faults`; removes all packages of these builds from
+ * the repository, and returns the builds. Builds that have ended keep their packages.
  */
 export async function failUnpublishable(
   db: Db,
@@ -287,7 +289,10 @@ async function failOne(
   })
 }
 
-/** Finds repositories with builds that are published but not marked as succeeded, because the process was killed in between. */
+/**
+ * Finds repositories that have builds that are published but are not marked as succeeded, because the process was killed before it marked
+ * them.
+ */
 export async function repositoriesWithUnmarkedBuilds(
   db: Db,
 ): Promise<{ id: number; published_generation: number }[]> {

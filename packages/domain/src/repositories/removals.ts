@@ -38,7 +38,7 @@ export async function livingDir(
     .executeTakeFirst()
 }
 
-/** Reports whether a project that has not been deleted has this package, which may have been added again. */
+/** Reports whether the package exists in a project that has not been deleted; a package that was deleted may have been added again. */
 export async function hasLivingPackage(
   db: Db,
   place: { ownername: string; dirname: string },
@@ -135,7 +135,7 @@ export async function sourcesEndedSince(db: Db, since: Date): Promise<EndedSourc
     .execute()
 }
 
-/** Lists the build chroots that ended since `since` and whose logs may still be open. */
+/** Lists the build chroots that have ended since `since`: their logs may still be open. */
 export async function endedSince(db: Db, since: Date): Promise<EndedBuildChroot[]> {
   const rows = await db
     .selectFrom('build_chroot')
@@ -151,7 +151,7 @@ export async function endedSince(db: Db, since: Date): Promise<EndedBuildChroot[
     ])
     .where('build.finished_at', '>=', since)
     .where('build_chroot.ended_at', '>=', since)
-    // The agent of a canceled build may still be writing the end of its log.
+    // Excludes build chroots whose task is still leased: the agent of a canceled build may still be writing the end of its log.
     .where((eb) =>
       eb.not(
         eb.exists(

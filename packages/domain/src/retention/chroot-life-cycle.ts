@@ -9,7 +9,7 @@ import { type Chroot, importChroot } from '../chroots/chroot-queries.ts'
 /** How long projects keep the data of a chroot that has reached its end of life. */
 const KEPT_MS = 180 * 24 * 60 * 60 * 1000
 
-/** A paused chroot keeps all data; one that ended has the removal of its data scheduled. */
+/** A paused chroot keeps all its data; when a chroot is ended, the removal of its data is scheduled. */
 export type ChrootState = 'active' | 'paused' | 'ended'
 
 export function chrootState(chroot: Pick<Chroot, 'is_active' | 'ended_at'>): ChrootState {
@@ -37,7 +37,7 @@ export async function addChroot(
   })
 }
 
-/** Makes a chroot active again, and cancels the removal of data that its end of life had scheduled. */
+/** Makes a chroot active again, and cancels the removal of data that was scheduled when the chroot was ended. */
 export async function enableChroot(db: Db, actor: Actor, name: string, now: Date): Promise<Chroot> {
   return await change(db, actor, { name, action: 'chroot.enable', now }, async (tx, chroot) => {
     if (chroot.ended_at !== null)
@@ -102,7 +102,8 @@ async function change(
       .selectFrom('chroot')
       .selectAll()
       .where('name', '=', name)
-      // Not `for update`, which could deadlock with a transaction that holds a build's lock and inserts a row for this chroot.
+      // Uses `for no key update`, because `for update` could deadlock with a transaction that holds a build's lock and inserts a row for
+      // this chroot.
       .forNoKeyUpdate()
       .executeTakeFirst()
     if (!chroot) throw new CoprError('not_found', `Chroot ${name} does not exist`)

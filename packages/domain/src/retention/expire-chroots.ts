@@ -13,7 +13,9 @@ interface Expired {
   chroot: string
 }
 
-/** Removes the data of disabled and ended project chroots whose `delete_after` has passed; returns their number. */
+/**
+ * Removes the data of project chroots that are disabled or ended and whose `delete_after` has passed; returns the number of these chroots.
+ */
 export async function expireChroots(db: Db, now: Date): Promise<number> {
   const due = await db
     .selectFrom('project_chroot')

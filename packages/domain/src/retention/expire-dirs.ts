@@ -6,7 +6,7 @@ import type { Db } from '../database/open.ts'
 import { SYSTEM } from '../audit/actor.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Days that the directory of a pull request is kept after its last build, or after its creation if it has none. */
+/** How many days the directory of a pull request is kept after its last build or, if it has no builds, after its creation. */
 const KEPT_DAYS = 40
 const AT_A_TIME = 50
 
@@ -22,7 +22,10 @@ export function dirDeadline({ name, created_at, last_build_at }: Dir): Date | nu
   return new Date((last_build_at ?? created_at).getTime() + KEPT_DAYS * DAY_MS)
 }
 
-/** Deletes directories of pull requests `KEPT_DAYS` after their last build, with their builds; returns their number. */
+/**
+ * Deletes the directories of pull requests `KEPT_DAYS` after their last build, together with their builds; returns the number of
+ * directories.
+ */
 export async function expireDirs(db: Db, now: Date): Promise<number> {
   const before = new Date(now.getTime() - KEPT_DAYS * DAY_MS)
   const due = await db

@@ -3,12 +3,15 @@ import { sql } from 'kysely'
 import { deleteBuilds } from '../builds/cancel.ts'
 import type { Db } from '../database/open.ts'
 
-/** Maximum builds deleted per run, as each is deleted with its files; the next run continues. */
+/**
+ * Maximum number of builds that one run deletes; the number is limited because each build's files are deleted as well. The next run
+ * continues.
+ */
 const AT_A_TIME = 100
 
 /**
- * Deletes finished builds beyond the newest `max_builds` of a package, counted separately in each directory. Idempotent; may
- * run in several processes. Returns the number of deleted builds.
+ * Deletes finished builds of each package, except the newest `max_builds` in each directory. Idempotent; may run in several processes.
+ * Returns the number of deleted builds.
  */
 export async function pruneBuilds(db: Db, now: Date): Promise<number> {
   const { rows } = await sql<{ id: number; project_id: number }>`

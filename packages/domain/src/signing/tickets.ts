@@ -7,14 +7,15 @@ import { lockLeased } from '../queue/leases.ts'
 export interface BuildTicket {
   /** The lease of the publish task. */
   lease: string
-  /** A build with many packages is signed in parts, numbered from 0. */
+  /** Number of the chunk, counted from 0: a build with many packages is signed in several chunks. */
   part: number
   digests: string[]
 }
 
 /**
- * Issues a ticket to sign packages of a build chroot whose results are being published. Requires the lease of the publish task,
- * and permits no more digests than the builder has uploaded packages. Keygen accepts each ticket once.
+ * Issues a ticket with which packages of a build chroot can be signed while its results are being published. Requires the lease on the
+ * publish task, and permits no more digests than the number of packages that the builder has uploaded. Keygen accepts each ticket only
+ * once.
  */
 export async function issueBuildTicket(
   db: Db,
@@ -30,7 +31,7 @@ export async function issueBuildTicket(
       .select('project_id')
       .where('id', '=', build_id)
       .executeTakeFirstOrThrow()
-    // A part that is signed again, for example after a crash, replaces the previous ticket.
+    // If a chunk is signed again, for example after a crash, the new ticket replaces the previous one.
     await tx
       .deleteFrom('sign_ticket')
       .where('build_chroot_id', '=', build_chroot_id)

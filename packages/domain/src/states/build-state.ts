@@ -9,7 +9,7 @@ import { CHROOT_TRANSITIONS } from './chroot-state.ts'
 import { SOURCE_TRANSITIONS } from './source-state.ts'
 import { isFinal } from './transitions.ts'
 
-/** A build's state is the first of these that any of its chroots has. */
+/** The state of a build is the first of these states that at least one of its chroots has. */
 const PRECEDENCE = [
   'running',
   'starting',
@@ -20,7 +20,9 @@ const PRECEDENCE = [
   'forked',
 ] as const satisfies ChrootState[]
 
-/** Returns the state that users see, derived from the states of source and chroots like `Build.status` in Copr. */
+/**
+ * Returns the state that users see. It is derived from the states of the source and the chroots in the same way as `Build.status` in Copr.
+ */
 function derivedState(
   build: { canceled: boolean; source_state: SourceState },
   chroots: ChrootState[],
@@ -32,13 +34,13 @@ function derivedState(
   const first = PRECEDENCE.find((state) => chroots.includes(state))
   if (first) return first
   if (chroots.includes('waiting')) return 'pending'
-  // All chroots reached their end of life, which canceled the build in them.
+  // If all are canceled but the build is not, all chroots have reached their end of life, which canceled the build in them.
   return chroots.every((state) => state === 'canceled') ? 'canceled' : 'unknown'
 }
 
 /**
- * Locks a build for the rest of the transaction; returns false if it does not exist. Every change to a build, its chroots or its
- * tasks takes this lock first, which rules out deadlocks.
+ * Locks a build for the rest of the transaction; returns false if it does not exist. Every change to a build, its chroots or its tasks
+ * takes this lock first, so deadlocks are impossible.
  */
 export async function lockBuild(tx: Tx, buildId: number): Promise<boolean> {
   const row = await tx
@@ -50,7 +52,7 @@ export async function lockBuild(tx: Tx, buildId: number): Promise<boolean> {
   return row !== undefined
 }
 
-/** Updates the derived columns of a locked build and notifies its listeners. */
+/** Updates the derived columns of a locked build, and notifies those who listen for its changes. */
 export async function refreshBuild(tx: Tx, buildId: number, now: Date): Promise<void> {
   const build = await tx
     .selectFrom('build')

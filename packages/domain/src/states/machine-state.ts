@@ -8,14 +8,14 @@ import type { MachineState } from '../database/state-columns.ts'
 export type Machine = Selectable<MachineTable>
 
 /**
- * The states of a machine. Leased and cleaning are not states: they follow from tasks and `needs_cleaning`.
- * - `planned`: a row only; no launch request was sent with its token
+ * The states of a machine. Leased and cleaning are not states, because they follow from the machine's task and from `needs_cleaning`.
+ * - `planned`: only the row exists; no launch request has been sent with its token
  * - `launching`: a launch request may have reached the cloud
- * - `booting`: exists, but has not enrolled
- * - `ready`: enrolled
- * - `draining`: gets no further tasks
- * - `deleting`: its session has ended; the deletion is retried until the provider's listing no longer contains it
- * - `gone`: no longer exists
+ * - `booting`: the machine exists, but has not enrolled
+ * - `ready`: it has enrolled
+ * - `draining`: it gets no more tasks
+ * - `deleting`: its session has ended; the deletion is retried until the provider's listing no longer contains the machine
+ * - `gone`: it no longer exists
  */
 export const MACHINE_TRANSITIONS: Transitions<MachineState> = {
   planned: ['launching', 'gone'],
@@ -39,7 +39,7 @@ const TIME_OF = {
 export interface MachineMove {
   to: MachineState
   now: Date
-  /** The reason, for the machine's event. */
+  /** The reason for the move, for the machine's event. */
   text?: string
   set?: Updateable<MachineTable>
 }
@@ -47,8 +47,8 @@ export interface MachineMove {
 type SeenMachine = Pick<Machine, 'id' | 'state' | 'version'>
 
 /**
- * Moves a machine to another state (compare-and-set); returns undefined if it has changed since the caller read it. Throws if
- * the transition is not allowed. A machine that ends loses its session in the same transaction.
+ * Moves a machine to another state (compare-and-set); returns undefined if the machine has changed since the caller read it. Throws if the
+ * transition is not allowed. If the machine ends, its session ends in the same transaction.
  */
 export async function moveMachine(
   db: Db,
@@ -87,7 +87,10 @@ export async function moveMachineIn(
   return moved
 }
 
-/** Updates columns of a machine without changing its state (compare-and-set); returns undefined if it has changed. */
+/**
+ * Changes columns of a machine other than its state (compare-and-set); returns undefined if the machine has changed since the caller read
+ * it.
+ */
 export async function changeMachine(
   db: Db,
   seen: SeenMachine,

@@ -6,8 +6,8 @@ import { expectedBefore, type Transitions } from './transitions.ts'
 import type { SourceState } from '../database/state-columns.ts'
 
 /**
- * The states of a source build, which creates the SRPM and imports it. It returns to `pending` if the builder is lost. The
- * initial state is `pending`; for an upload it is `importing`, and for a fork `succeeded`.
+ * The states of a build's source: its SRPM is made and then imported. The initial state is `pending`, `importing` for an uploaded SRPM, and
+ * `succeeded` for a fork. The source returns to `pending` if the builder is lost.
  */
 export const SOURCE_TRANSITIONS: Transitions<SourceState> = {
   pending: ['starting', 'canceled'],

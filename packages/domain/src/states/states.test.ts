@@ -110,7 +110,7 @@ suite('state transitions', () => {
       for (const from of statesOf(transitions))
         for (const to of statesOf(transitions)) {
           await sql`update ${sql.table(table)} set ${sql.ref(column)} = ${from}`.execute(t.db)
-          // A move to a state without incoming transitions throws, as does a move that the caller could know to be illegal.
+          // The move throws if no transition leads to the state `to`, or if the caller could have known that the transition is illegal.
           const moved = await move(t.db, from, to).catch((error: unknown) => {
             assert.match(String(error), /not allowed|No transition leads/)
             return false
@@ -131,7 +131,7 @@ suite('state transitions', () => {
     })
 })
 
-/** The expected final states and predecessors, written out because users and other components rely on them. */
+/** The expected final states and predecessors. They are spelled out here because users and other components rely on them. */
 const FINAL_STATES: [Transitions<string>, string[]][] = [
   [SOURCE_TRANSITIONS, ['succeeded', 'failed', 'canceled']],
   [CHROOT_TRANSITIONS, ['succeeded', 'failed', 'canceled', 'skipped', 'forked']],
@@ -147,7 +147,7 @@ const WAYS_INTO: [Transitions<string>, string, string[]][] = [
   [MACHINE_TRANSITIONS, 'ready', ['launching', 'booting']],
 ]
 
-test('the expected final states, and no others, have no transitions', () => {
+test('exactly the expected final states have no transitions', () => {
   for (const [transitions, final] of FINAL_STATES)
     assert.deepEqual(
       statesOf(transitions).filter((state) => transitions[state]?.length === 0),
@@ -181,7 +181,7 @@ test('the database accepts exactly the states that the code defines', async () =
   }
 })
 
-/** Detects a write to a state column: by SQL text, or by circumventing the schema's types, which forbid such updates. */
+/** Detects code that writes a state column: in SQL, or by circumventing the types of the schema, which forbid it. */
 function writesState(source: string): boolean {
   const updates = source.matchAll(
     /\bupdate (?:build|build_chroot|task|machine)\b([\s\S]*?)(?:\bwhere\b|\bfrom\b|`)/g,
@@ -193,7 +193,7 @@ function writesState(source: string): boolean {
   )
 }
 
-test('only the files in states/ write a state', () => {
+test('only files in states/ write state columns', () => {
   const packages = new URL('../../../', import.meta.url)
   const files = globSync('*/src/**/*.ts', { cwd: packages }).filter(
     (file) => !/\.test\.ts$|\/testing\/|^testkit\/|^domain\/src\/states\//.test(file),

@@ -23,8 +23,8 @@ export interface TaskMove {
 }
 
 /**
- * Moves the tasks that are in one of the states `from` to the state `to`; returns their ids. Their builds must be locked. Throws
- * if a transition is not allowed. Only `leasing()` moves tasks to `leased`.
+ * Moves those of the tasks that are in one of the states `from` to the state `to`; returns their IDs. The caller must have locked their
+ * builds. Throws if a transition is not allowed. Only `leasing()` moves tasks to `leased`.
  */
 export async function moveTasks(
   tx: Tx,
@@ -63,7 +63,10 @@ export interface Leasing {
   machine_id: number | null
 }
 
-/** Builds the UPDATE that leases the tasks whose `id` the CTE `next` has selected and locked; it returns all columns. */
+/**
+ * Builds an UPDATE that leases the tasks whose `id` the common table expression `next` has selected and locked. The statement returns all
+ * columns.
+ */
 export function leasing({ lease, now, lease_seconds, machine_id }: Leasing): RawBuilder<unknown> {
   const until = new Date(now.getTime() + lease_seconds * 1000)
   const before = sql.join(statesBefore(TASK_TRANSITIONS, 'leased').map((state) => sql.lit(state)))

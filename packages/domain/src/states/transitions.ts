@@ -28,7 +28,10 @@ export function statesBefore<State extends string>(
   return statesOf(transitions).filter((from) => isAllowed(transitions, from, to))
 }
 
-/** Narrows `statesBefore()` to the states that a caller expects; throws when the table does not allow one of them. */
+/**
+ * Returns the states that a caller expects before a move to `to`, by default all of `statesBefore()`. Throws if there are none, or if the
+ * table does not allow one of the transitions.
+ */
 export function expectedBefore<State extends string>(
   transitions: Transitions<State>,
   to: State,

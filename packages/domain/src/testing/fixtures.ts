@@ -10,7 +10,7 @@ type AnyState<Table> = {
     : Table[Column]
 }
 
-/** For tests: types the state columns as writable, for fixtures that start in the middle of a build. */
+/** For tests: makes the state columns writable in the types, so that fixtures can start in the middle of a build. */
 export function fixtures(db: Db): Kysely<{ [Name in keyof DB]: AnyState<DB[Name]> }> {
   return db as unknown as Kysely<{ [Name in keyof DB]: AnyState<DB[Name]> }>
 }

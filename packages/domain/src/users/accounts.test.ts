@@ -17,7 +17,7 @@ const MINUTE_MS = 60_000
 const later = (minutes: number): Date => new Date(NOW.getTime() + minutes * MINUTE_MS)
 const scoped = { scopes: ['build' as const], project_id: null, days: 90 }
 
-test('a user has one classic token and any number of named ones', async () => {
+test('a user can have one classic token and any number of named tokens', async () => {
   await using test = await openTestDb()
   const { db } = test
   const dana = onTheWeb(await createUser(db, { username: 'dana', now: NOW }))
@@ -70,7 +70,7 @@ for (const [what, change, why] of faults)
     await assert.rejects(issueNamedToken(db, dana, dana, token, NOW), why)
   })
 
-test('only its owner can revoke a token, which then stops working', async () => {
+test('only the owner of a token can revoke it, and it then stops working', async () => {
   await using test = await openTestDb()
   const { db } = test
   const dana = onTheWeb(await createUser(db, { username: 'dana', now: NOW }))
@@ -113,7 +113,7 @@ test('a blocked user can neither log in nor use a session, a token or a login li
   const link = await makeLoginLink(db, COMMAND, kim, NOW)
   await setBlocked(db, { ...COMMAND, reason: 'spam' }, kim, { blocked: true, now: NOW })
   assert.equal(await userOfSession(db, cookie, NOW), undefined)
-  // A session that a concurrent login opens after the block.
+  // A concurrent login may open a session even after the user was blocked.
   const late = await openSession(db, kim.id, NOW)
   assert.equal(await userOfSession(db, late, NOW), undefined)
   assert.equal(await userOfToken(db, token, NOW), undefined)
@@ -185,7 +185,7 @@ test('setAdministrator() makes a user an administrator and changes nothing else'
 
 const seconds = (count: number): Date => new Date(NOW.getTime() + count * 1000)
 
-test('ten failed logins cause no delay, the next one does, each further one doubles it, and a success resets the count', async () => {
+test('ten failed logins cause no delay; the next failure causes one, each further failure doubles it, and a success resets the count', async () => {
   await using test = await openTestDb()
   const { db } = test
   const kim = { username: 'kim', address: '192.0.2.7' }
@@ -223,7 +223,7 @@ test('failed logins that are more than ten minutes apart do not add up', async (
   for (let i = 0; i < 30; i++) assert.equal(await countAttempt(db, kim, later(i * 11)), undefined)
 })
 
-test('more than fifty failures from one address delay its attempts for every user name; successful logins do not count', async () => {
+test('more than fifty failed logins from one address delay its attempts for every user name; successful logins do not count', async () => {
   await using test = await openTestDb()
   const { db } = test
   const from = (username: string, address = '192.0.2.7') => ({ username, address })

@@ -15,7 +15,7 @@ export interface IssuedToken {
 }
 
 export const MS_PER_DAY = 24 * 60 * 60 * 1000
-/** Minimum time between updates of `last_used_at`, which is only displayed. */
+/** Minimum time between updates of `last_used_at`. Precision is not needed, because the time is only displayed. */
 const USE_RECORDED_EVERY_MS = 60 * 60 * 1000
 
 export interface IssueOptions {

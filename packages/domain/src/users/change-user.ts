@@ -24,7 +24,7 @@ export interface OwnPassword {
   cookie: string
 }
 
-/** Sets a new password if the old one is right, and closes the user's other sessions. */
+/** Sets a new password if the old one is correct, and closes the user's other sessions. */
 export async function changeOwnPassword(
   db: Db,
   actor: UserActor,
@@ -64,7 +64,7 @@ export async function storePassword(
   { password_hash, now }: { password_hash: string; now: Date },
 ): Promise<void> {
   await tx.updateTable('user_account').set({ password_hash }).where('id', '=', user.id).execute()
-  // A login link that was issued before this change must not be able to replace the new password.
+  // A login link that was issued earlier must not make it possible to replace the new password.
   await tx.deleteFrom('login_link').where('user_id', '=', user.id).execute()
   await audit(tx, actor, { action: 'user.password', subject: `user ${user.username}` }, now)
 }

@@ -32,7 +32,7 @@ export interface TokenSummary {
   last_used_at: Date | null
 }
 
-/** Issues a named token: one with limits for a single purpose, in addition to the classic token. */
+/** Issues a named token. In contrast to the classic token, it is for a single purpose and has limits; a user can have several. */
 export async function issueNamedToken(
   db: Db,
   actor: Actor,

@@ -5,7 +5,10 @@ import { USER_COLUMNS } from './user-queries.ts'
 
 const BUILDS_AT_ONCE = 1000
 
-/** Returns the data stored about a user, except builds (see `buildsOfUser()`). Secrets are stored only as hashes. */
+/**
+ * Returns the data that is stored about a user, except builds (see `buildsOfUser()`). Secrets are not included: only their hashes are
+ * stored.
+ */
 export async function ownData(db: Db, user_id: number): Promise<Record<string, unknown>> {
   const user = await db
     .selectFrom('user_account')
@@ -31,7 +34,7 @@ export async function ownData(db: Db, user_id: number): Promise<Record<string, u
   return {
     username,
     email,
-    // Always null, as pages show times in the browser's time zone.
+    // Always null, because pages show times in the browser's time zone.
     timezone: null,
     is_admin,
     created_at,

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 const derive = promisify<string, Buffer, number, Buffer>(scrypt)
 const SALT_BYTES = 16
 const HASH_BYTES = 32
-/** Password lengths in characters. Length is what makes a password strong; the maximum bounds the cost of the slow hash. */
+/** Limits on the length of passwords, in characters. The minimum makes passwords strong; the maximum bounds the cost of the slow hash. */
 const LENGTHS = { min: 10, max: 1000 }
 
 /** Throws `invalid` if a password that a user has chosen is too easy to guess. */

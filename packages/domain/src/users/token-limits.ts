@@ -3,8 +3,8 @@ import { CoprError } from '@copr/process/errors'
 import type { Actor } from '../audit/actor.ts'
 
 /**
- * The right that a request requires: none (`anyone`), a login (`user`), a right in a project, or `create` for a new project.
- * `account` permits changes to the account itself, and thereby grants unlimited rights.
+ * The right that a request requires: none (`anyone`), a login (`user`), a right in a project (`build`, `edit`, `delete`), or the right to
+ * create a project (`create`). `account` is the right to change the account itself, which implies all others.
  */
 export type Access = 'anyone' | 'user' | 'account' | 'build' | 'edit' | 'delete' | 'create'
 
@@ -12,15 +12,15 @@ export interface Need {
   access: Access
   /** Undefined if the route has checked the scope already. */
   scope?: TokenScope | undefined
-  /** Scopes that the response or the effect of the request grants, to this user or to another one. */
+  /** Scopes that the request grants, through its response or its effect, to this user or to another one. */
   gives?: readonly TokenScope[] | undefined
   /** Undefined if the project is not known yet, or if there is none. */
   project_id?: number | undefined
 }
 
 /**
- * Decides for every route whether a token may be used: the request must not exceed the token's limits, nor let the token's holder
- * gain rights beyond them. Returns the reason for a refusal, or undefined if the request is permitted.
+ * Decides, for all routes, whether a token permits a request: the request must not exceed the token's limits, and must not give the token's
+ * holder rights that exceed them. Returns the reason for a refusal, or undefined if the request is permitted.
  */
 export function refusalOfToken(
   { limits }: Pick<Actor, 'limits'>,

@@ -90,7 +90,10 @@ function accounts(db: Db): SelectQueryBuilder<DB, 'user_account', Account> {
     ]) as SelectQueryBuilder<DB, 'user_account', Account>
 }
 
-/** Finds the user with this name and password. Takes equally long if there is no such user; throws if the account is blocked. */
+/**
+ * Finds the user with this name and password. If there is no such user, takes just as long and returns undefined. Throws if the account is
+ * blocked.
+ */
 export async function userOfPassword(
   db: Db,
   username: string,
