@@ -45,7 +45,7 @@ for (const route of routes) {
     const some = fc.uniqueArray(fc.constantFrom(...faults), {
       minLength: 2,
       maxLength: 5,
-      // Two `..` lead out of the API, to a page.
+      // Combinations contain at most one malformed path segment: two `..` would lead out of the API, to a page.
       selector: ({ what }) => what.replace(/^(a path part in the path) as .*/, '$1'),
     })
     await fc.assert(
@@ -59,7 +59,7 @@ for (const route of routes) {
   })
 }
 
-/** Asserts that the response arrives in time, is not a 5xx, and is JSON with a message if the request is refused. */
+/** Asserts that a response arrives in time and is not a 5xx, and that a refusal is JSON with an error message. */
 async function expectAnswer(route: ApiRoute, own: Fixture, fault: Fault): Promise<void> {
   const response = await Promise.race([sendSample(route, own, 'owner', fault.change), late()])
   const text = await response.text()
@@ -69,7 +69,7 @@ async function expectAnswer(route: ApiRoute, own: Fixture, fault: Fault): Promis
   assert.match(response.headers.get('content-type') ?? '', /^application\/json/, context)
   const { error } = JSON.parse(text) as { error?: unknown }
   assert.ok(typeof error === 'string' && error !== '', context)
-  // An error truncates the input that it quotes.
+  // An error message must truncate the input that it quotes.
   assert.ok(text.length < 20_000, `${fault.what}: an error of ${text.length} characters`)
 }
 
@@ -78,12 +78,12 @@ async function late(): Promise<never> {
   throw new Error(`No answer within ${LIMIT_MS} ms`)
 }
 
-/** Selects from the malformed values of a field in a body. */
+/** Decides whether a route tries a malformed value of a body field, given the number of the value. */
 type Selection = (route: ApiRoute, name: string, turn: number) => boolean
 
 /**
- * Divides the values of a field among the routes that have a field of the same name and schema: each route tries half or a third of the
- * values, so that together they try all.
+ * Distributes the values of a field among the routes that have a field of the same name and schema: each route tries half or a third of the
+ * values, so that all values are tried by one of them.
  */
 const isInTurn: Selection = (route, name, turn) => {
   const sharers = sharing.get(fieldKey(route, name)) ?? [route]

@@ -13,12 +13,15 @@ const IS_DEEP = process.env['FAST_CHECK_RUNS'] !== undefined
 
 interface Filled {
   what: string
-  /** The kind of the value, if it is one of the malformed texts. */
+  /** The kind of the malformed text, if the value is one. */
   kind?: string
   change: (values: PageForm['values']) => PageForm['values']
 }
 
-/** Lists each form once, with a role that sees it. Group projects are left out, because their pages are the same as those of users. */
+/**
+ * Lists each form once, with a role that sees it. Forms of group projects are left out, because they are the same as those of user
+ * projects.
+ */
 async function listForms(): Promise<[Role, PageForm][]> {
   await using fixture = await openFixture()
   const all = new Map<string, [Role, PageForm]>()
@@ -81,10 +84,13 @@ for (const [role, form] of await listForms()) {
 
 /** Values that often break programs, which are tried in every field. */
 const ALWAYS = /^(no |NUL|HTML as|SQL|control characters|a megabyte as|right to left|an option)/
-/** Selects a third of the other values for each field in turn; the combinations are drawn from all values. */
+/**
+ * Returns the values of ALWAYS and a third of the other values; the third differs from field to field. A deep run returns all values.
+ * Combinations of fields draw from all values.
+ */
 function faultsInTurn(form: PageForm, name: string, turn: number): Filled[] {
   if (IS_DEEP) return faultsOf(name)
-  // A form with a file may be longer.
+  // A form with a file may be longer than others, so it tries the long values in every field.
   const isShort = !form.isMultipart
   return faultsOf(name).filter(({ what, kind = '' }, i) => {
     if (isShort && turn > 0 && BEYOND_FORM_LIMIT.has(kind)) return false
@@ -109,7 +115,8 @@ function faultsOf(name: string): Filled[] {
 }
 
 /**
- * Asserts that the response arrives in time and is not a 5xx, and that neither it nor the page it redirects to contains input as markup.
+ * Asserts that the response arrives in time and is not a 5xx, and that no input appears as markup in the response or in the page to which
+ * it redirects.
  */
 async function expectAnswer(
   fixture: Fixture,

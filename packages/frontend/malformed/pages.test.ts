@@ -28,7 +28,10 @@ const QUERIES = ['before', 'after', 'offset', 'next', 'q', 'query', 'fulltext', 
 
 test('the list of pages is not empty', () => assert.ok(readable.length > 10 && writable.length > 5))
 
-/** Pages whose subject does not exist in the fixture: an upload, a font, and groups of the site administrator. */
+/**
+ * Pages whose subject does not exist in the fixture (an upload, a font), and the pages that activate groups, because the site administrator
+ * has none.
+ */
 const ABSENT = /^\/(tmp|static\/:version\/assets|groups\/activate)\//
 
 for (const route of readable) {
@@ -61,7 +64,7 @@ for (const route of readable) {
   })
 }
 
-/** Pages without a CSRF token: those with a secret in the URL, and those before the login. */
+/** Forms that need no CSRF token: those with a secret in the URL, and those for users who are not logged in. */
 const WITHOUT_TOKEN = /^\/(webhooks|login)(\/|$)/
 
 for (const route of writable)
@@ -82,18 +85,16 @@ for (const route of writable)
 
 const VALUES = NASTY_STRINGS.map(([, value]) => value)
 
-/**
- * Returns the malformed values for a page. The values are applied alternately to a page of a user's project and to the same page of a
- * group's project.
- */
+/** Returns the malformed values for a page. A page of a user's project and the same page of a group's project get alternate values. */
 function valuesInTurn(route: PageRoute): string[] {
   const twins = readable.filter((each) => pageName(each) === pageName(route))
   return VALUES.filter((_, i) => IS_DEEP || i % twins.length === twins.indexOf(route))
 }
 
 /**
- * Returns queries with malformed values in all parameters at once, because most pages ignore most parameters, and queries with a
- * malformed value in a single parameter. The latter are divided among the pages: each page tries a third of the values of each parameter.
+ * Returns two kinds of queries: some with malformed values in all parameters at once, because most pages ignore most parameters, and some
+ * with a malformed value in a single parameter. The latter are divided among the pages: each page tries a third of the values of each
+ * parameter.
  */
 function queriesFor(route: PageRoute): URLSearchParams[] {
   const page = readable.indexOf(route)

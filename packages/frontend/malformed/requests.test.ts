@@ -66,7 +66,7 @@ const HEADERS: [what: string, headers: Record<string, string>][] = [
 
 const fixture = await openFixture()
 after(() => fixture[Symbol.asyncDispose]())
-// The tests send more wrong tokens than the throttle allows.
+// Disables the login throttle's delays, because the tests send more wrong tokens than it allows.
 const { attempts } = fixture.t.frontend
 fixture.t.frontend.attempts = { ...attempts, wait: () => 0 }
 const { routes } = buildApi(fixture.t.frontend)

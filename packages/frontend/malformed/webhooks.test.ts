@@ -57,7 +57,7 @@ for (const route of hooks) {
   test(`POST ${route.path} survives malformed values in every field`, async () => {
     await using fixture = await open()
     const path = pathOfPage(fixture, route)
-    // All receivers of a forge read the same body, so the values of a megabyte are divided among them.
+    // All receivers of a forge read the same kind of body, so the tests with values of a megabyte are divided among them.
     const receivers = hooks.filter((each) => each.path.split('/')[2] === forge)
     for (const [i, at] of pathsIn(push).entries())
       for (const [j, [kind, value]] of Object.entries(NASTY_VALUES).entries()) {

@@ -23,15 +23,15 @@ const MAX_PARAMETERS = 100
 const MAX_MESSAGE = 4000
 
 /**
- * Serves pages, API v3 and `.repo` files. An application with further routes delegates the rest to this one with
- * `app.all('*', (c) => frontend.fetch(c.req.raw, c.env))`, so that trailing slashes and unknown paths are handled here.
+ * Serves pages, API v3 and `.repo` files. An application that adds routes must pass all other requests to this one, with `app.all('*', (c)
+ * => frontend.fetch(c.req.raw, c.env))`, so that trailing slashes and unknown paths are handled here.
  */
 export function frontendApp(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   app.use(securityHeaders(frontend.config))
   app.use(limitRequests(frontend))
   app.use(async (c, next) => {
-    // PostgreSQL's text cannot contain NUL, so no name and no search could match.
+    // Text in PostgreSQL cannot contain NUL, so no name or search with a NUL could match anything.
     if (/%00/.test(c.req.url))
       throw new CoprError('invalid', 'Cannot read the request: the URL contains a NUL character')
     if (c.req.url.split('&', MAX_PARAMETERS + 1).length > MAX_PARAMETERS)
@@ -57,7 +57,7 @@ export function frontendApp(frontend: Frontend): Hono {
   return app
 }
 
-/** Responds to an error with JSON for the API and with a page otherwise. */
+/** Responds to an error: with JSON if the path is the API's, and with a page otherwise. */
 async function answerError(c: Context, frontend: Frontend, error: Error): Promise<Response> {
   const known = error instanceof CoprError ? error : undefined
   if (!known)

@@ -7,7 +7,10 @@ import { openTestFrontend } from './testing/test-frontend.ts'
 const LIMIT_MS = 120_000
 const HOST = 'Host: copr.example.org'
 
-/** Requests that no HTTP library sends. `isClosed` means that the client closes the connection early and gets no response. */
+/**
+ * Requests that no HTTP library would send. `isClosed` means that the client closes the connection before the request is complete, and gets
+ * no response.
+ */
 const REQUESTS: [what: string, request: string, isClosed?: true][] = [
   ['an escape that is not UTF-8', `GET /coprs/%ff%zz/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
   ['bytes that are not UTF-8', `GET /coprs/\xff\xfe/ HTTP/1.1\r\n${HOST}\r\n\r\n`],

@@ -5,13 +5,15 @@ import { VERSION } from '@copr/process/version'
 import { docsPage } from './docs-page.ts'
 import { describeApi } from './openapi.ts'
 
-/** Serves the API's description, as OpenAPI and as a page. Registered last, so that these routes are at the end of the list. */
+/**
+ * Serves the API's description, as OpenAPI and as a page. Must be registered last, so that these routes come last in the list of routes.
+ */
 export function descriptionRoutes(api: Api): void {
   const { frontend, routes } = api
   const { public_url, site_name } = frontend.config
   let text: string | undefined
   const describe = (c: Context): Response => {
-    // Neither the routes nor the configuration change while the process runs, so the text is made once.
+    // The text is generated only once, because neither the routes nor the configuration change while the process runs.
     text ??= JSON.stringify(describeApi(routes, { public_url, site_name, version: VERSION }))
     return c.body(text, 200, { 'Content-Type': 'application/json' })
   }

@@ -66,7 +66,7 @@ function describeRoute(route: ApiRoute): Json {
   }
 }
 
-/** The encodings of a request body: JSON or a URL-encoded form; a request with a file can only be multipart. */
+/** The encodings of a request body: JSON or a URL-encoded form. If the request contains a file, it must be multipart. */
 function contentOf(schema: Json, file: string | undefined): Json {
   if (file === undefined)
     return {
@@ -93,8 +93,8 @@ function queryParameters(query: z.ZodType | undefined): Json[] {
 }
 
 /**
- * Returns the JSON Schema of accepted input. Form fields accept and convert input of any type, so the schema takes its types from their
- * `meta`.
+ * Returns the JSON Schema of the accepted input. Form fields accept input of any type and convert it, so the types in the schema are those
+ * in the fields' `meta`.
  */
 export function formSchema(schema: z.ZodType): Json {
   return withoutDialect(

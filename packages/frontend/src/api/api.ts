@@ -44,7 +44,7 @@ const PARTS = [
   whyRoutes,
 ]
 
-/** API v3; unknown paths get a 404 in JSON. */
+/** Returns API v3, which responds to unknown paths with a 404 in JSON. */
 export function apiRoutes(frontend: Frontend): Hono {
   const { app } = buildApi(frontend)
   app.all('*', (c) =>
@@ -53,7 +53,7 @@ export function apiRoutes(frontend: Frontend): Hono {
   return app
 }
 
-/** Builds the API and the list of its routes, from which the OpenAPI description and the tests are generated. */
+/** Builds the API and the list of its routes. The OpenAPI description and many tests are generated from that list. */
 export function buildApi(frontend: Frontend): Api {
   const api: Api = { frontend, app: new Hono({ strict: false }), routes: [] as ApiRoute[] }
   for (const part of PARTS) part(api)

@@ -86,7 +86,7 @@ const NOT_SUPPORTED = new Map(
     }),
 )
 
-/** The only routes that the table may list. */
+/** The only routes that may be missing and that the table may therefore list. */
 const MAY_BE_LEFT_OUT = /^(POST \/module\/|GET \/gssapi_login)/
 
 const t = await openTestFrontend()

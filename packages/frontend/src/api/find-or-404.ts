@@ -49,7 +49,7 @@ export async function requireBuild(db: Db, id: number): Promise<Build> {
   return build
 }
 
-/** Finds the project of a build; if it was deleted in the meantime, the build counts as not found. */
+/** Finds the project of a build; if the project was deleted in the meantime, throws as if the build did not exist. */
 export async function projectOfBuild(db: Db, build: Build): Promise<Project> {
   const project = await findProjectById(db, build.project_id)
   if (!project) throw new CoprError('not_found', `Build ${build.id} does not exist`)

@@ -31,7 +31,7 @@ const BADGE_OF: Partial<Record<BuildState, Badge>> = {
   failed: 'failed',
 }
 
-/** Serves badge images that show the state of a build or package, for README files. */
+/** Serves badges: images, for README files, that show the state of a build or package. */
 export function badgeRoutes(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })
@@ -69,7 +69,7 @@ function picture(c: Context, badge: Badge, ending: Ending, cache: string | undef
   if (!bytes) throw new Error(`Badge not found: ${badge}.${ending}`)
   c.header('Content-Type', TYPES[ending])
   c.header('Cache-Control', cache ?? 'public, max-age=300')
-  // READMEs on other sites embed badges.
+  // Badges must be loadable from READMEs on other sites.
   c.header('Cross-Origin-Resource-Policy', 'cross-origin')
   return c.body(new Uint8Array(bytes))
 }

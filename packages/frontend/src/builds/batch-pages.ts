@@ -13,7 +13,7 @@ import { viewOf } from '../pages/view.ts'
 
 const PER_PAGE = 100
 
-/** Serves the pages of batches: their builds, and the batch that they wait for. */
+/** Serves pages about batches, which show a batch's builds and the batch for which it waits. */
 export function batchPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })

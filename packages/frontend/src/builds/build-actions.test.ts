@@ -41,13 +41,13 @@ for (const [who, rights, persistent, unfinished, finished] of ALLOWED)
         const subject = { build: { state, finished_at }, project: { persistent }, rights }
         const allowed = ACTIONS.filter((action) => whyRefused(action, subject).length === 0)
         assert.equal(allowed.join(' '), wanted, state)
-        // An unfinished build must be canceled first, so pages offer nothing else.
+        // Pages offer no resubmission of an unfinished build, only its cancellation.
         const offered = phase === 'unfinished' ? wanted.replace(' resubmit', '') : wanted
         assert.equal(buildActions(subject).join(' '), offered, state)
       }
     })
 
-test('whyRefused() returns a missing right and a wrong phase together', () => {
+test('whyRefused() reports a missing right and a wrong phase together', () => {
   const project = { persistent: false }
   assert.deepEqual(
     whyRefused('delete', { build: { finished_at: null }, project, rights: BUILDER }),
@@ -55,7 +55,7 @@ test('whyRefused() returns a missing right and a wrong phase together', () => {
   )
 })
 
-test('requireBuildAction() refuses a phase with the same message as the domain', async () => {
+test('requireBuildAction() refuses a build in the wrong phase with the same message as the domain package', async () => {
   await using fixture = await openFixture()
   const { db } = fixture.t
   const messageOf = async (refused: Promise<void>): Promise<string> =>

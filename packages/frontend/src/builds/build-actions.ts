@@ -7,7 +7,10 @@ import { CoprError } from '@copr/process/errors'
 
 export type BuildAction = 'cancel' | 'resubmit' | 'delete'
 
-/** A build is finished when its source and all its chroots are. Its state does not show this: a `failed` build may have waiting chroots. */
+/**
+ * A build is finished if its source and all its chroots are. The build's state does not tell this: a `failed` build may have waiting
+ * chroots.
+ */
 type Phase = 'unfinished' | 'finished'
 
 interface Rule {
@@ -21,7 +24,10 @@ interface Rule {
   sparesPersistent: boolean
 }
 
-/** The right and the phases that each action on a build requires. Routes authorize with this table, and pages choose buttons with it. */
+/**
+ * For each action on a build, the right that it requires and the phases in which it is allowed. Routes use this table to authorize
+ * requests, and pages use it to choose buttons.
+ */
 export const BUILD_ACTIONS: Record<BuildAction, Rule> = {
   cancel: {
     right: 'build',
@@ -43,7 +49,10 @@ export const BUILD_ACTIONS: Record<BuildAction, Rule> = {
   },
 }
 
-/** End of the message that refuses an action in this phase. The domain checks again, under the build's lock, with the same message. */
+/**
+ * How the message ends that refuses an action in this phase. The domain package checks the phase again while the build is locked, and its
+ * messages end the same way.
+ */
 const PHASE_REASON: Record<Phase, string> = {
   unfinished: 'it is not finished; cancel it first',
   finished: 'it is finished already',
@@ -65,7 +74,7 @@ interface Subject {
 /** Reason of a refusal: the user lacks the right, or the build is in the wrong phase. */
 export type Refusal = 'right' | 'phase'
 
-/** Why an action is refused; empty when it is allowed. */
+/** Returns the reasons for refusing an action; empty if it is allowed. */
 export function whyRefused(action: BuildAction, { build, project, rights }: Subject): Refusal[] {
   const { right, phases, sparesPersistent } = BUILD_ACTIONS[action]
   const hasRight = rights[right] && !(sparesPersistent && project.persistent)
@@ -75,7 +84,7 @@ export function whyRefused(action: BuildAction, { build, project, rights }: Subj
   ]
 }
 
-/** The actions for which pages show a button to a user with these rights. */
+/** Returns the actions for which pages show buttons to a user with these rights. */
 export function buildActions(subject: Subject): BuildAction[] {
   const actions = Object.keys(BUILD_ACTIONS) as BuildAction[]
   return actions.filter(
@@ -92,7 +101,7 @@ export async function requireBuildAction(
   action: BuildAction,
   { build, project }: { build: Build; project: Project },
 ): Promise<void> {
-  // The message names the build if a deletion is refused, otherwise the project.
+  // If a deletion is refused, the message should name the build and not the project, so that case is handled below.
   if (action !== 'delete')
     await requireRight(
       db,

@@ -228,7 +228,7 @@ for (const pkgs of [
     assert.match(ErrorAnswer.parse(await response.json()).error, /^pkgs: /)
   })
 
-test('check-before-build gets the same status as the submission', async () => {
+test('check-before-build returns the same status as a submission', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const status = async (fields: Record<string, unknown>, as: 'dana' | 'kim' = 'dana') =>

@@ -73,7 +73,10 @@ export function buildCreateRoutes(api: Api): void {
   })
 }
 
-/** Receives the upload first, because its form names the project. If the request is refused, the uploaded file is deleted. */
+/**
+ * Receives the upload before anything is checked, because the project is named in its form. If the request is refused, the uploaded file is
+ * deleted.
+ */
 async function targetOfUpload({ c, frontend, cleanup }: UserRequest) {
   const upload = cleanup.use(await receiveSrpm(c, frontend))
   const { form } = upload

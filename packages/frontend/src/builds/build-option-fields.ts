@@ -22,7 +22,7 @@ const NETWORK = [
   ['false', 'Off'],
 ] as const
 
-/** The form fields that builds of all source types have. */
+/** Renders the form fields that builds have whatever their source type. */
 export function buildOptionFields(
   { frontend }: View,
   chroots: { name: string }[],

@@ -6,7 +6,7 @@ import { addTelescope, openTestFrontend, type TestFrontend } from '../testing/te
 
 const CHROOT = 'debian-12-x86_64'
 
-/** Adds packages of version 1.0-1 to the repository of a finished build's chroot. */
+/** Adds packages of version 1.0-1 to the repository that a finished build has published to. */
 async function addPackages(t: TestFrontend, id: number, names: string[]): Promise<void> {
   const place = await t.db
     .selectFrom('build_chroot')
@@ -50,7 +50,7 @@ async function replacedOn(t: TestFrontend, id: number): Promise<string[]> {
   )
 }
 
-test('the page of a build links the newer builds that have replaced it in the repository', async () => {
+test('the page of a build links to the newer builds that have replaced it in the repository', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const ids: number[] = []
@@ -84,7 +84,7 @@ const FAILURE: FailureDetails = {
   hint: 'Fix the first error.',
 }
 
-test('the page of a failed build shows the first error, its place in the log, and a hint', async () => {
+test('the page of a failed build shows the first error, its location in the log, and a hint', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)
@@ -103,7 +103,7 @@ test('the page of a failed build shows the first error, its place in the log, an
   assert.match(page, /Fix the first error\./)
 })
 
-test('the page of a build that failed before causes were stored shows the reason only', async () => {
+test('the page of a build that failed before causes were recorded shows only the reason', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)
@@ -126,7 +126,7 @@ test('the page of a build shows why it has no source package', async () => {
   assert.match(page, /srpm-builds\/\d{8}\/builder-live\.log/)
 })
 
-test('the page of a build links the reports of rpmlint and fedora-review, with their findings', async () => {
+test('the page of a build links to the reports of rpmlint and fedora-review, with their findings', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)

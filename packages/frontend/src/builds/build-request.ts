@@ -23,15 +23,15 @@ export interface SentForm {
   form: Form
 }
 
-/** Finds the project that the form of a submission names: 400 without a name, 404 if it does not exist. */
+/** Finds the project that the form of a submission names. Throws a 400 if the form names none, and a 404 if the project does not exist. */
 export async function projectOfForm({ db }: Pick<Frontend, 'db'>, form: Form): Promise<Project> {
   const { ownername, projectname } = parseForm(BuildTarget, form)
   return await requireProject(db, ownername, projectname)
 }
 
 /**
- * Finds the project that the form of a submission names, and has `read` parse the rest before the right to build is checked,
- * because clients expect errors in the form to be reported before a 403.
+ * Finds the project that the form of a submission names and parses the remaining fields with `read`. The right to build is checked only
+ * after that, because clients expect errors in the form to be reported before a 403.
  */
 export function targetOfForm<Read extends object>(
   read: (frontend: Frontend, sent: SentForm) => Read | Promise<Read>,
@@ -43,7 +43,7 @@ export function targetOfForm<Read extends object>(
   }
 }
 
-/** Parses the build options of a form; throws if they contradict each other or the project. */
+/** Parses the build options of a form. Throws if they contradict each other or do not fit the project. */
 export async function readOptions(
   frontend: Frontend,
   { project, form }: SentForm,
@@ -71,13 +71,13 @@ interface Wanted {
   options: BuildOptions
   /** The package, if it is known already; its own settings then apply as well. */
   pack?: Package | undefined
-  /** The number of builds to be made. Default: 1. */
+  /** The number of builds that the submission creates. Default: 1. */
   builds?: number
 }
 
 /**
- * Runs all checks that are possible before a build exists, in the order in which clients expect the errors. The caller has checked
- * the right to build, which a webhook has through its secret.
+ * Runs all checks that are possible before a build exists, in the order in which clients expect the errors. The caller must already have
+ * checked the right to build; for a webhook, its secret grants that right.
  */
 export async function prepareSubmission(
   frontend: Frontend,
@@ -101,7 +101,8 @@ export async function prepareSubmission(
   const ofPackage = pack && notDenied(pack.chroot_denylist, enabled).map(({ name }) => name)
   if (user.id !== null) await checkBatch(db, user, batch)
   if (chain_id !== undefined) await checkChain(db, { chain_id, project_id: project.id, builds })
-  // submitBuild() checks each build again, under a lock. This check refuses several builds before any of them is created.
+  // submitBuild() checks the quota again for each build, under a lock. This check rejects the whole submission before any of its builds is
+  // created.
   const { limits } = config
   await requireBuildQuota(db, project, { limits, builds })
   return {

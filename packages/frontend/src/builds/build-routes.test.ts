@@ -13,7 +13,7 @@ import { test } from 'node:test'
 import { finish, link, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
-test('build returns a build, or 404 if it does not exist', async () => {
+test('`GET build` returns a build, or 404 if it does not exist', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t, { project_dirname: 'telescope:pr:12' })
@@ -28,7 +28,7 @@ test('build returns a build, or 404 if it does not exist', async () => {
     assert.equal((await t.ask(`/api_3/build/${missing}`)).status, 404)
 })
 
-test('build/list returns the newest first, with filters and paging', async () => {
+test('build/list returns the newest builds first, and supports filters and paging', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const ids = [(await upload(t)).id, (await link(t)).id, (await link(t)).id]
@@ -47,7 +47,7 @@ test('build/list returns the newest first, with filters and paging', async () =>
   assert.equal((await t.ask('/api_3/build/list?ownername=dana&projectname=nope')).status, 404)
 })
 
-test('source-chroot, built-packages and build chroots match their schemas', async () => {
+test('the responses for source chroots, built packages and build chroots match their schemas', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)
@@ -93,7 +93,7 @@ test('source-chroot, built-packages and build chroots match their schemas', asyn
   )
 })
 
-test('the chroots of a build are listed as they were added to the site, or by name', async () => {
+test('the chroots of a build are listed in the order in which they were added to the site, or by name', async () => {
   await using t = await openTestFrontend()
   const project = { name: 'telescope', chroots: ['fedora-43-x86_64', 'fedora-43-i386'] }
   await t.get('/api_3/project/add/dana', { as: 'dana', json: project })
@@ -108,7 +108,7 @@ test('the chroots of a build are listed as they were added to the site, or by na
   assert.deepEqual(await names('order=name'), added.toSorted())
 })
 
-test('build chroots and source builds return the cause of a failure with the reason', async () => {
+test('build chroots and source builds return the cause of a failure together with the reason', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)
@@ -127,7 +127,7 @@ test('build chroots and source builds return the cause of a failure with the rea
   assert.deepEqual(SourceChrootAnswer.parse(source).failure, { reason: 'No source', ...failure })
 })
 
-test('build/cancel cancels immediately, and only once', async () => {
+test('build/cancel cancels a build at once, and refuses to cancel it again', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -141,7 +141,7 @@ test('build/cancel cancels immediately, and only once', async () => {
   assert.equal((await t.ask('/api_3/build/cancel/999', { as: 'dana', method: 'PUT' })).status, 404)
 })
 
-test('build/delete removes finished builds, one or many', async () => {
+test('build/delete deletes one or several finished builds', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const ids = [(await upload(t)).id, (await upload(t)).id, (await upload(t)).id]
@@ -175,7 +175,7 @@ test('build/delete removes finished builds, one or many', async () => {
   assert.equal((await t.ask(`/api_3/build/${second}`)).status, 404)
 })
 
-test('package and package/list include builds on request', async () => {
+test('the routes package and package/list include builds on request', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const first = await upload(t)

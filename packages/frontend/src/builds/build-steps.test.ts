@@ -6,7 +6,7 @@ import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 import { finish, upload } from '../testing/test-builds.ts'
 import { buildSteps } from './build-steps.ts'
 
-test('the last step counts the chroots by result', async () => {
+test('the last step counts the chroots of a build by result', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const project = await findProject(t.db, 'dana', 'telescope')

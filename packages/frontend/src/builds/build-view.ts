@@ -29,17 +29,17 @@ export interface BuildView {
   rights: Rights
   phases: RunningPhase[]
   packages: Map<number, BuiltPackage[]>
-  /** The newer builds whose packages have replaced those of this build in the repositories, by build chroot. */
+  /** By build chroot: the newer builds whose packages have replaced the packages of this build in the repository. */
   replacements: Map<number, Replacement[]>
   batch_id: number | undefined
   chain_id: number | undefined
   /** The state of each unfinished step, with the reasons why it is not running; empty when the build has finished. */
   steps: Step[]
-  /** Maximum number of lost tries before the build fails. */
+  /** The build fails after this many lost attempts. */
   max_attempts: number
 }
 
-/** Path of the results for browsers, always on the same site. */
+/** Path of the results in links for browsers. Unlike `results_url`, it is always on this site. */
 const RESULTS = '/results'
 
 export function buildView(view: View, page: BuildView): Html {
@@ -130,7 +130,7 @@ function chrootTable(
   )
 }
 
-/** Shows why a queued step waits, and why it was retried. */
+/** Shows why a queued step is waiting, and why it is being retried. */
 function waits(step: Step | undefined, max_attempts: number): Html {
   const lost = step && retryNotice(step, max_attempts)
   if (step?.state !== 'queued') return lostNotice(lost)
@@ -144,7 +144,7 @@ function waits(step: Step | undefined, max_attempts: number): Html {
     <p class="quiet">${words.filter((each) => each !== '').join('. ')}</p>`
 }
 
-/** Shows why the source package waits, before the build has chroots. */
+/** Shows why the build of the source package is waiting; the build has no chroots yet. */
 function sourceWait({ steps, max_attempts }: BuildView): Html {
   return waits(
     steps.find(({ chroot }) => chroot === null),
@@ -152,7 +152,7 @@ function sourceWait({ steps, max_attempts }: BuildView): Html {
   )
 }
 
-/** Shows the reason for the state, and the phase and machine of a running task. */
+/** Shows the reason for the state of a chroot, and the phase and machine of its running task. */
 function doing(chroot: BuildChroot, phases: RunningPhase[]): Html {
   const task = phases.find(({ build_chroot_id }) => build_chroot_id === chroot.id)
   const words = [
@@ -188,7 +188,7 @@ function results(build: Build, chroot: BuildChroot, packages: BuiltPackage[]): H
     ${names.length > 0 ? html`<p class="quiet">${names.join(', ')}</p>` : ''}`
 }
 
-/** Links the report of a tool that has checked the packages. */
+/** Links to the report of a tool that has checked the packages. */
 function review(url: string, { tool, errors, warnings }: Review): Html {
   const words = `${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`
   return html`<p class="quiet"><a href="${url}${REVIEW_FILE[tool]}">${tool}</a>: ${words}</p>`
@@ -272,7 +272,7 @@ function logs(build: Build): Html[] {
       if (url === null) return []
       const isRunning = chroot.ended_at === null
       const id = `log-${chroot.id}`
-      // Users open the page of a failed build to see why it failed.
+      // The log of the first failed chroot is opened, because users visit the page of a failed build to see why it failed.
       const isOpen = isRunning || chroot === firstFailed
       return [log({ id, title: chroot.name, url: `${url}builder-live.log`, isRunning, isOpen })]
     }),

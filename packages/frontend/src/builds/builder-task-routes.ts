@@ -148,7 +148,10 @@ function shortRecord({ id, submitter, is_background }: Build, { ownername, name 
   }
 }
 
-/** Leaves out the options that are not set: copr-rpmbuild copies `module_hotfixes` into dnf's configuration if it is there. */
+/**
+ * Leaves out the options that are not set, because copr-rpmbuild copies `module_hotfixes` into dnf's configuration whenever the key is
+ * present.
+ */
 function withoutNulls(repos: RepoAnswer[]): Partial<RepoAnswer>[] {
   return repos.map((repo) =>
     Object.fromEntries(Object.entries(repo).filter(([, value]) => value !== null)),

@@ -47,7 +47,7 @@ export function sourceFailureView(failure: FailureDetails, log_url: string): Htm
   return html`<div class="failure">${label(failure)} ${failureView(failure, log_url)}</div>`
 }
 
-/** Shows the lines around the first error and what to do. */
+/** Shows the log lines around the first error, and how to fix it. */
 function failureView(failure: FailureDetails, log_url: string | null): Html {
   const { hint, log, line } = failure
   const file = log !== null && log_url !== null ? html`<a href="${log_url}${log}">${log}</a>` : log

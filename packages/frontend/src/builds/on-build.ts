@@ -37,7 +37,10 @@ type BuildPage<A extends BuildAction | 'anyone'> = Found & {
   ownername: string
 }
 
-/** Registers pages of a build under its project. The handler runs only if the user may perform the action; `post` reads the form. */
+/**
+ * Registers the pages of a build under its project. A handler runs only if the user may perform the action that the page declares; `post`
+ * also reads the form.
+ */
 export function buildPagesOf(app: Hono, frontend: Frontend) {
   const { db } = frontend
   const register =

@@ -35,8 +35,8 @@ export function whyNotRepeatable(build: Build): string | undefined {
 }
 
 /**
- * Returns the source of a build; for an upload, whose file is deleted after the import, the SRPM in the build's results. If there is no
- * source, returns the reason as a string.
+ * Returns the source of a build. For an upload, whose file is deleted after the import, that is the SRPM in the build's results. If no
+ * source is available, returns the reason as a string.
  */
 function sourceAgain(build: Build, results_url: string): Source | string {
   const { source_type: type, source_json: json, srpm_name } = build

@@ -8,7 +8,7 @@ import { retryNotice } from './retry-notice.ts'
 for (const [state, tries, words] of [
   ['queued', 1, 'The cloud interrupted the machine; the build starts again, try 2 of 3'],
   ['running', 2, 'The cloud interrupted the machine; the build has started again, try 2 of 3'],
-  // Publishing is retried without limit.
+  // A step that publishes is retried without limit.
   ['queued', 7, 'The cloud interrupted the machine; the build starts again, try 8'],
   ['waiting', 0, undefined],
 ] as const)
@@ -16,14 +16,14 @@ for (const [state, tries, words] of [
     assert.equal(retryNotice({ lost_cause: 'interrupted', state, tries }, 3), words)
   })
 
-test('retryNotice() has a different text for each cause, and none if no try was lost', () => {
+test('retryNotice() returns a different text for each cause, and none if no attempt was lost', () => {
   const of = (lost_cause: string | null) =>
     retryNotice({ lost_cause, state: 'queued', tries: 1 }, 3)
   assert.equal(new Set(LostCause.options.map(of)).size, LostCause.options.length)
   assert.equal(of(null), undefined)
 })
 
-test('the pages of a build and of the builders show why a try was lost, distinct from failures', async () => {
+test('the pages of a build and of the builders show why an attempt was lost, separately from failures', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)

@@ -2,7 +2,7 @@ import type { LostCause } from '@copr/contract/builder-protocol'
 import { html } from 'hono/html'
 import type { Html } from '../pages/view.ts'
 
-/** Texts that explain to packagers that the machine failed, not their build. A new cause does not compile until it has a text. */
+/** Texts that explain to packagers that the machine failed, not their build. If a new cause has no text, this file does not compile. */
 const WORDS: Record<LostCause, string> = {
   machine_lost: 'The machine was lost',
   interrupted: 'The cloud interrupted the machine',
@@ -12,14 +12,17 @@ const WORDS: Record<LostCause, string> = {
 }
 
 export interface LostTry {
-  /** Why the previous try was lost; null if none was. */
+  /** Why the previous attempt was lost; null if it was not lost. */
   readonly lost_cause: string | null
   /** How often the step was started. */
   readonly tries: number
   readonly state: 'waiting' | 'queued' | 'running'
 }
 
-/** Explains a lost try: `The cloud interrupted the machine; the build starts again, try 2 of 3`; undefined if none was lost. */
+/**
+ * Explains why an attempt was lost: `The cloud interrupted the machine; the build starts again, try 2 of 3`. Returns undefined if none was
+ * lost.
+ */
 export function retryNotice(
   { lost_cause, tries, state }: LostTry,
   max_attempts: number,
@@ -27,7 +30,7 @@ export function retryNotice(
   if (lost_cause === null || state === 'waiting') return undefined
   const what = WORDS[lost_cause as LostCause] ?? WORDS.machine_lost
   const isRunning = state === 'running'
-  // Publishing is retried without limit.
+  // A step that publishes is retried without limit, so its number may exceed the maximum.
   const number = Math.max(2, isRunning ? tries : tries + 1)
   const of = number <= max_attempts ? ` of ${max_attempts}` : ''
   return `${what}; the build ${isRunning ? 'has started' : 'starts'} again, try ${number}${of}`

@@ -22,7 +22,7 @@ export interface SourceSettings {
 interface SourceWanted {
   type: SettableSource
   form: Form
-  /** The name to clone from a dist-git; other source types ignore it. */
+  /** The package name to clone from a dist-git; other source types ignore it. */
   package_name: string
   /** Stored settings, which apply to the fields that the request omits. */
   stored?: Record<string, unknown> | undefined
@@ -62,7 +62,7 @@ export async function readSource(
   }
 }
 
-/** Resolves a `fedora-latest-…` chroot to the newest Fedora at this moment, so that the build does not change later. */
+/** Resolves a `fedora-latest-…` chroot to the newest Fedora release, so that a newer release does not change the build later. */
 export async function sourceOfBuild(
   frontend: Frontend,
   { type, json }: SourceSettings,
@@ -81,7 +81,7 @@ export function fieldsOfStored(stored: Record<string, unknown>): Form {
     ...others,
     scm_type: type,
     distgit,
-    // For a dist-git, the URL is derived from the instance.
+    // For a dist-git source, the URL is derived from the dist-git instance.
     clone_url: distgit === undefined ? clone_url : undefined,
   }
   return Object.fromEntries(
@@ -172,7 +172,7 @@ async function customSource(
   }
 }
 
-/** Converts Windows line ends, with which the first line of the script would name an interpreter that does not exist. */
+/** Converts Windows line endings. With them, the first line of the script would name an interpreter that does not exist. */
 function scriptText(script: string): string {
   const unix = /^[^\n]*\r\n/.test(script) ? script.replaceAll('\r\n', '\n') : script
   return unix.endsWith('\n') ? unix : `${unix}\n`

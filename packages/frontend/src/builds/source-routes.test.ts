@@ -118,7 +118,7 @@ test('errors in the form are reported before a missing right', async () => {
   assert.match(await refusal(t, 'rubygems', { gem_name: 'x' }, 'kim'), /^403 /)
 })
 
-test('only the allowed forge projects may build', async () => {
+test('only builds for the forge projects that a project allows are accepted', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const forge = (packit_forge_project: string) =>
@@ -142,7 +142,7 @@ test('only the allowed forge projects may build', async () => {
     assert.equal((await forge(name)).status, status, name)
 })
 
-test('creating a batch requires the right to build, and a batch can be joined while it is unfinished', async () => {
+test('creating a batch requires the right to build, and builds can join a batch until it is finished', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const json = { name: 'own', chroots: ['debian-12-x86_64'] }
@@ -154,7 +154,7 @@ test('creating a batch requires the right to build, and a batch can be joined wh
   assert.match(await refusal(t, 'rubygems', { ...kims, after_build_id: first.id }, 'kim'), none)
   assert.match(await refusal(t, 'rubygems', { ...kims, with_build_id: first.id }, 'kim'), none)
   await link(t, { with_build_id: first.id })
-  // The batch exists by now, so waiting for it changes nothing in the other project.
+  // The batch exists by now, so a build of another project that waits for it does not change the batch's project.
   await create(t, 'rubygems', { ...kims, after_build_id: String(first.id) }, 'kim')
   assert.match(await refusal(t, 'rubygems', { ...kims, with_build_id: first.id }, 'kim'), none)
   const alone = await link(t)

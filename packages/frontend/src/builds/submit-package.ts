@@ -15,7 +15,7 @@ export interface PackageBuild {
   options: BuildOptions
   /** A user who has the right to build, or a webhook. */
   by: Submitter
-  /** Replaces fields of the stored source, such as the commit that a webhook was sent for. */
+  /** Fields that replace those of the stored source, such as the commit that triggered a webhook. */
   source?: Record<string, unknown>
   /** The commit whose status on its forge follows the build. */
   commit_status?: CommitStatusWish | undefined

@@ -10,9 +10,9 @@ import { receiveUpload, type Upload } from '../uploads/receive-upload.ts'
 import { prepareSubmission, type UserSubmission } from './build-request.ts'
 
 /**
- * Receives a multipart request with a source package or a spec file. The caller disposes the upload, which deletes the file if no build was
- * made. If only the form names the project, after the file, the limit is the largest of all projects; submitUpload() then checks the
- * project's own limit.
+ * Receives a multipart request with a source package or a spec file. The caller must dispose of the upload, which deletes the file if no
+ * build was made. If only the form names the project, possibly after the file, `project` is not given, and the size limit is the largest
+ * one of any project; submitUpload() then checks the limit of the actual project.
  */
 export async function receiveSrpm(
   c: Context,
@@ -40,7 +40,7 @@ export async function submitUpload(
         ...(await srpmLimits(db, project, config.limits)),
         max_unpacked_files: config.limits.max_unpacked_files,
       })
-  // A stored SRPM is named after its header, like the one in the results.
+  // An SRPM is stored under the name that its header yields, like the SRPM in the results.
   const pkg = facts?.srpm_name ?? upload.file.name
   await uploads.keep(upload.dir, pkg, upload.file.path)
   const url = `${config.public_url}/tmp/${upload.dir}/${pkg}`

@@ -3,12 +3,12 @@ import { secondsText } from '../pages/parts.ts'
 import type { Html } from '../pages/view.ts'
 
 const WIDTH = 200
-/** Number of colors in site.css. */
+/** Number of `phase-N` color classes in site.css. */
 const COLORS = 6
 
 /** Renders the durations of the phases as a bar with a legend. It is SVG because the Content-Security-Policy forbids style attributes. */
 export function timeBar(seconds: Record<string, number>): Html {
-  // The database does not keep the order of the phases.
+  // The longest phase comes first, because the database does not keep the order of the phases.
   const phases = Object.entries(seconds)
     .filter(([, value]) => value >= 0.05)
     .toSorted(([, a], [, b]) => b - a)

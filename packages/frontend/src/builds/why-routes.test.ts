@@ -84,7 +84,7 @@ test('why: the number of tasks ahead is given, and owners without running tasks 
   assert.equal((await whyOf(t, second.id))[0]?.position, 2)
 })
 
-test('why: a running step has its machine, phase and cost', async () => {
+test('why: a running step is reported with its machine, phase and cost', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -131,7 +131,7 @@ test('why: the reason is the one that the pool manager recorded', async () => {
   )
 })
 
-test('why: a limit that holds up the build is named', async () => {
+test('why: the limit that holds up the build is reported', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const first = await link(t)
@@ -141,7 +141,7 @@ test('why: a limit that holds up the build is named', async () => {
   assert.deepEqual(await reasonsOf(t, id), ['limit: dana is running 1 task, which is the limit'])
 })
 
-test('why: after a lost try, the cause and the time of the next try are given', async () => {
+test('why: after a lost attempt, the cause and the time of the next attempt are given', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)

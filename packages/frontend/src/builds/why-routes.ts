@@ -3,7 +3,7 @@ import { type Step, whyWaiting } from '@copr/domain/queue/why-waiting'
 import { type Api, answer, open, pathPart } from '../http/answer.ts'
 import { requireBuild } from '../api/find-or-404.ts'
 
-/** Serves the reasons why a build waits, which Copr's API does not have. */
+/** Serves the reasons why a build is waiting. Copr's API has no such operation. */
 export function whyRoutes(api: Api): void {
   const { db, config, now } = api.frontend
 

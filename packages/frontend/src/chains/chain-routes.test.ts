@@ -20,7 +20,7 @@ async function put(path: string, as: 'dana' | 'kim' = 'dana'): Promise<Response>
   return await t.ask(path, { as, method: 'PUT' })
 }
 
-test('a chain is open until it is started; its builds and its page show where it stands', async () => {
+test('a chain is open until it is started, and its page and its builds show its progress', async () => {
   const { id, state } = await created(t)
   assert.equal(state, 'open')
   const build = await upload(t, { chain_id: id })
@@ -49,7 +49,7 @@ test('a chain is open until it is started; its builds and its page show where it
   assert.match(await late.text(), /has been started already/)
 })
 
-test('a chain of URLs is submitted and started by one request; it has as many builds as its limit permits', async () => {
+test('a single request submits and starts a chain of URLs, and refuses more builds than the limit of a chain', async () => {
   const pkgs = ['a', 'b'].map((name) => `https://sources.example.org/${name}-1-1.src.rpm`)
   const chain = await created(t, { pkgs, timeout: 600 })
   assert.equal(chain.state, 'running')
@@ -62,7 +62,7 @@ test('a chain of URLs is submitted and started by one request; it has as many bu
   assert.equal(bad.status, 400)
 })
 
-test('only users who may build in the project start and cancel its chains, and a chain takes builds of its own project only', async () => {
+test('only users who may build in the project can start and cancel its chains, and a chain accepts builds of its own project only', async () => {
   const { id } = await created(t)
   for (const verb of ['start', 'cancel'])
     assert.equal((await put(`/api_3/chain/${verb}/${id}`, 'kim')).status, 403)

@@ -98,7 +98,7 @@ test('project-chroot/edit resets fields before it sets others', async () => {
   )
 })
 
-test('project-chroot/edit keeps bootstrap and its image together', async () => {
+test('project-chroot/edit keeps the bootstrap mode consistent with the bootstrap image', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const steps: [Record<string, unknown>, unknown[]][] = [

@@ -10,7 +10,7 @@ import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
 const RESULTS = 'http://copr.example.org:5000/results'
 
-test('mock-chroots/list maps names to comments', async () => {
+test('mock-chroots/list returns a map from chroot names to comments', async () => {
   await using t = await openTestFrontend()
   const chroots = MockChrootsAnswer.parse(await t.get('/api_3/mock-chroots/list/'))
   assert.deepEqual(chroots, {
@@ -20,7 +20,7 @@ test('mock-chroots/list maps names to comments', async () => {
   })
 })
 
-test('project-chroot returns the settings of a chroot, or 404', async () => {
+test('project-chroot returns the settings of a chroot, or 404 if it does not exist', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const path = '/api_3/project-chroot?ownername=dana&projectname=telescope&chrootname='
@@ -79,7 +79,7 @@ test('project-chroot/build-config lists the settings that builds use', async () 
   ])
 })
 
-test('rpmrepo returns the same data for each directory and release', async () => {
+test('rpmrepo returns the same data for every directory and release of a project', async () => {
   await using t = await openTestFrontend()
   await t.get('/api_3/project/add/dana', {
     as: 'dana',

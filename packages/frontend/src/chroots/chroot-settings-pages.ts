@@ -49,7 +49,7 @@ export function chrootSettingsPages(frontend: Frontend): Hono {
     checkCsrf(c, form)
     const chroot = await requireProjectChroot(db, project, pathPart(c, 'chroot'))
     const sent: Form = { ...form, delete_comps: lastOf(form['delete_comps']) ?? 'false' }
-    // The page sends both fields; an image without custom_image is left over from an earlier choice.
+    // The page always sends both fields. If `custom_image` is not selected, the image is left over from an earlier choice.
     if (sent['bootstrap'] !== 'custom_image') delete sent['bootstrap_image']
     try {
       await changeChroot(frontend, { user: view.user, project, chroot, form: sent, file })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
-test('/rss/ has the newest listed projects, as well-formed XML', async () => {
+test('/rss/ contains the newest projects that are publicly listed, as well-formed XML', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t, { description: 'A & B <script>\u0001]]>' })
   await addTelescope(t, { name: 'hidden', unlisted_on_hp: true })
@@ -16,7 +16,7 @@ test('/rss/ has the newest listed projects, as well-formed XML', async () => {
   assert.doesNotMatch(text, /hidden|soon-gone/)
 })
 
-test('/rss/all includes unlisted projects, and /rss/1/ has one', async () => {
+test('/rss/all includes unlisted projects, and /rss/1/ contains a single project', async () => {
   await using t = await openTestFrontend()
   for (const name of ['a', 'b', 'c'])
     await addTelescope(t, { name, unlisted_on_hp: name === 'c', delete_after_days: -1 })

@@ -23,9 +23,9 @@ export interface Operation {
   /** One line that describes the operation. */
   summary: string
   /**
-   * The callers that the operation admits: `anyone`; any authenticated `user`; the user of the `account` itself; users who may `build`
-   * in, `edit` or `delete` the project; or users who may `create` a project for the owner. `inProject()` and `onBuild()` require a right in
-   * the project before the handler runs.
+   * The callers that may perform the operation: `anyone`; any authenticated `user`; the user who owns the `account`; users who may `build`
+   * in, `edit` or `delete` the project; or users who may `create` a project for the owner. `inProject()` and `onBuild()` check the right
+   * before the handler runs.
    */
   access: Access
   /** The scope that a named token must have. */
@@ -47,14 +47,14 @@ export interface ApiRoute extends Operation {
   method: Method
   /** The path in Hono's notation: `/build/:build_id{[0-9]+}`. */
   path: string
-  /** The current method, if this one is a deprecated alias of it. */
+  /** The method to use instead; set only if this method is a deprecated alias. */
   deprecated_for?: Method | undefined
 }
 
 type Answer = Response | Promise<Response>
 export interface Handled extends Operation {
   run: (c: Context, frontend: Frontend) => Answer
-  /** Whether the project is looked up, and the token's limits and the user's right in the project are checked, before the handler runs. */
+  /** Whether the operation looks up the project and checks the token's limits and the user's right in it before the handler runs. */
   isInProject: boolean
 }
 
@@ -64,7 +64,7 @@ export type Protected = Operation & {
   scope: TokenScope
 }
 
-/** An authenticated request, whose token has the required scope. */
+/** An authenticated request. If it was authenticated by a token, the token has the required scope. */
 export interface UserRequest {
   c: Context
   frontend: Frontend
@@ -115,8 +115,8 @@ function runFor(operation: Protected, respond: (request: UserRequest) => Answer)
 const IN_PROJECT = /:(projectname|build_id)\b/
 
 /**
- * Registers the handlers of a path by method. `deprecated` maps each old method to the current one, whose handler serves both; responses
- * to old methods have a `Warning` header. All other methods get a 405.
+ * Registers the handlers of a path by method. `deprecated` maps each old method to its replacement, whose handler serves both; responses to
+ * old methods have a `Warning` header. All methods that are not registered get a 405.
  */
 export function answer(
   { app, frontend, routes }: Api,
@@ -149,7 +149,7 @@ export function answer(
   })
 }
 
-/** A path parameter, which the route's pattern must have. */
+/** Returns a path parameter; throws if the pattern of the route does not have it. */
 export function pathPart(c: Context, name: string): string {
   const value = c.req.param(name)
   if (value === undefined) throw new Error(`The route of ${c.req.path} has no parameter ${name}`)

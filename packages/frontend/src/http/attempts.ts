@@ -10,13 +10,13 @@ type Site = Pick<Frontend, 'attempts' | 'config'>
 
 interface Attempt<T> {
   counted: Counted[]
-  /** The secret, together with the login or the project for which it is valid. */
+  /** The secret, together with the login or project that it belongs to. */
   credential: string
   /** Verifies the secret; returns undefined if it is wrong. */
   look: () => Promise<T | undefined>
 }
 
-/** Verifies a secret; after too many recent failures, refuses it with 429 without looking at it. */
+/** Verifies a secret. After too many recent failures, responds with 429 without verifying it. */
 export async function attempt<T>(
   { attempts }: Pick<Frontend, 'attempts'>,
   { counted, credential, look }: Attempt<T>,
@@ -29,7 +29,7 @@ export async function attempt<T>(
   return found
 }
 
-/** Describes an attempt with a password: the user it is for, and the client's address. */
+/** Describes a login attempt with a password: the user name and the client's address. */
 export function loginAttempt(c: Context, site: Site, username: string): LoginAttempt {
   const address = clientAddress(c, site)
   const login = { username, address: address && addressKey(address) }
@@ -54,7 +54,7 @@ function tooManyAttempts(seconds: number): CoprError {
   )
 }
 
-/** Counters of failures with tokens: per client address, and per token for all addresses. */
+/** Counters of failed attempts with tokens: one per client address, and one per token across all addresses. */
 export function countedToken(c: Context, site: Site, login: string): Counted[] {
   return [
     { key: `token from ${addressOf(c, site)}`, free: 30 },

@@ -9,7 +9,10 @@ import type { Frontend } from '../frontend.ts'
 import { attempt, countedToken } from './attempts.ts'
 import { isFromThisSite, SESSION_COOKIE } from './same-origin.ts'
 
-/** Authenticates an API request by its token, whose limits must allow the operation, or else by the browser's session. */
+/**
+ * Authenticates an API request by its token or, without an Authorization header, by the browser session. Throws if the limits of the token
+ * do not allow the operation.
+ */
 export async function requireUser(c: Context, frontend: Frontend, need: Need): Promise<UserActor> {
   const user = await userOf(c, frontend)
   const refusal = user && refusalOfToken(user, need)
@@ -42,7 +45,7 @@ async function userOf(c: Context, frontend: Frontend): Promise<UserActor | undef
   })
 }
 
-/** The user whose session the browser's cookie names; undefined without a valid session. */
+/** Returns the user of the session that the browser's cookie identifies; undefined without a valid session. */
 export async function sessionUser(
   c: Context,
   { db, now }: Pick<Frontend, 'db' | 'now'>,

@@ -2,7 +2,7 @@ import { CoprError } from '@copr/process/errors'
 
 /** Maximum number of form fields: more than any form of this site has, and more than any list that clients send as a form. */
 export const MAX_FIELDS = 2000
-/** A webhook for a push of 2,000 commits has about 60,000 values. */
+/** Maximum number of values in a JSON body. A webhook for a push of 2,000 commits has about 60,000. */
 const MAX_VALUES = 200_000
 const MAX_DEPTH = 64
 
@@ -24,7 +24,7 @@ export function tooManyFields(): CoprError {
   )
 }
 
-/** Throws for JSON with too many values or too much nesting, before it is parsed. */
+/** Throws if a JSON text has too many values or is nested too deeply; runs before the text is parsed. */
 export function requireSmallJson(text: string): void {
   let depth = 0
   let values = 1

@@ -6,7 +6,7 @@ import type { Frontend } from '../frontend.ts'
 
 const found = new WeakMap<object, ClientAddresses>()
 
-/** Resolves client addresses with the configured reverse proxies of this site. */
+/** Resolves client addresses behind the configured reverse proxies of this site. */
 export function addressesOf({ config }: Pick<Frontend, 'config'>): ClientAddresses {
   const known = found.get(config)
   if (known) return known

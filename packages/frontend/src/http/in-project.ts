@@ -6,7 +6,7 @@ import type { Context } from 'hono'
 import { requireProject } from '../api/find-or-404.ts'
 import { authorizedBy, type Handled, pathPart, type Protected, type UserRequest } from './answer.ts'
 
-/** Finds the project that a request names, and returns it with anything else that was read on the way. */
+/** Finds the project that a request names, and returns it with anything else that was read to find it. */
 export type Locate<Found extends { project: Project }> = (request: UserRequest) => Promise<Found>
 
 type Handler<Found> = (c: Context, found: Found & { user: UserActor }) => ReturnType<Handled['run']>
@@ -16,7 +16,7 @@ export function inProject(operation: Protected, handler: Handler<{ project: Proj
   return inProjectOf(projectOfPath, operation, handler)
 }
 
-/** Declares an operation in a project that `locate` finds, for instance through the request's body; otherwise like `inProject()`. */
+/** Like `inProject()`, but `locate` finds the project, for instance through the request's body. */
 export function inProjectOf<Found extends { project: Project }>(
   locate: Locate<Found>,
   operation: Protected,

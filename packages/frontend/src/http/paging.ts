@@ -3,7 +3,7 @@ import type { Page } from '@copr/domain/database/paging'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 
-/** Parses the requested page of a list; `orders` are the columns that the list can be ordered by. */
+/** Parses the query parameters that select a page of a list; `orders` are the columns by which the list can be ordered. */
 export function readPage<Column extends string>(
   c: Context,
   orders: readonly Column[],
@@ -24,7 +24,7 @@ export function readPage<Column extends string>(
   }
 }
 
-/** Whether the client requested an order or a direction. */
+/** Whether the client requested an order column or a direction. */
 export function hasOrder(c: Context): boolean {
   return (c.req.query('order') ?? '') !== '' || (c.req.query('order_type') ?? '') !== ''
 }

@@ -8,9 +8,11 @@ import { requireFewFields, requireSmallJson } from './body-limits.ts'
 
 export type Form = Record<string, unknown>
 
-/** Limit for most forms: parsing this many bytes blocks the event loop for about 10 ms. Uploaded SRPMs do not count. */
+/** Limit for most forms: parsing this many bytes blocks the event loop for about 10 ms. Uploaded SRPMs do not count toward it. */
 export const MAX_FORM_BYTES = 1024 * 1024
-/** Limit for webhooks, which are authenticated before the body is read. GitHub sends up to 25 MB, for pushes and releases far less. */
+/**
+ * Limit for webhooks, whose body is read before they are authenticated. GitHub sends at most 25 MB, and far less for pushes and releases.
+ */
 export const MAX_WEBHOOK_BYTES = 8 * 1024 * 1024
 /** Limit for forms that are read before the sender is authenticated. */
 export const SMALL_FORM_BYTES = 64 * 1024
@@ -25,7 +27,7 @@ export async function readForm(c: Context, { max_bytes = MAX_FORM_BYTES } = {}):
     return formOf(urlEncodedFields(body))
   }
   if (type === 'multipart/form-data') return await formOfData(await multipartData(c, body))
-  // A browser sends text/plain to any site without a CORS preflight.
+  // Other types are refused: a page of any site can have the browser send text/plain without a CORS preflight.
   if (type !== '' && !/^application\/([\w.-]+\+)?json$/.test(type))
     throw new CoprError(
       'invalid',
@@ -43,7 +45,7 @@ export interface UploadedFile {
   text: string
 }
 
-/** Reads the fields of a request, and the small file in the given part of a multipart body if there is one. */
+/** Reads the fields of a request and, from a multipart body, the small file in the part named `part`, if there is one. */
 export async function readFormWithFile(
   c: Context,
   part: string,
@@ -60,7 +62,7 @@ export async function readFormWithFile(
   return { form: await formOfData(data), file }
 }
 
-/** Validates a form; the error has a line `field: message` for each fault. */
+/** Validates a form. The error has one line for each invalid field: `field: message`. */
 export function parseForm<Schema extends z.ZodType>(schema: Schema, form: Form): z.output<Schema> {
   const parsed = schema.safeParse(form)
   if (!parsed.success) throw new CoprError('invalid', formFaults(parsed.error))
@@ -116,7 +118,7 @@ async function multipartData(c: Context, body: Buffer): Promise<FormData> {
   const type = c.req.header('content-type') ?? ''
   const boundary = boundaryOf(type)
   if (boundary === '') throw invalidMultipart()
-  // Counted before any part is parsed; the last boundary only ends the body.
+  // The fields are counted before any part is parsed. The last boundary ends the body and begins no part.
   requireFewFields(body, `--${boundary}`, -1)
   const headers = { 'content-type': type }
   return await new Response(new Uint8Array(body), { headers }).formData().catch(() => {
@@ -144,7 +146,7 @@ async function formOfData(data: FormData): Promise<Form> {
   )
 }
 
-/** Reads a body into memory, up to `max_bytes`. A larger Content-Length is refused before anything is read. */
+/** Reads a body of up to `max_bytes` into memory. If Content-Length is larger, the body is refused before any of it is read. */
 export async function readBody(request: Request, max_bytes: number): Promise<Buffer> {
   if (Number(request.headers.get('content-length')) > max_bytes) throw tooLong(max_bytes)
   const chunks: Uint8Array[] = []

@@ -49,7 +49,7 @@ test('the API accepts the session only with proof that a page of the site sent t
   }
 })
 
-test('a GET needs no proof, and a session does not make up for a wrong token', async () => {
+test('a GET request needs no proof of its origin, and a session does not make up for a wrong token', async () => {
   await using t = await openTestFrontend()
   const cookie = `session=${await openSession(t.db, t.dana.id, NOW)}`
   const status = async (headers: Record<string, string>) =>
@@ -58,7 +58,7 @@ test('a GET needs no proof, and a session does not make up for a wrong token', a
   assert.equal(await status({ authorization: `Basic ${btoa('a:b')}` }), 401)
 })
 
-test('no page accepts a form from another site, not even the login', async () => {
+test('no page accepts a form from another site, not even the login page', async () => {
   await using t = await openTestFrontend()
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const body = 'username=kim&password=battery+staple'

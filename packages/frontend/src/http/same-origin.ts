@@ -20,8 +20,8 @@ export function isCsrfToken(c: Context, token: unknown): boolean {
 }
 
 /**
- * Whether there is proof that a page of this site sent the request. The cookie alone is not proof: browsers also add it to
- * requests from pages of the same host at another port, or of a sibling host.
+ * Whether there is proof that a page of this site sent the request. The cookie alone is not proof: browsers also add it to requests from
+ * pages on another port of the same host, or on a sibling host.
  */
 export function isFromThisSite(c: Context, site: Site): boolean {
   return originOf(c, site) === 'same' || isCsrfToken(c, c.req.header(CSRF_HEADER))
@@ -32,7 +32,7 @@ export function isFromAnotherSite(c: Context, site: Site): boolean {
   return originOf(c, site) === 'other'
 }
 
-/** The origin of a request, from Sec-Fetch-Site, or from Origin if that is missing, as over plain HTTP. */
+/** The origin of a request according to Sec-Fetch-Site or, where browsers do not send that, as over plain HTTP, according to Origin. */
 function originOf(c: Context, { config }: Site): 'same' | 'other' | 'unknown' {
   const site = c.req.header('sec-fetch-site')
   // The user initiated the request, with a bookmark for instance.

@@ -17,7 +17,7 @@ export function securityHeaders({
   public_url,
   oidc,
 }: Pick<FrontendConfig, 'public_url' | 'oidc'>): MiddlewareHandler {
-  // The logout form redirects to the identity provider.
+  // The policy must allow this origin because the response to the logout form redirects to the identity provider.
   const forms = oidc ? `'self' ${new URL(oidc.issuer).origin}` : "'self'"
   const policy = `${POLICY}; form-action ${forms}`
   const isEncrypted = public_url.startsWith('https:')

@@ -20,7 +20,7 @@ for (const parts of [[], [[]], [[1]], [[1, 2], [3]], [[], [1], [], [2, 3]], [[1]
     assert.deepEqual(await response.json(), { items: parts.flat(), meta: META })
   })
 
-test('streamList() passes on an error that occurs before the first items, so that it gets an error response', async () => {
+test('streamList() passes on an error that occurs before the first items, so that the client gets an error response', async () => {
   async function* failing(): AsyncGenerator<number[]> {
     yield* []
     throw new Error('no database')

@@ -47,7 +47,7 @@ export async function streamList<Item>(
   return c.body(body, 200, { 'Content-Type': 'application/json' })
 }
 
-/** Applies `show` to each part. */
+/** Applies `show` to each chunk of a list. */
 export async function* mapParts<Item, Shown>(
   parts: AsyncIterable<Item[]>,
   show: (items: Item[]) => Shown[] | Promise<Shown[]>,

@@ -5,8 +5,8 @@ const PERCENT = 0x25
 const SPACE = 0x20
 
 /**
- * Parses the fields of a form according to the URL standard. URLSearchParams concatenates many pieces of text: 8 MiB with many
- * spaces or escapes would block all requests for seconds.
+ * Parses the fields of a form according to the URL standard. URLSearchParams is not used because it concatenates many pieces of text: 8 MiB
+ * with many spaces or escapes would block all requests for seconds.
  */
 export function urlEncodedFields(body: Uint8Array): [string, string][] {
   const fields: [string, string][] = []
@@ -39,7 +39,7 @@ function decoded(escaped: Uint8Array): string {
   return bytes.toString('utf8', 0, length)
 }
 
-/** Decodes a byte from two hexadecimal digits; negative if they are not hexadecimal digits. */
+/** Decodes the byte that two hexadecimal digits stand for; negative if they are not hexadecimal digits. */
 function hexAt(bytes: Uint8Array, at: number): number {
   const high = digitOf(bytes[at])
   const low = digitOf(bytes[at + 1])

@@ -19,7 +19,7 @@ import { alert } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
 import { checkCsrf, type Html, type View, viewOf } from '../pages/view.ts'
 
-/** Maximum length of a submitted user name; no user has a longer one. */
+/** Maximum length of a user name in the login form; no user has a longer one. */
 const MAX_NAME = 200
 
 /** Serves the pages for login and logout; `provider` is an identity provider, if one is configured. */
@@ -80,7 +80,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
     checkCsrf(c, await readForm(c, { max_bytes: SMALL_FORM_BYTES }))
     const id_token = await closeSession(db, sessionCookie(c))
     dropSessionCookie(c)
-    // The user is logged out of this site by now; an unreachable provider must not look like a failed logout.
+    // At this point the user is logged out of this site. An unreachable provider must not look like a failed logout.
     const url = id_token
       ? await provider?.logoutUrl(id_token).catch((err: unknown) => {
           log.warn({ err }, 'Cannot log out at the identity provider')
@@ -90,7 +90,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
     return c.redirect(url ?? paths.home(), 303)
   })
 
-  // A GET does not use up the link, because programs that preview links send one; only the form does.
+  // A GET does not use up the link, because programs that preview links send one. Only submitting the form uses it up.
   app.get('/login/link/:secret', async (c) => {
     return await showLink(c, await requireLink(c, pathPart(c, 'secret')))
   })
@@ -191,7 +191,7 @@ export function nextOf(value: unknown): string {
   const url = text.startsWith('/') ? URL.parse(text, base) : null
   if (url?.origin !== base) return '/'
   const path = `${url.pathname}${url.search}`
-  // "/..//host" is a path, but normalized to "//host" it would be the address of another host.
+  // "/..//host" is a path, but it is normalized to "//host", which would be a URL of another host.
   return URL.parse(path, base)?.origin === base ? path : '/'
 }
 

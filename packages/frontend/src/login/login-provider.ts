@@ -3,14 +3,17 @@ import { oidcClient } from './oidc-client.ts'
 import { openshiftClient } from './openshift-client.ts'
 import type { ProviderClient } from './provider-client.ts'
 
-/** An identity provider with its label, and the rules for password logins and for administrators of the site. */
+/** An identity provider with its label, and the rules for password logins and for site administrators. */
 export interface LoginProvider extends ProviderClient {
   label: string
   allow_local_login: boolean
   admin_group: string | undefined
 }
 
-/** The identity provider through which users log in: OpenID Connect or the cluster's OAuth server; undefined for passwords only. */
+/**
+ * Returns the identity provider through which users log in, either OpenID Connect or the cluster's OAuth server; undefined if users log in
+ * only with passwords.
+ */
 export function loginProvider({
   oidc,
   openshift_login,

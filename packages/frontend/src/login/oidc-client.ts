@@ -6,7 +6,9 @@ import type { ProviderClient } from './provider-client.ts'
 
 type OidcConfig = NonNullable<FrontendConfig['oidc']>
 
-/** Logs users in at an OpenID Connect provider with the authorization code flow and PKCE. The provider is contacted only when needed. */
+/**
+ * Logs users in through an OpenID Connect provider with the authorization code flow and PKCE. The provider is contacted only when needed.
+ */
 export function oidcClient(
   config: OidcConfig,
   { public_url, redirect_uri }: { public_url: string; redirect_uri: string },
@@ -106,7 +108,10 @@ function unreachable(cause: unknown): CoprError {
   )
 }
 
-/** Maps a failed login to an error: a refusal or a response to another login is `invalid`, any other failure is `bad_gateway`. */
+/**
+ * Maps a failed login to an error: if the login was refused or the response belongs to another login, the error is `invalid`, otherwise
+ * `bad_gateway`.
+ */
 function refused(cause: unknown): unknown {
   if (cause instanceof CoprError) return cause
   if (cause instanceof oidc.AuthorizationResponseError)

@@ -121,7 +121,7 @@ test('a logout ends the session on the site and at the provider', async () => {
     body: new URLSearchParams({ xsrf, logout: 'yes' }),
   })
   assert.deepEqual([left.url, left.status], [`${SITE}/`, 200])
-  // The session at the provider has ended, too, so the provider asks for a login again, which the user now denies.
+  // The session at the provider has ended, too, so the provider shows its login page again. This time the user denies access.
   provider.who = undefined
   assert.equal((await browser.login()).status, 400)
 })
@@ -136,7 +136,7 @@ test('a user who denies access at the provider sees a message, and is not logged
   assert.equal((await browser.whoami()).status, 401)
 })
 
-test('a response without a login, to another login, or sent twice is refused', async () => {
+test('a response of the provider is refused if no login was started, if it belongs to another login, or if it is sent twice', async () => {
   await using fixture = await open()
   const { t } = fixture
   const stranger = new Browser(t)

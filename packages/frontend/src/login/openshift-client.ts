@@ -9,7 +9,7 @@ import type { ProviderClient } from './provider-client.ts'
 type OpenshiftLogin = NonNullable<FrontendConfig['openshift_login']>
 
 const TIMEOUT_MS = 10_000
-/** The only scope needed, to identify the user. A token with this scope can do nothing else, not even revoke itself. */
+/** The only scope needed: it identifies the user. A token with this scope can do nothing else, not even revoke itself. */
 const SCOPE = 'user:info'
 /** Groups that every user is in; they are ignored. */
 const EVERYBODY = new Set([
@@ -29,15 +29,18 @@ const User = z.object({
 })
 
 /**
- * Logs users in at the OAuth server of OpenShift with the authorization code flow and PKCE. That is OAuth 2, not OpenID Connect:
- * there is no ID token, and the API server identifies the user. The access token is used for this one request and then discarded;
- * it expires within a day.
+ * Logs users in through the OAuth server of OpenShift with the authorization code flow and PKCE. This is OAuth 2, not OpenID Connect: there
+ * is no ID token, so the API server is queried for the user. The access token is used for this one request and then discarded; it expires
+ * within a day.
  */
 export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): ProviderClient {
   const { api_url, client_id } = config
   const readToken = lastGoodFile(config.client_secret_file)
 
-  /** The OAuth server's metadata, fetched for each login: its address can change, and the client's token is renewed. */
+  /**
+   * Returns the client configuration for the OAuth server. The server's metadata and the client's token are read again for each login,
+   * because the server's address can change and the token is renewed.
+   */
   async function server(): Promise<oidc.Configuration> {
     const answer = await ask(`${api_url}/.well-known/oauth-authorization-server`)
     const metadata = answer.ok ? Metadata.safeParse(await jsonOf(answer)).data : undefined
@@ -46,8 +49,8 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
         'bad_gateway',
         'Cannot log in: this cluster has no OAuth server. Ask the administrator of this site',
       )
-    // The credentials are not sent in the Authorization header: the server cuts the client ID there at the first colon, and a service
-    // account's has colons.
+    // The credentials are not sent in the Authorization header: there, the server cuts off the client ID at its first colon, and the client
+    // ID of a service account contains colons.
     const auth = oidc.ClientSecretPost(await secret())
     const at = new oidc.Configuration(metadata, client_id, undefined, auth)
     at.timeout = TIMEOUT_MS / 1000
@@ -93,7 +96,7 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
       return { identity: await whoHas(tokens.access_token), id_token: undefined }
     },
 
-    // OpenShift's logout page accepts no requests from other sites, so users stay logged in at the cluster.
+    // OpenShift's logout page accepts no requests from other sites, so users stay logged in to the cluster.
     logoutUrl: async () => undefined,
     secret,
   }
@@ -109,10 +112,10 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
     if (!user.success) throw unreachable(user.error)
     const { name, uid } = user.data.metadata
     return {
-      // This is not the OAuth server's issuer: cluster administrators can change that server's address, and users must stay the same.
+      // This is not the OAuth server's issuer: cluster administrators can change that server's address, and users must keep their identity.
       issuer: `openshift:${api_url}`,
       subject: uid || name,
-      // Names such as kube:admin contain colons.
+      // Names such as kube:admin contain colons, which user names of this site cannot contain.
       username: name.replaceAll(':', '_'),
       email: null,
       groups: (user.data.groups ?? []).filter((group) => !EVERYBODY.has(group)),
@@ -157,7 +160,7 @@ function refused(cause: unknown, client_id: string): CoprError {
   if (cause instanceof oidc.ResponseBodyError) {
     if (cause.error === 'invalid_grant' || cause.error === 'access_denied')
       return invalid('this login has expired. Log in again')
-    // The error is the same for a used code and for an invalid token of the service account.
+    // OpenShift returns the same error for a code that was already used and for an invalid token of the service account.
     if (cause.error === 'unauthorized_client')
       return invalid(
         `OpenShift does not know this login, or does not accept the token of ${client_id}. Log in again; if that fails too, ask the administrator of this site`,

@@ -33,7 +33,7 @@ async function open(more: object = {}): Promise<Fixture> {
   }
 }
 
-/** Logs in at the cluster, but does not follow the redirect back to the site; returns its URL. */
+/** Logs in at the cluster without following the redirect back to the site; returns the URL of that redirect. */
 async function codeFor(browser: Browser): Promise<string> {
   const begun = await browser.once(`${SITE}/oidc_login/`)
   const asked = await browser.once(begun.headers.get('location') ?? assert.fail())
@@ -114,7 +114,7 @@ test('the next login uses a renewed token of the service account, without a rest
   assert.equal((await browser.whoami()).status, 200)
 })
 
-test('users stay the same when the address of the OAuth server changes', async () => {
+test('users keep their accounts when the address of the OAuth server changes', async () => {
   await using fixture = await open()
   await new Browser(fixture.t).login()
   const before = await findUser(fixture.t.db, 'zoe')

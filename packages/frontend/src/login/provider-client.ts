@@ -19,7 +19,7 @@ export interface ProviderClient {
     query: string,
     pending: PendingLogin,
   ): Promise<{ identity: Identity; id_token: string | undefined }>
-  /** Returns the URL for the logout at the provider, if the provider supports that. */
+  /** Returns the URL that logs the user out at the provider; undefined if the provider does not support that. */
   logoutUrl(id_token: string): Promise<string | undefined>
   /** A secret that only this site and the provider know; signs the cookies of pending logins. */
   secret(): Promise<string>

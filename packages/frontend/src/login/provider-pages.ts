@@ -14,7 +14,7 @@ const PATH = '/oidc_auth'
 /** Maximum duration of a login, long enough for a password and a second factor. */
 const LOGIN_SECONDS = 15 * 60
 
-/** Serves the redirect to the identity provider, and the callback. */
+/** Serves the redirect to the identity provider, and the callback to which the provider redirects back. */
 export function providerPages(frontend: Frontend, provider: LoginProvider): Hono {
   const { db, config, now } = frontend
   const app = new Hono({ strict: false })

@@ -45,7 +45,7 @@ test('the secret of a webhook is shown once and stored sealed', async () => {
   for (const each of sealed) assert.ok(!JSON.stringify([dump, log]).includes(each))
 })
 
-test('a webhook without events gets the one that a build has finished', async () => {
+test('by default, a webhook is subscribed only to the event that a build has finished', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { events, enabled, waiting } = await t.get(ADD, {
@@ -94,7 +94,7 @@ test('a project has at most 20 webhooks', async () => {
   assert.match(await refused.text(), /the project has 20, which is the limit/)
 })
 
-test('a webhook and a delivery are found in their own project only', async () => {
+test('a webhook and its deliveries can be accessed only through their own project', async () => {
   await using fixture = await openFixture()
   const { t } = fixture
   const headers = { ...fixture.as('owner'), 'content-type': 'application/json' }
@@ -112,7 +112,7 @@ test('a webhook and a delivery are found in their own project only', async () =>
   }
 })
 
-test('deliveries are listed newest first, and a list can be continued', async () => {
+test('deliveries are listed newest first, and the list is paged', async () => {
   await using fixture = await openFixture()
   const { t } = fixture
   const at = '/api_3/outgoing-webhook'
@@ -158,7 +158,7 @@ test('the page of a webhook shows its log, a resend button, and why it is disabl
   assert.doesNotMatch(disabled, /resend/)
 })
 
-test('users choose on their page whether they get mail, if the site sends any', async () => {
+test('users choose on their own page whether they get mail, if the site sends any', async () => {
   await using fixture = await openFixture()
   const { t } = fixture
   const headers = { cookie: fixture.sessionOf('owner'), accept: 'text/html' }

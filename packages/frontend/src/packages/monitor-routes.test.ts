@@ -38,7 +38,7 @@ function cell(build_id: number, state: string, status: number) {
   return { build_id, state, status, pkg_version: '2.12-1' }
 }
 
-test('monitor returns the requested URLs of logs', async () => {
+test('monitor returns the requested log URLs', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t, { chroots: ['debian-12-x86_64'] })
@@ -56,7 +56,7 @@ test('monitor returns the requested URLs of logs', async () => {
   assert.deepEqual(await ask(), [`${dir}/builder-live.log`, `${dir}/backend.log`])
 })
 
-test('monitor refuses unknown fields and directories', async () => {
+test('monitor refuses unknown fields and unknown directories', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const unknown = await t.ask(`${MONITOR}&additional_fields[]=secret`)

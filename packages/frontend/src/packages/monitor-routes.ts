@@ -36,7 +36,7 @@ export function monitorRoutes(api: Api): void {
         const fields = fieldsOf(c.req.queries('additional_fields[]') ?? [])
         const base = `${resultsUrl(frontend.config)}/${project.ownername}/${dir.name}`
         const places = { project_id: project.id, project_dir_id: dir.id }
-        // The first page is read before the response starts, so that a failure can still be reported with an error response.
+        // The first packages are read before the response starts, so that a failure can still be reported with an error response.
         const first = await monitorPage(db, { ...places, limit: CHUNK })
 
         async function* text(): AsyncGenerator<string> {

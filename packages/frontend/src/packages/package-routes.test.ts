@@ -152,7 +152,7 @@ for (const [type, json, source_dict] of [
     assert.deepEqual((await edit(t, 'lenscap', {})).source_dict, source_dict)
   })
 
-test('package/add refuses an existing and an invalid name', async () => {
+test('package/add refuses an existing name and an invalid name', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await add(t, 'rubygems', { gem_name: 'lens' })
@@ -276,7 +276,7 @@ test('package/delete deletes the builds as well, if all are finished', async () 
   assert.equal((await t.db.selectFrom('removal').selectAll().execute()).length > 0, true)
 })
 
-test('changes of packages are in the audit log', async () => {
+test('changes to packages are in the audit log', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await add(t, 'rubygems', { gem_name: 'lens' })

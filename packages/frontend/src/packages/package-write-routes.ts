@@ -137,7 +137,10 @@ export function packageWriteRoutes(api: Api): void {
   }
 }
 
-/** Finds the project and the name of the package in a form: 400 without a name, 404 if the project does not exist. */
+/**
+ * Finds the project and the package name that a form specifies. Throws a 400 if the form has no package name, and a 404 if the project does
+ * not exist.
+ */
 async function targetOfForm({
   c,
   frontend,
@@ -148,7 +151,10 @@ async function targetOfForm({
   return { project, name: package_name, form }
 }
 
-/** Parses a form that builds a package before the right to build is checked, because clients expect errors in the form before a 403. */
+/**
+ * Parses a form that requests a build of a package. The right to build is checked only after that, because clients expect errors in the
+ * form to be reported before a 403.
+ */
 async function buildOfForm(request: UserRequest) {
   const { frontend } = request
   const { project, name, form } = await targetOfForm(request)

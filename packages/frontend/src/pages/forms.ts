@@ -111,7 +111,7 @@ export function selectField(
   )
 }
 
-/** A single checkbox; a hidden field sends `false` if it is not checked. */
+/** A single checkbox, with a hidden field that sends `false` if the box is not checked. */
 export function flagField(
   field: Field & { text: string; isDisabled?: boolean },
   values: Form = {},
@@ -134,7 +134,7 @@ export function flagField(
   )
 }
 
-/** The last of several values. For a checkbox that is the effective one, because the hidden `false` precedes the `true`. */
+/** The last of several values. For a checkbox, that is the one that counts, because the hidden `false` precedes the `true`. */
 export function lastOf(value: unknown): string | undefined {
   return listOf(value).at(-1)
 }
@@ -147,7 +147,7 @@ export function submitButton(text: string, kind: 'primary' | 'danger' = 'primary
   </div>`
 }
 
-/** A form that consists of a button; with `confirm`, the browser asks this question first. */
+/** A form that consists of a button; if `confirm` is set, the browser first shows it as a question. */
 export function postButton(
   view: View,
   { action, text, confirm, kind = 'secondary' }: PostButton,

@@ -71,7 +71,7 @@ function account({ user, csrf, path }: View): Html {
   </div>`
 }
 
-/** Breadcrumbs; items with an address are links. */
+/** Breadcrumbs; items with an `href` are links. */
 export function breadcrumbs(items: [text: string, href?: string][]): Html {
   return html`<nav class="pf-v6-c-breadcrumb" aria-label="Breadcrumb">
     <ol class="pf-v6-c-breadcrumb__list" role="list">

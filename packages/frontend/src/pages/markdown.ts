@@ -11,7 +11,7 @@ const LINKS = /^(https?:\/\/|mailto:)/i
 
 const markdown = new MarkdownIt({ html: false, linkify: true, maxNesting: MAX_NESTING })
 markdown.validateLink = (url) => LINKS.test(url)
-// Words such as "site.example" are not linked: they are as often file names as host names.
+// Text such as "site.example" is not linked, because it may be a file name as well as a host name.
 markdown.linkify.set({ fuzzyLink: false, fuzzyIP: false, fuzzyEmail: false })
 
 markdown.renderer.rules['link_open'] = (tokens, index, options, _env, self) => {
@@ -24,14 +24,14 @@ markdown.renderer.rules['image'] = (tokens, index) => {
   const token = tokens[index]
   const source = escapeHtml(String(token?.attrGet('src') ?? ''))
   const text = escapeHtml(token?.content || 'image')
-  // Links cannot be nested.
+  // HTML links cannot be nested, so an image inside a link is rendered as its text.
   const isInLink = tokens.slice(0, index).reduce((depth, { type }) => {
     if (type === 'link_open') return depth + 1
     return type === 'link_close' ? depth - 1 : depth
   }, 0)
   return isInLink ? text : `<a href="${source}" rel="nofollow noopener ugc">${text}</a>`
 }
-// Headings in the text are two levels lower, below the headings of the page itself.
+// Headings in the text are lowered by two levels, so that they are below the headings of the page itself.
 for (const rule of ['heading_open', 'heading_close'])
   markdown.renderer.rules[rule] = (tokens, index, options, _env, self) => {
     const token = tokens[index]
@@ -39,7 +39,7 @@ for (const rule of ['heading_open', 'heading_close'])
     return self.renderToken(tokens, index, options)
   }
 
-// The alignment of columns is an inline style, which the policy of pages forbids.
+// The alignment of table columns would be an inline style, which the Content-Security-Policy forbids.
 for (const rule of ['th_open', 'td_open'])
   markdown.renderer.rules[rule] = (tokens, index, options, _env, self) => {
     const token = tokens[index]
@@ -52,7 +52,7 @@ export function renderMarkdown(text: string): ReturnType<typeof raw> {
   return raw(`<div class="markdown">${markdown.render(bounded(text))}</div>`)
 }
 
-/** Converts Markdown to one line of plain text, for lists. */
+/** Converts Markdown to one line of plain text of at most `length` characters, for lists. */
 export function plainExcerpt(text: string, length = 200): string {
   const words = markdown
     .parse(text.slice(0, 4 * length), {})

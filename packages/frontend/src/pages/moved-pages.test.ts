@@ -24,14 +24,14 @@ for (const [path, target] of [
     assert.deepEqual([response.status, response.headers.get('location')], [302, target])
   })
 
-test('/recent/my/ leads to the own projects', async () => {
+test('/recent/my/ redirects to the projects of the user', async () => {
   const response = await app.request('/recent/my/', {
     headers: { cookie: fixture.sessionOf('owner') },
   })
   assert.equal(response.headers.get('location'), '/coprs/dana/')
 })
 
-test('numbers in the addresses of other pages keep their meaning', async () => {
+test('numeric names of users and groups are not mistaken for the ids in old URLs', async () => {
   const { db } = fixture.t
   await db.insertInto('user_account').values({ username: '42', created_at: new Date() }).execute()
   await db.insertInto('user_group').values({ name: '43', created_at: new Date() }).execute()

@@ -13,7 +13,10 @@ const BUILDERS = ['builder', 'project admin', 'owner', 'site admin'] as const
 const EDITORS = ['project admin', 'owner', 'site admin'] as const
 const OWNERS = ['owner', 'site admin'] as const
 
-/** The roles that each page admits; all others are redirected to the login, or get 403. The test fails for a page that is missing here. */
+/**
+ * The roles that each page admits. All other roles get 403 or, if anonymous, are redirected to the login. The test fails for a page that is
+ * missing here.
+ */
 const MAY: [who: readonly Role[], pages: string][] = [
   [
     ROLES,
@@ -169,9 +172,9 @@ const WHO = new Map(
 /** Routes that the secret in the URL authenticates; sessions do not count (webhook-routes.test.ts, malformed/webhooks.test.ts). */
 const BY_SECRET = /^POST \/webhooks\//
 
-/** Pages that refuse with a status other than 403. */
+/** Pages that refuse requests with a status other than 403. */
 const REFUSED_WITH: Record<string, number> = {
-  // These roles have the permission already.
+  // The owner already has the permission.
   'POST /coprs/:owner/:project/permissions_applier_change': 400,
 }
 
@@ -226,7 +229,7 @@ for (const route of pageRoutesOf(shared)) {
 
   test(`${title} answers the allowed roles`, async () => {
     for (const role of WHO.get(name) ?? []) {
-      // The roles in a group's project are tested with the user's project.
+      // The forms of a group's project are tested only with the owner and the site admin; the other roles are tested with a user's project.
       if (route.method === 'POST' && isOfGroup && !OWNERS.some((each) => each === role)) continue
       // A GET changes nothing, so it can use the shared fixture.
       await using own = route.method === 'GET' ? undefined : await openFixture()
@@ -241,7 +244,7 @@ for (const route of pageRoutesOf(shared)) {
   })
 }
 
-/** The roles that each declared access admits, unless the handler of the page checks more. */
+/** The roles that each access level of a page admits, unless the page's handler checks more. */
 const ADMITS: Record<PageAccess, readonly Role[]> = {
   anyone: ROLES,
   user: USERS,
@@ -250,10 +253,10 @@ const ADMITS: Record<PageAccess, readonly Role[]> = {
   delete: OWNERS,
 }
 
-/** The page whose handler also refuses users who already have the role. */
+/** The handler of this page also refuses users who already have the role. */
 const ADMITS_FEWER = 'POST /coprs/:owner/:project/permissions_applier_change'
 
-test('pages of projects admit the roles that their declared access names', () => {
+test('project pages admit exactly the roles that their access declarations name', () => {
   const declared = pageRoutes(shared.t.frontend).routes.flatMap(({ method, path, handler }) => {
     const access = declaredAccess(handler)
     const name = access && pageName({ method: method === 'POST' ? 'POST' : 'GET', path })
@@ -264,7 +267,7 @@ test('pages of projects admit the roles that their declared access names', () =>
     assert.deepEqual(WHO.get(name ?? ''), ADMITS[access], `${name} declares ${access}`)
 })
 
-/** Requests a page, or submits the form with this action like a browser. */
+/** Requests a page or, for a POST route, submits its form as a browser does. */
 async function send(
   fixture: Fixture,
   route: PageRoute,
@@ -278,7 +281,7 @@ async function send(
   const body = isMultipart ? new FormData() : new URLSearchParams()
   const others: Record<string, string> = {
     csrf_token: await csrfOf(fixture, headers),
-    // The default name in the form is the name of the source, which its owner cannot use again.
+    // The form's default name is that of the forked project, which the owner of that project cannot use again.
     ...(route.path.endsWith('/fork') ? { name: 'copy' } : {}),
   }
   for (const [name, value] of values) body.append(name, others[name] ?? value)
@@ -286,7 +289,7 @@ async function send(
   return await app.request(path, { method: 'POST', headers, body })
 }
 
-/** Returns the form as this role sees it or, if this role sees none, as another role sees it. */
+/** Returns the form as this role sees it or, if this role does not see it, as another role does. */
 function formFor(route: PageRoute, role: Role): PageForm {
   const found = [role, ...ROLES].flatMap((each) =>
     (forms.get(each) ?? []).filter((form) => form.route.path === route.path),
@@ -299,7 +302,7 @@ async function csrfOf(fixture: Fixture, headers: Record<string, string>): Promis
   return /name="csrf_token" value="([^"]+)"/.exec(page)?.[1] ?? ''
 }
 
-/** Ends all builds, because a package or project with unfinished ones cannot be deleted. */
+/** Ends all builds, because a package or project with unfinished builds cannot be deleted. */
 async function endBuilds({ t }: Fixture): Promise<void> {
   const ended = { finished_at: t.frontend.now(), state: 'failed' as const }
   await fixtures(t.db).updateTable('build').set(ended).execute()

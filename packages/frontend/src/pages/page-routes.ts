@@ -71,7 +71,7 @@ export function pageRoutes(frontend: Frontend): Hono {
     await next()
     if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-cache')
   })
-  // Redirects `@GROUP/PROJECT`, the form that dnf users type, to the page of the group or project.
+  // Redirects `@GROUP/PROJECT`, the form in which dnf users write a project, to the page of the project or group.
   app.get('/coprs/:owner{@[^/]+}/:rest{.*}', (c) => {
     const { owner, rest } = c.req.param()
     return c.redirect(`${paths.owner(owner)}${rest ? `${rest}/` : ''}`, 302)

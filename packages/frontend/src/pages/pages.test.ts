@@ -49,7 +49,7 @@ test('public pages are shown to visitors, and project pages to the owner of the 
   }
 })
 
-test('every page forbids scripts and frames of other sites', async () => {
+test('every page forbids scripts from other sites and embedding in frames', async () => {
   await using t = await openTestFrontend()
   const { headers } = await (await browse(t)).get('/')
   const policy = headers.get('content-security-policy') ?? ''
@@ -73,7 +73,7 @@ test('text from users is not rendered as markup', async () => {
     assert.ok(!(await visitor.get(path)).text.includes('<script>'), path)
 })
 
-test('the login sets a cookie, redirects only to this site, and is throttled', async () => {
+test('the login sets a cookie, redirects only to this site, and is rate-limited', async () => {
   await using t = await openTestFrontend()
   const visitor = await browse(t)
   const good = { username: 'dana', password: 'correct horse' }
@@ -97,7 +97,7 @@ test('the login sets a cookie, redirects only to this site, and is throttled', a
   for (const username of ['dana', 'nobody', 'admin', 'da\0na'])
     assert.equal((await visitor.post('/login', { username, password: 'wrong' })).status, 400)
   for (let i = 0; i < 9; i++) await visitor.post('/login', { ...good, password: 'wrong' })
-  // There is no delay after ten failures, and one second after the eleventh.
+  // There is no delay after ten failed logins, and a delay of one second after the eleventh.
   assert.equal((await visitor.post('/login', good)).status, 303)
   for (let i = 0; i < 11; i++) await visitor.post('/login', { ...good, password: 'wrong' })
   const refused = await visitor.post('/login', good)
@@ -152,7 +152,7 @@ test('forms without the CSRF token of the session do nothing', async () => {
     assert.equal((await dana.post(path, { csrf_token: 'forged' })).status, 403, path)
 })
 
-test('the new project form makes a project, or shows the error and keeps the input', async () => {
+test('the form for new projects creates a project, or shows the error and keeps the input', async () => {
   await using t = await openTestFrontend()
   const dana = await browse(t, 'dana')
   const fields = {
@@ -170,7 +170,7 @@ test('the new project form makes a project, or shows the error and keeps the inp
   assert.equal(location, '/coprs/dana/good/')
 })
 
-test('builds are submitted, canceled and deleted on pages', async () => {
+test('builds can be submitted, canceled and deleted on pages', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const dana = await browse(t, 'dana')
@@ -243,7 +243,7 @@ test('an unknown path gets a page in browsers and plain text in other clients', 
   assert.match(text.headers.get('content-type') ?? '', /^text\/plain/)
 })
 
-test('static files are immutable for caches, and no other files are served', async () => {
+test('static files are marked as immutable for caches, and no other files are served', async () => {
   await using t = await openTestFrontend()
   const { text } = await (await browse(t)).get('/')
   const urls = [...text.matchAll(/"(\/static\/[^"]+)"/g)].map(([, url]) => url ?? '')

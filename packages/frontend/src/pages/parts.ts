@@ -100,7 +100,7 @@ export function facts(items: [term: string, description: Html | string][]): Html
   </dl>`
 }
 
-/** A time, which the browser changes to a form such as "5 minutes ago". */
+/** A time, which a script on the page replaces by text such as "5 minutes ago". */
 export function time(moment: Date | null): Html {
   if (!moment) return html`<span class="quiet">–</span>`
   const text = moment.toISOString()

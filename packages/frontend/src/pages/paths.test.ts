@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { paths } from './paths.ts'
 
-test('paths of pages are the same as in the reference system', () => {
+test('pages have the same paths as in the reference system', () => {
   const own = { ownername: 'dana', name: 'telescope' }
   const group = { ownername: '@orbit', name: 'telescope' }
   const build = { id: 7, ownername: '@orbit', projectname: 'telescope' }

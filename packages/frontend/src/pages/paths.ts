@@ -118,7 +118,7 @@ function repoFileName({ ownername, name }: ProjectName, name_release: string): s
   return `${ownername.replace(/^@/, 'group_')}-${name}-${name_release}.repo`
 }
 
-/** The path of an owner's pages, in which a group is `g/GROUP` instead of `@GROUP`. */
+/** The path of an owner's pages; a group is `g/GROUP` instead of `@GROUP`. */
 function ownerPath(ownername: string): string {
   return ownername.startsWith('@')
     ? `/coprs/g/${part(ownername.slice(1))}`

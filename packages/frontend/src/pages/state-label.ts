@@ -2,7 +2,7 @@ import type { BuildState } from '@copr/contract/states'
 import { html } from 'hono/html'
 import type { Html } from './view.ts'
 
-/** The color of each state. A new state does not compile until it has one. */
+/** The color of each state. If a new state has no color, this file does not compile. */
 const COLOR: Record<BuildState, 'green' | 'red' | 'blue' | 'teal' | 'orange' | 'purple' | 'grey'> =
   {
     succeeded: 'green',
@@ -19,7 +19,7 @@ const COLOR: Record<BuildState, 'green' | 'red' | 'blue' | 'teal' | 'orange' | '
   }
 
 const MARK: Partial<Record<BuildState, string>> = { succeeded: '✓', forked: '✓', failed: '✗' }
-/** States that soon change without any action of the user. */
+/** States that soon change without any action by the user. */
 const MOVING: readonly BuildState[] = ['running', 'starting', 'importing']
 
 export function stateLabel(state: BuildState): Html {

@@ -20,7 +20,7 @@ export interface View {
   now: Date
 }
 
-/** The view of a page with this access; every access except `anyone` has a user. */
+/** The view of a page with the given access. The view of every page has a user, except for pages that admit `anyone`. */
 export type ViewFor<Access extends string> = Access extends 'anyone'
   ? View
   : View & { user: UserActor }
@@ -37,7 +37,7 @@ export async function viewOf(c: Context, frontend: Frontend): Promise<View> {
   }
 }
 
-/** Thrown to redirect the visitor to the login and back. */
+/** Thrown to redirect visitors to the login, which then returns them to the page. */
 export class LoginNeeded extends Error {
   override readonly name = 'LoginNeeded'
 }

@@ -51,7 +51,7 @@ export function permissionPages(frontend: Frontend): Hono {
     return await c.html(projectFrame(view, project, frame))
   })
 
-  // Requests roles for the current user, or gives them up.
+  // Requests the roles that are checked in the form for the current user, and gives up those that are not.
   post('/permissions_applier_change', 'user', async (c, { view, project, form }) => {
     const own = (await listPermissions(db, project.id)).find(
       ({ username }) => username === view.user.username,

@@ -61,7 +61,7 @@ for (const [json, message] of [
     assert.match(((await response.json()) as { error: string }).error, message)
   })
 
-test('permissions/set makes all changes of a request or none', async () => {
+test('permissions/set makes either all changes of a request or none', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await put(t, SET, 'dana', { kim: { admin: 'approved' }, nobody: { admin: 'approved' } })
@@ -75,14 +75,14 @@ for (const json of [{}, { admin: 'request' }, { boss: true }])
     assert.equal((await put(t, REQUEST, 'kim', json)).status, 400)
   })
 
-test('owners cannot request roles in their own project, and a query for the rights of an unknown user gets 404', async () => {
+test('owners cannot request roles in their own projects, and a query for the rights of an unknown user gets 404', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   assert.equal((await put(t, REQUEST, 'dana', { admin: true })).status, 400)
   assert.equal((await t.ask(canBuild('nobody'))).status, 404)
 })
 
-test('webhook/generate makes a new secret each time', async () => {
+test('webhook/generate creates a new secret each time', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const path = '/api_3/webhook/generate/dana/telescope'

@@ -24,7 +24,7 @@ test('a user requests a role on the page, and the owner grants it', async () => 
   assert.equal((await dana.post(`${BASE}/update_permissions/`, unknown, page)).status, 400)
 })
 
-test('integrations require the right to edit, and show webhook URLs once there is a secret', async () => {
+test('the integrations page requires the right to edit, and shows webhook URLs once there is a secret', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const page = `${BASE}/integrations/`

@@ -27,18 +27,18 @@ const MAY: Record<ApiRoute['access'], readonly Role[]> = {
   create: ['owner', 'site admin'],
 }
 
-/** Routes that refuse with a status other than 403, as Copr's API does. */
+/** Routes that refuse requests with a status other than 403, as Copr's API does. */
 const REFUSED_WITH: Record<string, number> = {
   '/build/delete/list': 400,
   '/project/fork/{ownername}/{projectname}': 400,
 }
 
-/** Expected statuses other than 200: a role cannot be requested twice, and Kerberos login is not available. */
+/** Expected statuses other than 200: a user cannot request a role twice, and the Kerberos login is not available. */
 const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = {
   '/project/permissions/request/{ownername}/{projectname}': {
     owner: 400,
     'project admin': 400,
-    // These are tokens of the owner.
+    // These are tokens of the project's owner.
     admin: 400,
     'all scopes': 400,
     'own project': 400,
@@ -47,7 +47,10 @@ const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = 
   '/gssapi_login/web-ui': Object.fromEntries(ROLES.map((role) => [role, 302])),
 }
 
-/** Routes that grant more than their scope: a role for another account, or a secret with which anybody can build. */
+/**
+ * Routes whose effect needs more scopes than their own, because they grant a role to another account or return a secret with which anybody
+ * can build.
+ */
 const WORTH: Record<string, readonly TokenScope[]> = {
   '/project/permissions/set/{ownername}/{projectname}': ['build', 'edit'],
   '/webhook/generate/{ownername}/{projectname}': ['build'],
@@ -68,12 +71,12 @@ function isEnough(token: LimitedToken, { access, scope, path }: ApiRoute): boole
 /** Tables with rows that grant access to the site. */
 const CREDENTIALS = ['api_token', 'session', 'login_link', 'user_account', 'group_member']
 
-/** Refused requests change nothing, so that they can share a fixture. */
+/** Refused requests change nothing, so they can share a fixture. */
 const shared = await openFixture()
 after(() => shared[Symbol.asyncDispose]())
 const { routes } = buildApi(shared.t.frontend)
 const tables = await tablesOf(shared.t.db)
-// The first use of a token is recorded, so it happens before the digests are taken.
+// The first use of a token is recorded, so each token is used once before the digests are computed.
 for (const who of [...ROLES, ...LIMITED_TOKENS])
   await shared.t.app.request('/api_3/auth-check', { headers: shared.as(who) })
 
@@ -83,7 +86,7 @@ for (const route of routes) {
   const may = MAY[route.access]
 
   test(`${name} refuses all other callers, and changes nothing`, async () => {
-    // A sample may prepare its fixture first.
+    // The sample request may change the fixture when it is prepared, so it is prepared before the digest is computed.
     await sampleOf(route, shared)
     const before = await digestOf(shared.t.db, tables)
     for (const role of ROLES.filter((each) => !may.includes(each))) {
@@ -125,7 +128,10 @@ for (const route of routes) {
   })
 }
 
-/** Digest of the data that grants a limited token its powers, which must not grow. */
+/**
+ * Returns a digest of the data on which the powers of a limited token depend; a request with the token must not extend them. Empty for a
+ * caller without such a token.
+ */
 async function powersOf(fixture: Fixture, who: Role | LimitedToken): Promise<string> {
   const { db } = fixture.t
   if (!LIMITED_TOKENS.some((each) => each === who)) return ''
@@ -142,7 +148,7 @@ async function powersOf(fixture: Fixture, who: Role | LimitedToken): Promise<str
   return `${credentials} ${JSON.stringify(others)}`
 }
 
-/** Redirects a sample that deletes dana/other to dana/telescope, which the token `other project` must not delete. */
+/** Changes a sample that deletes dana/other so that it deletes dana/telescope, which the token `other project` must not delete. */
 function inTelescope(sample: SampleRequest): SampleRequest {
   const { projectname, ...path } = sample.path ?? {}
   return projectname === 'other' ? { ...sample, path } : sample

@@ -22,7 +22,7 @@ interface ChrootChange {
   file: UploadedFile | undefined
 }
 
-/** Applies a form of the API or of a page to a project's chroot. The caller has checked the right to edit it. */
+/** Applies a form of the API or of a page to a project's chroot. The caller must have checked the right to edit the project. */
 export async function changeChroot(
   { db, now }: Frontend,
   { user, project, chroot, form, file }: ChrootChange,
@@ -47,7 +47,7 @@ function requireResettable(form: Form, path: string): void {
   )
 }
 
-/** Applies resets first: a field that is both reset and sent gets the sent value. */
+/** Returns the changed settings. Resets are applied first, so a field that is both reset and sent gets the sent value. */
 function settingsOf(form: EditProjectChroot, before: ProjectChroot): Partial<ChrootSettings> {
   const { delete_comps: _, reset_fields = [], bootstrap, bootstrap_image, ...rest } = form
   const sent = Object.entries(rest).filter(([, value]) => value !== undefined)
@@ -58,7 +58,7 @@ function settingsOf(form: EditProjectChroot, before: ProjectChroot): Partial<Chr
   }
 }
 
-/** Keeps bootstrap and image consistent: naming an image implies `custom_image`, and choosing another method removes the image. */
+/** Keeps the bootstrap method and image consistent: an image implies `custom_image`, and choosing another method removes the image. */
 function bootstrapOf(
   sent: Pick<EditProjectChroot, 'bootstrap' | 'bootstrap_image'>,
   reset_fields: string[],

@@ -5,7 +5,7 @@ import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { projectFile } from './on-project.ts'
 
-/** Serves the comps file of a chroot as it was uploaded; empty if there is none. */
+/** Serves the comps file of a chroot as it was uploaded; the response is empty if there is none. */
 export function compsPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })

@@ -79,7 +79,7 @@ test('the data of a disabled chroot is deleted after its retention time, unless 
       ['fedora-43-x86_64', true],
     ],
   )
-  // The chroot can be enabled again afterwards.
+  // The chroot can be enabled again after it has expired.
   await edit(['fedora-43-x86_64', 'debian-12-x86_64'])
   assert.equal((await t.ask(`/api_3/project-chroot${where}`)).status, 200)
 })

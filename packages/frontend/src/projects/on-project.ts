@@ -11,7 +11,7 @@ export type PageAccess = 'anyone' | 'user' | keyof Rights
 
 interface Page {
   method: 'get' | 'post'
-  /** The path under the project. */
+  /** The rest of the path, after the project. */
   rest: string
   access: PageAccess
 }
@@ -56,8 +56,8 @@ interface ProjectPage<A extends PageAccess> {
 }
 
 /**
- * Registers pages below a project. The handler runs when the visitor has the declared access. `post` reads the form and checks
- * its CSRF token. The handler of a `postFile` does both itself, so that the right is checked before a file is received.
+ * Registers pages under a project. A handler runs only if the visitor has the declared access. `post` reads the form and checks its CSRF
+ * token. The handler of a `postFile` must do both itself, so that the right is checked before a file is received.
  */
 export function projectPagesOf(app: Hono, frontend: Frontend) {
   const register =
@@ -84,7 +84,7 @@ export function projectPagesOf(app: Hono, frontend: Frontend) {
 
 const nothing = (): Promise<object> => Promise.resolve({})
 
-/** The view of a page; redirects visitors to the login unless the page is for anyone. */
+/** Returns the view of a page; redirects anonymous visitors to the login unless the page is for anyone. */
 export async function pageView<A extends string>(
   c: Context,
   frontend: Frontend,

@@ -35,7 +35,7 @@ function presentProject(project: Project, chroots: string[], results_url: string
   }
 }
 
-/** Formats projects with their chroots; a single query reads the chroots of all projects. */
+/** Formats projects with their chroots, which a single query reads for all projects. */
 export async function presentProjects(
   db: Db,
   projects: Project[],

@@ -38,7 +38,7 @@ export function settingsOf(form: EditProject | AddProject, now: Date): Partial<P
   return Object.fromEntries(sent) as Partial<ProjectSettings>
 }
 
-/** Performs the checks that the form's schema cannot express: that the named projects exist, and that the settings can be combined. */
+/** Performs the checks that the form's schema cannot express: that referenced projects exist, and that the settings can be combined. */
 export async function checkSettings(db: Db, settings: Partial<ProjectSettings>): Promise<void> {
   if (settings.persistent && settings.delete_after)
     throw new CoprError('invalid', 'persistent: cannot be combined with delete_after_days')

@@ -16,7 +16,7 @@ const TABS = [
   ['audit', 'Changes', paths.projectAudit],
 ] as const
 
-/** For each tab that is not shown to everybody, whether it is shown. */
+/** Decides whether a tab is shown; a tab that is not listed here is shown to everybody. */
 const SHOWN: Partial<Record<Tab, (view: View, rights: Rights) => boolean>> = {
   permissions: ({ user }) => user !== undefined,
   integrations: (_, rights) => rights.edit,

@@ -5,7 +5,7 @@ import type { Frontend } from '../frontend.ts'
 
 type Needed = Pick<Frontend, 'db' | 'keygen' | 'log'>
 
-/** Requests the project's signing key. If keygen is unreachable, the error is only logged; `makeMissingKeys()` retries. */
+/** Requests the project's signing key from keygen. A failure is only logged; `makeMissingKeys()` retries. */
 export async function makeProjectKey({ db, keygen, log }: Needed, project: Project): Promise<void> {
   try {
     const key = await keygen.makeKey({
@@ -23,7 +23,7 @@ export async function makeProjectKey({ db, keygen, log }: Needed, project: Proje
   }
 }
 
-/** One iteration of a loop: makes the keys of projects that were created while keygen was unreachable. */
+/** One iteration of a loop: makes the keys of projects whose key could not be made when they were created. */
 export async function makeMissingKeys(needed: Needed): Promise<void> {
   for (const project of await projectsWithoutKey(needed.db, 100))
     await makeProjectKey(needed, project)

@@ -21,7 +21,7 @@ export interface Overview {
   notice: Html
   chroots: ProjectChroot[]
   builds: BuildRow[]
-  /** The bytes that the project holds. */
+  /** Storage that the project uses, in bytes. */
   storage: number
 }
 

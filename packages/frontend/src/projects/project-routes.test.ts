@@ -157,7 +157,7 @@ test('project/add?exist_ok=True returns the existing project', async () => {
   )
 })
 
-test('project/add?exist_ok=True returns the existing project to users of other projects, whatever else they send', async () => {
+test('project/add?exist_ok=True returns an existing project even to users who may not create it, whatever else they send', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const add = (json: object, name = 'True') =>
@@ -169,7 +169,7 @@ test('project/add?exist_ok=True returns the existing project to users of other p
   assert.equal((await add({ name: 'telescope', chroots: CHROOTS }, 'False')).status, 400)
 })
 
-test('of concurrent requests with exist_ok=True, one creates the project and all return it', async () => {
+test('of several concurrent requests with exist_ok=True, one creates the project, and all return it', async () => {
   await using t = await openTestFrontend()
   const json = { name: 'telescope', chroots: CHROOTS }
   const asked = Array.from({ length: 5 }, () =>
@@ -179,7 +179,7 @@ test('of concurrent requests with exist_ok=True, one creates the project and all
   assert.equal(new Set(ids).size, 1, String(ids))
 })
 
-test('the route project accepts a trailing slash, and its 404 has the text that scripts match', async () => {
+test('`GET project` accepts a trailing slash, and its 404 contains the text that scripts match', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   for (const path of [
@@ -225,7 +225,7 @@ test('project/list and search are paged', async () => {
     assert.equal((await t.ask(`/api_3/project/${bad}`)).status, 400, bad)
 })
 
-test('project/list in descending order is the reverse of the ascending order, also among projects of one name', async () => {
+test('project/list in descending order is the reverse of the ascending order, even among projects with the same name', async () => {
   await using t = await openTestFrontend()
   const json = { name: 'telescope', chroots: CHROOTS }
   for (const owner of ['dana', 'kim'] as const)
@@ -266,7 +266,7 @@ test('project/edit changes only the fields that are sent', async () => {
   )
 })
 
-test('project/edit replaces the set of chroots, and keeps a dropped one for a week', async () => {
+test('project/edit replaces the set of chroots, and keeps the data of a removed chroot for a week', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const edit = '/api_3/project/edit/dana/telescope'

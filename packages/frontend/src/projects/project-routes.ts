@@ -177,7 +177,10 @@ export function projectRoutes(api: Api): void {
   )
 }
 
-/** Parses a search: `OWNER/PROJECT` if it has a slash, otherwise words. */
+/**
+ * Parses a search query: text with a slash is `OWNER/PROJECT`; any other text is a search for words. Throws if that is shorter than three
+ * characters.
+ */
 export function searchOf(query: string): ProjectSearch {
   const text = query.trim()
   const slash = text.indexOf('/')

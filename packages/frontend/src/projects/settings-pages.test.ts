@@ -6,7 +6,7 @@ import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
 const PROJECT = '/coprs/dana/telescope'
 
-test('the settings page changes a project, including unchecked boxes', async () => {
+test('the settings page changes a project, and an unchecked box disables its setting', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t, { multilib: true, description: 'Old' })
   const dana = await browse(t, 'dana')
@@ -35,7 +35,7 @@ test('the settings page shows errors', async () => {
   assert.match(sent.text, /at least one chroot is required/)
 })
 
-test('the page of a chroot changes its settings', async () => {
+test('the settings of a chroot can be changed on its page', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const dana = await browse(t, 'dana')

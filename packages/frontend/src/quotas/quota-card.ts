@@ -5,7 +5,7 @@ import { html } from 'hono/html'
 import { alert, card, facts } from '../pages/parts.ts'
 import type { Html } from '../pages/view.ts'
 
-/** Users see a warning when this share of a quota is used. */
+/** Users see a warning when they have used this fraction of a quota. */
 const WARNED_FROM = 0.9
 
 /** Renders the use and the limits of an owner or a project in plain words. */

@@ -30,7 +30,7 @@ async function setOf(t: TestFrontend, ownername: string, values: QuotaValues): P
   await setQuota(t.db, COMMAND, { subject: { ownername }, values, now: NOW })
 }
 
-/** Makes dana/telescope hold this many bytes. */
+/** Makes the project dana/telescope use this many bytes of storage. */
 async function hold(t: TestFrontend, bytes: number): Promise<void> {
   const place = { owner: 'dana', dirname: 'telescope', package_name: 'hello' }
   await noteSources(t.db, place, [{ name: 'hello.tar', digest: String(bytes), bytes }])

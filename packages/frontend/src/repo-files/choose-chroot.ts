@@ -6,11 +6,11 @@ export interface WantedChroot {
   /** Distribution and version in dnf's request: `fedora-43`. */
   name_release: string
   arch: string | undefined
-  /** Maps each alias, such as `devuan-5`, to the release that serves it. */
+  /** Maps each alias, such as `devuan-5`, to the release whose chroots serve it. */
   aliases: ReadonlyMap<string, string>
 }
 
-/** Distributions that are compatible with Enterprise Linux; packages built for `epel` work on all of them. */
+/** Enterprise Linux and the distributions that are compatible with it. Packages built for `epel` work on all of them. */
 const EL = ['epel', 'rhel', 'centos-stream', 'centos', 'almalinux', 'rocky', 'rhel+epel']
 
 function releaseOf({ os_release, os_version }: Pick<Chroot, 'os_release' | 'os_version'>) {
@@ -19,7 +19,8 @@ function releaseOf({ os_release, os_version }: Pick<Chroot, 'os_release' | 'os_v
 
 /**
  * Chooses the chroot for a distribution version, and for an architecture if one is given. If the project has no active chroot of that
- * version, its alias is used; then, for Enterprise Linux, a compatible distribution of the same major version.
+ * version and the version is an alias, the release that it maps to is used. If no chroot is found, a compatible Enterprise Linux
+ * distribution of the same major version is used.
  */
 export function chooseChroot<C extends Chroot>(
   chroots: C[],
@@ -36,7 +37,7 @@ export function chooseChroot<C extends Chroot>(
   return undefined
 }
 
-/** Compatible releases of Enterprise Linux, such as `epel-9` for `rocky-9.4` and vice versa: dnf 4 requests `epel-9` on all of them. */
+/** Lists compatible Enterprise Linux releases, such as `epel-9` for `rocky-9.4` and vice versa. dnf 4 requests `epel-9` on all of them. */
 function relatives(name_release: string): string[] {
   const [, name = '', major = ''] = /^(.+)-(\d+)(?:\.\d+)?$/.exec(name_release) ?? []
   if (!EL.includes(name)) return []

@@ -14,7 +14,7 @@ export function presentRepos(input: BuildReposInput): RepoAnswer[] {
   )
 }
 
-/** Presents the bootstrap settings; nothing if they are the default. */
+/** Formats the bootstrap settings; returns an empty object if they are the default. */
 export function presentBootstrap({
   bootstrap,
   bootstrap_image,

@@ -39,7 +39,7 @@ priority=7
   )
 })
 
-test('a .repo file of a directory with letters of another script has an ID that dnf accepts', async () => {
+test('the .repo file of a directory with non-ASCII letters in its name has an ID that dnf accepts', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id: project_id } = await requireProject(t.db, 'dana', 'telescope')
@@ -56,7 +56,7 @@ test('a .repo file of a directory with letters of another script has an ID that 
   assert.match(text, /^baseurl=.*\/dana\/telescope:custom:линза-1\//m)
 })
 
-test('a .repo file has multilib and dependencies as further sections', async () => {
+test('a .repo file has additional sections for multilib and for dependencies', async () => {
   await using t = await openTestFrontend()
   await t.get('/api_3/project/add/dana', {
     as: 'dana',
@@ -80,7 +80,7 @@ test('a .repo file has multilib and dependencies as further sections', async () 
   assert.ok(!(await (await t.ask(`${REPO}/fedora-43/`)).text()).includes(':ml]'))
 })
 
-test('a .repo file is found by the full release name, under any file name', async () => {
+test('a .repo file can be requested with the full release name, and under any file name', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   for (const path of [

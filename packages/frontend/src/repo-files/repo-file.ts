@@ -11,7 +11,7 @@ export interface RepoFileInput {
   project: RepoProject
   dirname: string
   chroot: RepoChroot
-  /** Whether the 32-bit repository is added to the 64-bit one. */
+  /** Whether the file for the 64-bit chroot also contains the 32-bit repository. */
   multilib: boolean
   dependencies: Pick<RuntimeDependencies, 'external' | 'missing'> & { projects: RepoProject[] }
   host: string
@@ -29,7 +29,7 @@ interface Part {
   priority?: number | null
 }
 
-/** Renders the file that `dnf copr enable` writes into /etc/yum.repos.d; it must begin with `[copr:`. */
+/** Renders the file that `dnf copr enable` writes to /etc/yum.repos.d; it must begin with `[copr:`. */
 export function renderRepoFile(input: RepoFileInput): string {
   const { project, dirname, chroot, host, results_url, multilib, dependencies } = input
   const { ownername } = project
@@ -94,7 +94,7 @@ function settingsOf({
   return { module_hotfixes, priority: repo_priority }
 }
 
-/** The chroot in a baseurl. On distributions with in-place upgrades, dnf substitutes the version. */
+/** Returns the chroot in a baseurl. For distributions that support in-place upgrades, it contains `$releasever`, which dnf substitutes. */
 function chrootInUrl({ os_release, os_version }: RepoChroot, arch: string): string {
   const moves =
     ['fedora', 'centos-stream', 'opensuse-leap'].includes(os_release) ||

@@ -6,7 +6,7 @@ export function hubHost({ public_url }: Pick<FrontendConfig, 'public_url'>): str
   return new URL(public_url).hostname
 }
 
-/** The owner in repository IDs and file names, where a group has a prefix instead of the `@`. */
+/** The owner in repository IDs and file names; a group has the prefix `group_` instead of `@`. */
 export function ownerInIds(ownername: string): string {
   return ownername.replace(/^@/, 'group_')
 }

@@ -14,7 +14,10 @@ import { type Api, answer, open, pathPart } from '../http/answer.ts'
 import { externalRepoId, hubHost, projectRepoId } from './repo-ids.ts'
 import { requireProject } from '../api/find-or-404.ts'
 
-/** Serves the data from which DNF 5's copr plugin generates `.repo` files; it is the same for all directories and releases of a project. */
+/**
+ * Serves the data from which the copr plugin of DNF 5 generates `.repo` files. The data is the same for all directories and releases of a
+ * project.
+ */
 export function rpmrepoRoutes(api: Api): void {
   const { frontend } = api
   const { db, config, now } = frontend

@@ -4,7 +4,7 @@ import { link, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
-test('/status/pending/ lists pending tasks, such as a source package', async () => {
+test('/status/pending/ lists pending tasks, such as source builds', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -14,7 +14,7 @@ test('/status/pending/ lists pending tasks, such as a source package', async () 
   assert.match(await (await t.ask('/status/running/')).text(), /No task is running at the moment/)
 })
 
-test('/status/ redirects to the pending tasks; unknown states are not found', async () => {
+test('/status/ redirects to the pending tasks, and unknown states get 404', async () => {
   await using t = await openTestFrontend()
   assert.equal((await t.ask('/status/')).headers.get('location'), '/status/pending/')
   assert.equal((await t.ask('/status/nothing/')).status, 404)

@@ -88,7 +88,7 @@ function poolTable(pools: PoolOverview[]): Html {
   )
 }
 
-/** A remark on a pool's state, without the messages of clouds, which are for administrators. */
+/** A remark on a pool's state. It omits the clouds' error messages, which only administrators may see. */
 function remark({ is_retired, is_cordoned, hold_reason }: PoolOverview): string {
   if (is_retired) return 'being removed'
   if (is_cordoned) return 'cordoned by an administrator: starts no builders'

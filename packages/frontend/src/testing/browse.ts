@@ -10,13 +10,13 @@ interface Page {
 
 export interface Browser {
   get(path: string): Promise<Page>
-  /** Sends a form with the CSRF token of the page at `from`. A field may have several values. */
+  /** Sends a form with the CSRF token of the page at `from`. A field with several values is sent several times. */
   post(path: string, fields: Fields, from?: string): Promise<Page>
 }
 
 type Fields = Record<string, string | File | string[]>
 
-/** Opens a minimal browser with its own session, logged in as a user if one is given. */
+/** Opens a minimal browser with its own session. The session is logged in as `as`, if given. */
 export async function browse(t: TestFrontend, as?: 'dana' | 'kim' | 'admin'): Promise<Browser> {
   const cookie = as ? `session=${await openSession(t.db, t[as].id, NOW)}` : ''
   const send = async (path: string, init: RequestInit): Promise<Page> => {

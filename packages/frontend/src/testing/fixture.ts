@@ -26,7 +26,10 @@ export const ROLES = [
 ] as const
 export type Role = (typeof ROLES)[number]
 
-/** Named tokens of the project's owner: one for each scope, one with all scopes, one for this project, one for another project. */
+/**
+ * Named tokens of the project's owner: one for each scope, one with all scopes, one limited to this project, and one limited to another
+ * project.
+ */
 export type LimitedToken = TokenScope | 'all scopes' | 'own project' | 'other project'
 export const LIMITED_TOKENS = [
   ...Object.keys(TOKEN_SCOPES),
@@ -39,7 +42,7 @@ export interface Fixture extends AsyncDisposable {
   t: TestFrontend
   /** The Authorization header of a caller. */
   as(who: Role | LimitedToken): Record<string, string>
-  /** The session cookie of a caller, for pages. */
+  /** The session cookie of a role, for requests to pages. */
   sessionOf(role: Role): string
   finished_build: number
   running_build: number
@@ -56,8 +59,8 @@ export interface Fixture extends AsyncDisposable {
 const WEBHOOK_SECRET = '0d2c3d0e-5d5b-4d67-9a53-2f6c0c9b7f11'
 
 /**
- * Opens a frontend with dana's project telescope, in which bob may build and ada is an admin. It has the package lenscap with a
- * finished and an unfinished build. @orbit/telescope is the same for a group whose only member is dana.
+ * Opens a frontend with dana's project telescope, where bob may build and ada is an admin. The project has the package lenscap with a
+ * finished and an unfinished build. The project @orbit/telescope is the same for a group whose only member is dana.
  */
 export async function openFixture(): Promise<Fixture> {
   const test = await openFilledTestDb('fixture', fillFixture)
@@ -148,7 +151,7 @@ async function makeProject(t: TestFrontend, owner: string, name: string): Promis
   return await t.get(`/api_3/project/add/${owner}`, { as: 'dana', json })
 }
 
-/** Makes the group @orbit with its member dana, and astronomers, a group of an identity provider that could become an owner. */
+/** Creates the group @orbit with dana as its member, and astronomers, a group of an identity provider that can be activated as an owner. */
 async function makeGroup({ db, dana }: TestFrontend): Promise<void> {
   const { id: group_id } = await db
     .insertInto('user_group')

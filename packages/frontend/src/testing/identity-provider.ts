@@ -18,7 +18,7 @@ export interface IdentityProvider extends AsyncDisposable {
   who: string | undefined
 }
 
-/** Starts a real OpenID Connect provider on a free port, at which the user `who` logs in without a password. */
+/** Starts a real OpenID Connect provider on a free port. The user `who` logs in there without a password. */
 export async function startIdentityProvider(public_url: string): Promise<IdentityProvider> {
   const client = { client_id: 'copr', client_secret: 'a secret of the site and the provider' }
   const people = new Map<string, Person>()

@@ -47,7 +47,7 @@ export async function makeRpm(kind: 'source' | 'binary', head = ''): Promise<Mad
   }
 }
 
-/** Makes the same form as python-copr. */
+/** Creates the same form as python-copr does. */
 export function uploadForm(
   file: { name: string; bytes: Uint8Array } | undefined,
   fields: Record<string, unknown>,

@@ -1,7 +1,7 @@
 /** Text that would run as a script if a page contained it unescaped. */
 export const MARKER = '<script>copr()</script>'
 
-/** JSON values that no field expects, keyed by a name for the test report. */
+/** JSON values that no field expects. The keys name them in the test report. */
 export const NASTY_VALUES: Record<string, unknown> = {
   'an empty string': '',
   spaces: '   ',
@@ -40,18 +40,18 @@ export const NASTY_VALUES: Record<string, unknown> = {
   unicode: 'ǅßﬀ👩‍🚀',
 }
 
-/** The strings among the values, which a form can contain. */
+/** Those of the values that are strings, so a form can contain them. */
 export const NASTY_TEXTS = Object.entries(NASTY_VALUES).flatMap(([name, value]) =>
   // A lone surrogate cannot be encoded in UTF-8.
   typeof value === 'string' && value.isWellFormed() ? [[name, value] as const] : [],
 )
 
-/** The kinds of a megabyte or more, which no form of the API or of a page accepts: they are refused before any field is read. */
+/** The kinds of values that have a megabyte or more. Forms of that size are refused before any field is read. */
 export const BEYOND_FORM_LIMIT = new Set(
   Object.keys(NASTY_VALUES).filter((name) => name.startsWith('a megabyte')),
 )
 
-/** The texts that fit into a path or a query; a megabyte does not fit into a URL. */
+/** The texts that are short enough for a path or a query. */
 export const NASTY_STRINGS = NASTY_TEXTS.filter(([, value]) => value.length < 1000)
 
 function deep(levels: number): unknown {

@@ -26,13 +26,13 @@ interface Grant {
 export interface OpenshiftOauth extends AsyncDisposable {
   /** Values of `openshift_login` in the site's configuration. */
   login: { api_url: string; client_id: string; client_secret_file: string }
-  /** The issuer that the API server reports; tests change it, like an administrator who changes the Route of the OAuth server. */
+  /** The issuer that the API server reports. Tests change it, as an administrator does who changes the Route of the OAuth server. */
   issuer: string
-  /** The user who is logged in at the cluster; if undefined, the user denies access to the site. */
+  /** The user who is logged in to the cluster. If undefined, the user denies access to the site. */
   who: Person | undefined
   /** Whether the cluster has an OAuth server; clusters that use an OpenID Connect provider directly have none. */
   hasServer: boolean
-  /** Replaces the account's token; with `updatesFile`, also writes it to the site's secret file. */
+  /** Replaces the token of the service account; with `updatesFile`, also writes it to the site's secret file. */
   renewToken(options: { updatesFile: boolean }): void
   /** Expires all authorization codes that were issued. */
   expireCodes(): void
@@ -45,10 +45,10 @@ const SCOPES = ['user:info', 'user:check-access', 'user:list-scoped-projects', '
 const DENIED = 'The resource owner or authorization server denied the request.'
 
 /**
- * Starts a fake of OpenShift's OAuth server and of the API server's endpoints for a login, over HTTPS with its own CA, which this
- * process trusts until the fixture is disposed. As in OpenShift, the client is a service account with one redirect URI, its secret
- * is one of the account's tokens, and a client ID in the Authorization header is cut at its first colon, so that service accounts
- * cannot authenticate there.
+ * Starts a fake of OpenShift's OAuth server and of those endpoints of the API server that a login uses. It serves HTTPS with its own CA,
+ * which this process trusts until the fixture is disposed. As in OpenShift, the client is a service account with one redirect URI, its
+ * secret is one of the account's tokens, and a client ID in the Authorization header is cut at its first colon, so service accounts cannot
+ * authenticate with that header.
  */
 export async function startOpenshiftOauth(redirect_uri: string): Promise<OpenshiftOauth> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-oauth-'))

@@ -6,7 +6,7 @@ export interface PageForm {
   route: PageRoute
   action: string
   isMultipart: boolean
-  /** The fields that a browser sends, with values from `TYPED` for those that the page leaves empty. */
+  /** The fields that a browser sends. Fields that the page leaves empty have values from `TYPED`. */
   values: [name: string, value: string][]
   /** The names of all fields, including unchecked boxes, which browsers do not send. */
   names: string[]
@@ -34,7 +34,7 @@ const TYPED: Record<string, string> = {
   token: 'a long new token',
 }
 
-/** Finds the forms that a role sees on all pages; of several forms with the same action, the first. */
+/** Finds the forms that a role sees on all pages. If several forms are submitted to the same route, only the first is returned. */
 export async function findForms(fixture: Fixture, role: Role): Promise<PageForm[]> {
   const routes = pageRoutesOf(fixture)
   const found = new Map<string, PageForm>()
@@ -116,7 +116,7 @@ function plain(text: string): string {
   return text.replaceAll(/&(lt|gt|quot|amp|#39);/g, (all, name: string) => characters[name] ?? all)
 }
 
-/** Whether a route answers a path. */
+/** Whether a route matches a path. */
 function isAt(route: string, path: string): boolean {
   const pattern = route.replaceAll(
     /:[a-z_]+(?:\{((?:[^{}]|\{[^}]*\})*)\})?/g,

@@ -25,7 +25,7 @@ export function partsOf(path: string): string[] {
   return [...path.matchAll(/:([a-z_]+)/g)].map(([, name = '']) => name)
 }
 
-/** Fills in the parameters of a path with objects of the fixture, or with the given values. */
+/** Fills in the parameters of a path with objects of the fixture, or with `values` where given. */
 export function pathOfPage(
   fixture: Fixture,
   { method, path }: PageRoute,
@@ -43,7 +43,7 @@ export function pathOfPage(
     project: 'telescope',
     dirname: 'telescope',
     package: 'lenscap',
-    // Batches, projects and tokens have the ID 1.
+    // In the fixture, the batch, the project and the token have the ID 1.
     id: String(path.includes('/chain/') ? builds.chain : isBuild ? build : 1),
     build_id: String(build),
     task_id: `${build}-fedora-43-x86_64`,

@@ -15,7 +15,7 @@ const PACKAGE = { ...TARGET, package_name: 'lenscap' }
 const SCM = { clone_url: 'https://git.example.org/lens.git' }
 const AT = { ownername: 'dana', projectname: 'telescope' }
 
-/** Samples by method and path. The tests that cover every route fail for a route without a sample. */
+/** Samples by method and path. If a route has no sample, the tests that cover every route fail. */
 export const SAMPLES: Record<string, (fixture: Fixture) => SampleRequest | Promise<SampleRequest>> =
   {
     'GET /': () => ({}),

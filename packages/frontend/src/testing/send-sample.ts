@@ -3,7 +3,7 @@ import type { ApiRoute } from '../http/answer.ts'
 import { SAMPLES, type SampleRequest, usualPath } from './sample-requests.ts'
 import type { LimitedToken, Role, Fixture } from './fixture.ts'
 
-/** The sample of a route; a deprecated method has the sample of the current one. */
+/** Returns the sample of a route; a deprecated method has the sample of the method that replaces it. */
 export async function sampleOf(route: ApiRoute, fixture: Fixture): Promise<SampleRequest> {
   const key = `${route.deprecated_for ?? route.method} ${urlPath(route.path)}`
   const sample = SAMPLES[key]

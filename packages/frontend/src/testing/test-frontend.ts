@@ -26,9 +26,9 @@ export interface TestFrontend extends AsyncDisposable {
   dana: User
   kim: User
   admin: User
-  /** Sends a request as a user, with a JSON body if there is one. */
+  /** Sends a request as the user `as`, with `json` as the body if given. */
   ask(path: string, options?: AskOptions): Promise<Response>
-  /** Sends a request like `ask()`, asserts the status 200, and returns the JSON. */
+  /** Sends a request like `ask()`, throws unless the status is 200, and returns the parsed JSON. */
   get<T = Record<string, unknown>>(path: string, options?: AskOptions): Promise<T>
 }
 
@@ -40,7 +40,7 @@ interface AskOptions {
   headers?: Record<string, string>
 }
 
-/** The users in the database, and the headers with their tokens. */
+/** The users in the database, and the Authorization headers with their tokens. */
 export interface Accounts {
   users: Record<'dana' | 'kim' | 'admin', User>
   tokens: Map<string, string>

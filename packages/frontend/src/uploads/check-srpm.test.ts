@@ -26,7 +26,7 @@ for (const name of ['.clang-format', '.env', '.gitattributes', 'a..b', 'README.m
     assert.equal(facts.name, 'hello')
   })
 
-test('checkSrpm() does not count the size of a file that a NoSource leaves out', async () => {
+test('checkSrpm() does not count the size of a file that a NoSource tag excludes', async () => {
   const left: MadeFile = { name: 'left.bin', isLeftOut: true, listedSize: 2 ** 31 }
   const { facts } = await check([SPEC, left], 'hello-1.0-1.nosrc.rpm')
   assert.equal(facts.srpm_name, 'hello-1.0-1.nosrc.rpm')

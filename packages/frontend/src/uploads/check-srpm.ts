@@ -25,8 +25,8 @@ interface Limits extends SrpmLimits {
 }
 
 /**
- * Returns the size of an uploaded SRPM and the metadata in its header; throws CoprError `invalid` if the file cannot be accepted,
- * and `too_large` if it or its contents are larger than the project's quota.
+ * Returns the size of an uploaded SRPM and the metadata in its header. Throws CoprError `invalid` if the file cannot be accepted, and
+ * `too_large` if the file or its unpacked contents exceed the project's limits.
  */
 export async function checkSrpm(
   file: ReceivedFile,
@@ -53,12 +53,15 @@ export async function checkSrpm(
     return { bytes, facts }
   } catch (error) {
     if (!(error instanceof RpmFormatError)) throw error
-    // The reader's message without its prefix, because the refusal names the file already.
+    // The reader's prefix is removed from its message, because the refusal already names the file.
     refuse(file, error.message.replace(/^Cannot read [^:]+: /, ''))
   }
 }
 
-/** Returns the size of an uploaded spec file, which only a builder reads; throws CoprError `invalid` if the file cannot be accepted. */
+/**
+ * Returns the size of an uploaded spec file; only a builder parses the file. Throws CoprError `invalid` if the file is empty, and
+ * `too_large` if it is larger than MAX_SPEC_BYTES.
+ */
 export async function checkSpec(file: ReceivedFile): Promise<{ bytes: number }> {
   const { size: bytes } = await stat(file.path)
   if (bytes === 0) refuse(file, 'the file is empty')
@@ -80,7 +83,7 @@ function checkFileName(name: string): void {
 function checkContents(file: ReceivedFile, rpm: RpmHeader, info: PackageInfo): void {
   if (!info.isSource) refuse(file, 'it is a binary RPM; upload the source package (.src.rpm)')
   checkPackageNames(info)
-  // Detects truncated transfers; the payload is verified when it is unpacked.
+  // This detects truncated transfers of the header. The payload is verified when it is unpacked.
   checkHeaderDigests(rpm)
   const files = listFiles(rpm.header)
   for (const { path } of files) {
@@ -90,12 +93,12 @@ function checkContents(file: ReceivedFile, rpm: RpmHeader, info: PackageInfo): v
   findSpec(files, rpm.label)
 }
 
-/** Checks the sizes that the header states; dist-git checks the real ones while it unpacks the file. */
+/** Checks the unpacked size that the header states. dist-git checks the actual size while it unpacks the file. */
 function checkUnpackedSize(file: ReceivedFile, rpm: RpmHeader, limits: Limits): void {
   const files = listFiles(rpm.header)
   if (files.length > limits.max_unpacked_files)
     refuseSize(file, `it contains ${files.length} files`, String(limits.max_unpacked_files))
-  // Files left out by a NoSource are listed, with the flag of ghosts.
+  // Files that a NoSource tag excludes are listed too, with the flag of ghost files.
   const contained = files.filter(({ flags }) => (flags & FILE_FLAG.GHOST) === 0)
   const total = contained.reduce((sum, { size }) => sum + size, 0)
   if (total > limits.unpacked_bytes)

@@ -37,7 +37,7 @@ test('an upload that the client aborts leaves no file', async () => {
 for (const [what, disposition, size, times] of [
   ['a file with form fields', 'name="json"; filename="json"', 400 * 1024, 3],
   ['a field', 'name="description"', 400 * 1024, 3],
-  // A truncated field would silently change the build.
+  // A field that was silently truncated would change the build.
   ['a single field', 'name="description"', 2 * 1024 * 1024, 1],
 ] as const)
   test(`${what} that is too long is refused, and not kept in memory`, async () => {

@@ -13,16 +13,16 @@ import { MAX_FIELDS, tooManyFields } from '../http/body-limits.ts'
 import { type Form, formOf, jsonForm, MAX_FORM_BYTES } from '../http/read-form.ts'
 
 export interface ReceivedFile {
-  /** The client's name for the file, validated to be a plain file name. */
+  /** The file name that the client sent, validated to be a plain file name. */
   name: string
   path: string
 }
 
-/** A form with a file on disk. Disposing it deletes the file, unless `keep()` was called. */
+/** A form whose file was written to disk. Disposing the upload deletes the file unless `keep()` was called. */
 export interface Upload extends AsyncDisposable {
   form: Form
   file: ReceivedFile | undefined
-  /** The name of the folder in the uploads folder. */
+  /** The name of the file's folder within the uploads folder. */
   dir: string
   keep(): void
 }
@@ -34,14 +34,14 @@ interface Options {
   field: string
 }
 
-/** Streams a multipart body: the fields to memory, with a size limit, and the one file to disk. */
+/** Streams a multipart body: the fields to memory, up to a size limit, and one file to disk. */
 export async function receiveUpload(c: Context, options: Options): Promise<Upload> {
   const dir = randomUUID()
   const folder = join(options.uploads_dir, dir)
   let kept = false
   const remove = async (): Promise<void> => {
     if (!kept) return await rm(folder, { recursive: true, force: true })
-    // The folder is empty if the file was moved elsewhere.
+    // If the file was moved elsewhere, the folder is empty and can be removed.
     await rmdir(folder).catch(() => undefined)
   }
   try {
@@ -99,7 +99,7 @@ async function receive(
     if (name === 'json') json = value
     else entries.push([name, value])
   })
-  // Otherwise the fields beyond the limit would be dropped silently, and the build would differ from the request.
+  // Without this, fields beyond the limits would be dropped silently, and the build would differ from the request.
   for (const limit of ['fieldsLimit', 'filesLimit', 'partsLimit'] as const)
     parser.on(limit, () => keepWrite(Promise.reject(tooManyFields())))
   parser.on('file', (name, stream, { filename }) => {
@@ -133,13 +133,13 @@ async function receive(
   )
   const ours = reasons.find((reason) => reason instanceof CoprError)
   if (ours) throw ours
-  // A client that disconnected also breaks the writes, so this is checked before their errors.
+  // If the client disconnected, the writes fail as well, so the error of the body is reported before theirs.
   if (fault !== undefined) throw unreadable(fault)
   if (reasons.length > 0) throw reasons[0]
   return { form: json === undefined ? formOf(entries) : jsonForm(json), file }
 }
 
-/** Writes a file to disk; bytes beyond the limit are read and discarded. */
+/** Writes a file to disk. Throws if it is larger than the limit; the parser has then read and discarded the rest. */
 async function store(
   stream: Readable & { truncated?: boolean },
   file: ReceivedFile,
@@ -158,13 +158,13 @@ function parserOf(c: Context, max_bytes: number): busboy.Busboy {
     return busboy({
       headers: { 'content-type': c.req.header('content-type') ?? '' },
       defParamCharset: 'utf8',
-      // Otherwise a name with a path would be cut to its last segment silently.
+      // Without this, a name that contains a path would be silently cut to its last segment.
       preservePath: true,
       limits: {
         fileSize: max_bytes,
         files: 4,
         fields: MAX_FIELDS,
-        // A field that is cut at this size exceeds the limit for all fields together by one byte, and is refused.
+        // A field that is truncated at this size exceeds MAX_FORM_BYTES, the limit for all fields together, by one byte, so it is refused.
         fieldSize: MAX_FORM_BYTES + 1,
       },
     })

@@ -4,7 +4,7 @@ import { directoryUploads } from '@copr/object-store/uploads'
 import { helloSrpm, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
-test('an upload can be fetched at the URL in its build', async () => {
+test('an upload can be downloaded from the URL recorded in its build', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await upload(t)

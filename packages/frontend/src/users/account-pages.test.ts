@@ -50,7 +50,7 @@ test('after too many failed logins, the message gives the time to wait', async (
   assert.equal((await visitor.post('/login', { ...good, username: 'dana' })).status, 303)
 })
 
-test('a blocked user learns of the block, but only after entering the right password', async () => {
+test('a user learns of being blocked only after entering the right password', async () => {
   await using t = await openTestFrontend()
   const kim = await browse(t, 'kim')
   await setBlocked(t.db, COMMAND, t.kim, { blocked: true, now: NOW })

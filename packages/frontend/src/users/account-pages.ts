@@ -42,7 +42,7 @@ export function accountPages(frontend: Frontend): Hono {
     c.header('Content-Type', 'application/json')
     c.header('Content-Disposition', `attachment; filename="${user.username}.json"`)
     const data = JSON.stringify(await ownData(db, user.id), null, 2)
-    // A user may have more builds than fit into memory.
+    // The builds are streamed, because a user may have more of them than fit into memory.
     return stream(c, async (out) => {
       await out.write(`${data.slice(0, data.lastIndexOf('\n}'))},\n  "builds": [`)
       let isFirst = true
@@ -59,7 +59,7 @@ export function accountPages(frontend: Frontend): Hono {
     const form = await readForm(c)
     checkCsrf(c, form)
     const { user } = view
-    // Counted as a login attempt, so that nobody can guess the password in an unattended browser.
+    // Each attempt counts as a login attempt, so that nobody can guess the password in an unattended browser.
     const attempt = loginAttempt(c, frontend, user.username)
     const until = await countAttempt(db, attempt, now())
     if (until) {

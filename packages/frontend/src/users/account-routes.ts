@@ -45,7 +45,7 @@ export function accountRoutes(api: Api): void {
     ),
   })
 
-  // copr-cli without a token tries this first; the error explains the alternative to Kerberos.
+  // Without a token, copr-cli tries this first. The error explains the alternative to Kerberos.
   answer(api, '/gssapi_login', {
     GET: open(
       {

@@ -10,7 +10,7 @@ import { alert, card, code, facts, time } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
 import { checkCsrf, type Html, userView, type View, viewOf } from '../pages/view.ts'
 
-/** Serves the page of the classic token, which copr-cli and its users expect. */
+/** Serves the page of the classic API token, which users of copr-cli expect. */
 export function apiTokenPages(frontend: Frontend): Hono {
   const { db, config, now } = frontend
   const app = new Hono({ strict: false })
@@ -124,7 +124,7 @@ function newToken(view: View, issued: IssuedToken): Html {
   )
 }
 
-/** The configuration file of copr-cli for a token. */
+/** Returns the lines of copr-cli's configuration file for a token. */
 export function configLines(
   { frontend, user }: View,
   { login, token, expires_on }: IssuedToken,

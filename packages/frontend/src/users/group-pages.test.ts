@@ -6,7 +6,7 @@ import { openTestFrontend } from '../testing/test-frontend.ts'
 const MINE = '/groups/list/my/'
 const ACTIVATE = '/groups/activate/star%20gazers/'
 
-test('a member can make a group of the identity provider an owner, but only once', async () => {
+test('a member of a group at the identity provider can activate it as a project owner, but only once', async () => {
   await using t = await openTestFrontend()
   await t.db
     .updateTable('user_account')

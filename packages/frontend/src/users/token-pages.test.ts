@@ -16,7 +16,7 @@ async function statusOf(t: TestFrontend, path: string, options: object): Promise
   return (await t.ask(path, options)).status
 }
 
-test('a named token is shown once, is limited to its scopes, and stops working when revoked', async () => {
+test('a named token is shown once, is limited to its scopes, and stops working when it is revoked', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const dana = await browse(t, 'dana')
@@ -65,7 +65,7 @@ for (const [what, change, status, why] of [
     assert.match(answer.text, /value="my CI"/)
   })
 
-test('the classic token is made on /api/ and revoked like the others', async () => {
+test('the classic token is created on /api/, and is revoked like the others', async () => {
   await using t = await openTestFrontend()
   const kim = await browse(t, 'kim')
   const { text } = await kim.post('/api/new/', {}, '/api/')

@@ -277,7 +277,7 @@ for (const [title, payload, want, log] of TABLE)
     assert.deepEqual([...(reason === null ? [] : [reason]), ...said], log)
   })
 
-test('a repository without a package is named in the log', async () => {
+test('the delivery log names a repository that matches no package', async () => {
   await using t = await open()
   const other = github.push()
   other.body['repository'] = github.repository('eve/lens')
@@ -298,13 +298,13 @@ for (const first of ['create', 'push'])
     assert.deepEqual(await builds(t), [`lens ${TAG}`])
   })
 
-test('a URL that names the package builds each of its tags', async () => {
+test('a webhook URL that names a package builds that package for any tag', async () => {
   await using t = await open()
   await send(t, gitlab.tag('v2'), 'lens-cap/')
   assert.deepEqual(await builds(t), ['lens-cap v2'])
 })
 
-test('Gitea has a URL of its own, and a form in the field payload is understood', async () => {
+test('Gitea has its own webhook URL, and JSON in the form field `payload` is accepted', async () => {
   await using t = await open()
   const { headers, body } = forgejo.push()
   const response = await t.ask(`/webhooks/gitea/1/${SECRET}`, {

@@ -78,7 +78,7 @@ export function isFromElsewhere({ source_json }: Matched, { pull_request }: Forg
   return !(pull_request?.source_urls ?? []).some((url) => isSameRepository(url, clone_url))
 }
 
-/** Possible package names in a tag of the form `name-version` or `name-version-release`. */
+/** Returns the package names that a tag of the form `name-version` or `name-version-release` may contain. */
 export function namesInTag(tag: string): string[] {
   const parts = tag.split(/[-_]/)
   const hasDigit = (part: string | undefined): boolean => /\d/.test(part ?? '')

@@ -142,7 +142,7 @@ for (const [payload, signature] of SIGNED) {
   })
 }
 
-test('a copy with another delivery ID is refused, and so is another body with a known ID', async () => {
+test('a copy with a different delivery ID is refused, and so is a different body with a known ID', async () => {
   await using fixture = await open()
   const push = github.push()
   const sign = (body: unknown) => ({ 'x-hub-signature-256': `sha256=${hex(body)}` })
@@ -175,7 +175,7 @@ test('a signed delivery that fails may be sent again', async () => {
   assert.match((await log(fixture))[0]?.reason ?? '', /^Cannot accept the webhook: .*repository/s)
 })
 
-test('a delivery is replayed by API and by button, and the record names the first one', async () => {
+test('a delivery can be replayed through the API or with a button, and the new record refers to the original', async () => {
   await using fixture = await open()
   const { t } = fixture
   const push = github.push()
@@ -203,7 +203,7 @@ test('a delivery is replayed by API and by button, and the record names the firs
   )
 })
 
-test('a delivery of another project, or one without a kept body, cannot be replayed', async () => {
+test('a delivery of another project, or one whose body was not kept, cannot be replayed', async () => {
   await using fixture = await open()
   const { t } = fixture
   await send(fixture, github.push())
@@ -218,7 +218,7 @@ test('a delivery of another project, or one without a kept body, cannot be repla
   assert.equal((await replay('@orbit/telescope')).status, 404)
 })
 
-test('the log keeps no secret: neither the token header, nor the secret that old Giteas put into the body', async () => {
+test('the log contains no secrets: neither the token header, nor the secret that old versions of Gitea put into the body', async () => {
   await using fixture = await open()
   const push = gitlab.push()
   push.body['secret'] = 'canary'
@@ -236,7 +236,7 @@ test('the log keeps no secret: neither the token header, nor the secret that old
   )
 })
 
-test('signatures can be required only once there is a signing secret', async () => {
+test('a project can require signatures only once it has a signing secret', async () => {
   await using fixture = await openFixture()
   const path = '/api_3/webhook/settings/dana/telescope'
   const json = { signed_only: true }
@@ -245,7 +245,7 @@ test('signatures can be required only once there is a signing secret', async () 
   assert.match(await response.text(), /make a signing secret first/)
 })
 
-test('a body that is larger than the log keeps is cut there, and its delivery is not replayed', async () => {
+test('a body that exceeds the limit of the log is truncated, and its delivery cannot be replayed', async () => {
   await using fixture = await open()
   const push = github.push({
     files: ['lens.spec', ...Array.from({ length: 20_000 }, (_, i) => `file-${i}`)],

@@ -116,7 +116,7 @@ for (const [what, source, headers] of [
 ] as const)
   test(`verifySignature() refuses ${what}`, () => assert.ok('refusal' in verify(source, headers)))
 
-test('verifySignature() accepts one of several signatures, as after a change of the secret', () => {
+test('verifySignature() accepts one valid signature among several, as after a change of the secret', () => {
   const headers = standard()
   const many = `v1,AAAA ${headers['webhook-signature']}`
   assert.ok('keys' in verify('custom', { ...headers, 'webhook-signature': many }))

@@ -43,7 +43,7 @@ const builds = (t: TestFrontend) =>
     .orderBy('id')
     .execute()
 
-test('a push to GitHub builds the commit, in the background, without a submitting user', async () => {
+test('a push to GitHub starts a background build of the commit, without a submitter', async () => {
   await using t = await open()
   const response = await hook(t, `/webhooks/github/1/${SECRET}/`, PUSH)
   assert.equal(await response.text(), 'OK')
@@ -93,7 +93,7 @@ test('a push that matches no package is answered with OK and builds nothing', as
   assert.deepEqual(await builds(t), [])
 })
 
-test('GitHub’s ping is answered before any check', async () => {
+test('a ping from GitHub is answered before any check', async () => {
   await using t = await open()
   const ping = { 'x-github-event': 'ping' }
   assert.equal(await (await hook(t, '/webhooks/github/9/wrong/', {}, ping)).text(), 'OK')
@@ -120,7 +120,7 @@ test('a request to the GitHub webhook without X-GitHub-Event is refused', async 
   assert.equal(response.status, 400)
 })
 
-test('the custom webhook returns the id of the build, and stores the body for it', async () => {
+test('the custom webhook returns the id of the build, and stores the request body for it', async () => {
   await using t = await open()
   const body = '{"any": "thing"}'
   const response = await t.ask(`/webhooks/custom/1/${SECRET}/lens/`, { method: 'POST', body })
@@ -131,7 +131,7 @@ test('the custom webhook returns the id of the build, and stores the body for it
   assert.equal(await payload.text(), body)
 })
 
-test('the custom webhook of a directory creates the directory', async () => {
+test('the custom webhook for a directory creates the directory', async () => {
   await using t = await open()
   const path = `/webhooks/custom-dir/dana/telescope:custom:next/${SECRET}/lens/`
   assert.equal((await t.ask(path, { method: 'POST', body: 'x' })).status, 200)

@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import type { Frontend } from '../frontend.ts'
 import { attempt, countedWebhook } from '../http/attempts.ts'
 
-/** Whether a webhook secret is right. Throws 429 after too many wrong secrets, but not for a secret that was right before. */
+/** Whether a webhook secret is correct. Throws a 429 after too many wrong secrets, but not for a secret that was correct before. */
 export async function isWebhookSecret(
   c: Context,
   frontend: Frontend,
