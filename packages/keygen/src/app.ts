@@ -19,13 +19,13 @@ import { openSecret, sealSecret } from './project-secrets.ts'
 import { type Signing, signDigests } from './signatures/sign-digests.ts'
 import { checkSignatureLog, listSignatures } from './signatures/signature-log.ts'
 
-/** A thousand digests take 50 kB, a thousand names of the maximum length 300 kB. */
+/** A request may have a thousand digests, which take 50 kB, and a thousand names, which take 300 kB at their maximum length. */
 const MAX_BODY_BYTES = 512 * 1024
 const KeyPath = z.object({ owner: OwnerName, project: ProjectName })
 const Since = z.object({ changed_since: z.coerce.number().int().nonnegative() })
 const LogQuery = KeyPath.partial()
 
-/** The protocol of `@copr/contract/keygen-protocol`. */
+/** Serves the protocol of `@copr/contract/keygen-protocol`. */
 export function makeKeygenApp(signing: Signing, authenticators: Identify[]): Hono<KeygenEnv> {
   const { keygen } = signing
   const app = new Hono<KeygenEnv>()

@@ -7,7 +7,7 @@ import type { KeyWrapper } from './master-key/key-wrapper.ts'
 import { seal, unseal } from './seal.ts'
 import { anySecret } from './sealed-secrets.ts'
 
-/** The prefix of sealed bytes: one byte with this format's number, then the data key's id. */
+/** Number of this format. Sealed bytes begin with this number in one byte, followed by the ID of the data key. */
 const FORM = 2
 const ID_BYTES = 16
 /** The key of an advisory lock: an arbitrary number, the same in every keygen. */
@@ -25,9 +25,9 @@ export interface MasterKeys {
 }
 
 /**
- * Opens the data keys, and makes the first one. Data keys that a previous master key wrapped are wrapped again with the current
- * one; the previous master key is not needed afterwards. Fails at startup, not at the first signature, if a data key cannot be
- * opened.
+ * Opens the data keys; creates the first one if there is none. Data keys that a previous master key wrapped are wrapped again with the
+ * current one, so the previous master key is not needed afterwards. If a data key cannot be opened, this fails at startup and not at the
+ * first signature.
  */
 export async function openDataKeys(db: Db, masters: MasterKeys, log: Logger): Promise<Sealer> {
   const rows = await db.transaction().execute(async (tx) => {
@@ -95,7 +95,7 @@ function sealerOf(keys: Map<string, Buffer>, newest: string): Sealer {
   }
 }
 
-/** Seals with a data key the secrets that versions before 0.2 sealed with the master key itself, which was a file. */
+/** Secrets from versions before 0.2 were sealed with the master key itself, which was a file. Seals them again with a data key. */
 async function sealAnew(db: Db, sealer: Sealer, { current, previous }: MasterKeys): Promise<void> {
   for (;;) {
     const found = await anySecret(db, { form: 1 })

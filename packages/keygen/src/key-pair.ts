@@ -4,7 +4,7 @@ import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 
 const generate = promisify(generateKeyPair)
 
-/** Generates a private key as PKCS #8. RSA takes seconds, on a separate thread. */
+/** Generates a private key as PKCS #8. RSA keys take seconds, so they are generated on a separate thread. */
 export async function generatePrivateKey(algorithm: KeyAlgorithm): Promise<Buffer> {
   const { privateKey } =
     algorithm === 'rsa4096'

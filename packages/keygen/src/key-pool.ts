@@ -4,7 +4,9 @@ import { addPooledKey, countPooledKeys, takePooledKey } from './key-table.ts'
 import { poolContext } from './sealed-secrets.ts'
 import type { KeygenContext } from './keygen-context.ts'
 
-/** Generates RSA keys in advance, one at a time, until the pool has `size`; `stop` takes effect after the current one. */
+/**
+ * Generates RSA keys in advance, one at a time, until the pool has `size` keys. `stop` takes effect after the key that is being generated.
+ */
 export async function refillPool(
   keygen: KeygenContext,
   size: number,
@@ -19,7 +21,7 @@ export async function refillPool(
   }
 }
 
-/** Returns an RSA key as PKCS #8, from the pool if it has one; otherwise generates one, which takes seconds. */
+/** Returns an RSA key as PKCS #8. Takes it from the pool; if the pool is empty, generates one, which takes seconds. */
 export async function drawRsaKey(keygen: KeygenContext): Promise<Buffer> {
   const pooled = await takePooledKey(keygen.db)
   keygen.pool_drawn.ring()

@@ -48,7 +48,7 @@ export interface SignatureRow {
   fingerprint: string
   purpose: string
   names: string[]
-  /** SHA-256 of the digests, one per line. */
+  /** SHA-256 of the list of digests, one per line. */
   digests: Buffer
   count: number
   ticket: string
@@ -69,7 +69,7 @@ export type Db = Kysely<Schema>
 export type StoredKey = Selectable<KeyRow>
 export type PooledKey = Selectable<PooledKeyRow>
 
-/** Opens the key table lazily: while PostgreSQL is unreachable, only queries fail. */
+/** Opens the database of the key table without connecting: while PostgreSQL is unreachable, only queries fail. */
 export function openKeyTable(connectionString: string): Db {
   const pool = new pg.Pool({
     connectionString,
@@ -79,7 +79,7 @@ export function openKeyTable(connectionString: string): Db {
     keepAlive: true,
     application_name: 'keygen',
   })
-  // A broken connection is reported twice: by the query that fails, and by an event that would end the process.
+  // A broken connection is reported twice: by the query that fails, and by an event that would end the process if it had no listener.
   pool.on('connect', (client) => void client.on('error', () => {}))
   pool.on('error', () => {})
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
@@ -98,7 +98,7 @@ export async function findKey(
     .executeTakeFirst()
 }
 
-/** Stores a project's key unless it has one; returns the stored one. */
+/** Stores a project's key unless the project already has one; returns the stored key. */
 export async function insertKey(db: Db, key: Insertable<KeyRow>): Promise<StoredKey> {
   await db
     .insertInto('keygen.key')
@@ -131,7 +131,10 @@ export async function prolongKey(
     .execute()
 }
 
-/** Replaces the key with this fingerprint, unless it was replaced already; returns the key that is current afterwards. */
+/**
+ * Replaces the project's key if it still has this fingerprint; returns the key that is current afterwards. Undefined if the project has no
+ * key.
+ */
 export async function replaceKey(
   db: Db,
   { fingerprint, key, by }: { fingerprint: string; key: Insertable<KeyRow>; by: string },

@@ -152,7 +152,7 @@ test('a key that was never made is not found', async () => {
   })
 })
 
-test('requests without the right secret get a 401, except for /health', async () => {
+test('requests without the correct secret get a 401, except for /health', async () => {
   for (const authorization of ['', 'Bearer wrong', `Basic ${keygen.secret}`]) {
     assert.equal((await ask('/keys/a/b', { headers: { authorization } })).status, 401)
     assert.equal((await ask('/sign', { method: 'POST', headers: { authorization } })).status, 401)
@@ -209,7 +209,7 @@ test('invalid requests get a 400 with the reason', async () => {
   assert.equal((await post('/keys', `"${'x'.repeat(600_000)}"`)).status, 413)
 })
 
-test('a private key opens only in its own row', async () => {
+test('a private key can be decrypted only in its own row', async () => {
   const [mine, theirs] = [newProjectName(), newProjectName()]
   for (const project of [mine, theirs])
     await keygen.client.makeKey({ owner: 'someone', project, algorithm: 'ed25519' })
@@ -231,7 +231,7 @@ test('a private key opens only in its own row', async () => {
   await db.deleteFrom('keygen.key').where('project', '=', mine).execute()
 })
 
-test('prolongKeys() extends keys that expire within a year, once', async () => {
+test('prolongKeys() extends the validity of keys that expire within a year, and only once', async () => {
   await using home = await scratchFolder()
   const file = join(folder.path, 'master.key')
   const current = await openMasterKey({ file }, async () => false)
@@ -292,7 +292,7 @@ async function untilPooled(): Promise<void> {
   await until(isFull, { timeout_ms: 120_000, what: 'a key in the pool' })
 }
 
-test('runKeygen() refuses to start without the master key that the keys were sealed with', async () => {
+test('runKeygen() refuses to start without the master key that sealed the existing keys', async () => {
   await using empty = await scratchFolder()
   await keygen.client.makeKey({ owner: 'someone', project: newProjectName(), algorithm: 'ed25519' })
   const options = { database_url: test_db.url, dir: empty.path }
@@ -313,7 +313,7 @@ test('two keygens that start concurrently on an empty database return the same p
   await Promise.all(both.map((each) => each[Symbol.asyncDispose]()))
 })
 
-test('a sealed secret of a project opens only for its purpose and context, and only unaltered', async () => {
+test('a sealed project secret can be opened only for its purpose and context, and only if it is unaltered', async () => {
   const at = { purpose: 'git', context: 'project 7 https://git.example.org/' } as const
   const sealed = await keygen.client.seal({ ...at, secret: 'canary' })
   assert.ok(!sealed.includes('canary'))

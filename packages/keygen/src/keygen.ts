@@ -36,7 +36,7 @@ export const KeygenConfig = z
     service_accounts: KeygenServiceAccounts.optional(),
     master_key: MasterKey,
     previous_master_keys: z.array(MasterKey).default([]),
-    /** Keys are named `<owner>#<project>@copr.<sign_domain>`. */
+    /** The domain in the user IDs of keys: `<owner>#<project>@copr.<sign_domain>`. */
     sign_domain: z.string().regex(/^[A-Za-z0-9.-]+$/, 'the sign domain must be a host name'),
     /** Number of RSA keys to generate in advance. */
     pool_size: z.number().int().min(0).max(100).default(2),
@@ -58,12 +58,12 @@ export interface KeygenOptions {
   config: KeygenConfig
   log: Logger
   stop: AbortSignal
-  /** Called once keygen listens, with the port, which the system chooses if the configured one is 0. */
+  /** Called once keygen listens. If the configured port is 0, the system chooses the port that is passed. */
   onListening?: (port: number) => void
   redeem?: RedeemTicket
 }
 
-/** Serves until `stop` aborts. Waits for PostgreSQL at startup, and survives its later outages. */
+/** Serves until `stop` is aborted. Waits for PostgreSQL at startup, and survives later outages of PostgreSQL. */
 export async function runKeygen(options: KeygenOptions): Promise<void> {
   const { config, log, stop, onListening, redeem = redeemTicket } = options
   const now = (): Date => new Date()

@@ -84,7 +84,7 @@ const MIGRATIONS: Record<string, Migration> = {
   },
 }
 
-/** Brings the schema up to date; several processes may start at once (Kysely takes an advisory lock). */
+/** Migrates the schema to the current version. Several processes may start at the same time: Kysely takes an advisory lock. */
 export async function migrateKeyTable(db: Db): Promise<void> {
   const provider = { getMigrations: async () => MIGRATIONS }
   const migrator = new Migrator({ db, provider, migrationTableSchema: 'keygen' })

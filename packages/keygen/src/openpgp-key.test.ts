@@ -13,8 +13,8 @@ for (const [bytes, want] of [
   test(`mpi(${bytes}) is ${want}`, () =>
     assert.equal(mpi(Buffer.from(bytes, 'hex')).toString('hex'), want))
 
-test('armor() ends with the CRC-24 of RFC 4880', () => {
-  // The check value of CRC-24/OPENPGP for "123456789" is 21CF02.
+test('the output of armor() ends with the CRC-24 checksum of RFC 4880', () => {
+  // The CRC-24/OPENPGP checksum of "123456789" is 21CF02, which is `Ic8C` in base64.
   const text = armor('SIGNATURE', Buffer.from('123456789'))
   assert.match(text, /\n=Ic8C\n-----END PGP SIGNATURE-----\n$/)
 })

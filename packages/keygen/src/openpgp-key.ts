@@ -4,12 +4,12 @@ import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 
 export const PACKET = { signature: 2, publicKey: 6, userId: 13 } as const
 
-/** 1.3.6.1.4.1.11591.15.1, the curve's name in OpenPGP before RFC 9580. */
+/** The OID 1.3.6.1.4.1.11591.15.1, which identified the curve in OpenPGP before RFC 9580. */
 const ED25519_OID = Buffer.from('2b06010401da470f01', 'hex')
-/** Marks a point in the curve's native form. Source: RFC 9580 section 11.2.1. */
+/** Prefix of a point in the curve's native form. Source: RFC 9580 section 11.2.1. */
 const NATIVE_POINT = 0x40
 
-/** One packet with an old-format header and a two-byte length, which every rpm can read. Source: RFC 4880 section 4.2.1. */
+/** A packet with an old-format header and a two-byte length, which every version of rpm can read. Source: RFC 4880 section 4.2.1. */
 export function packet(tag: number, body: Uint8Array): Buffer {
   const header = Buffer.from([0x80 | (tag << 2) | 1, 0, 0])
   header.writeUInt16BE(body.length, 1)
@@ -48,7 +48,7 @@ function keyNumbers(algorithm: KeyAlgorithm, jwk: { n?: string; e?: string; x?: 
   }
 }
 
-/** Returns a public key in the form that is hashed for its fingerprint and for signatures over it. Source: RFC 4880 section 12.2. */
+/** Returns a public key in the form that is hashed for its fingerprint and for signatures over the key. Source: RFC 4880 section 12.2. */
 export function hashedKey(publicKey: Uint8Array): Buffer {
   const head = Buffer.from([0x99, 0, 0])
   head.writeUInt16BE(publicKey.length, 1)

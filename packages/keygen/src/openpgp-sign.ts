@@ -14,7 +14,7 @@ import { hashedKey, mpi, PACKET, packet } from './openpgp-key.ts'
 const SHA256_DIGEST_INFO = Buffer.from('3031300d060960864801650304020105000420', 'hex')
 const POSITIVE_CERTIFICATION = 0x13
 
-/** A signature packet over a binary document whose digest already covers `signatureTrailer(facts)`. */
+/** Returns a signature packet over a binary document. The given digest must already cover `signatureTrailer(facts)`. */
 export function signDocument(
   key: KeyObject,
   facts: SignatureParameters,

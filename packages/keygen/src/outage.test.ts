@@ -7,17 +7,17 @@ import { startEmbeddedPostgres } from '@copr/testkit/postgres'
 import pg from 'pg'
 import { scratchFolder, startKeygen } from './testing.ts'
 
-test('keygen responds with 503 after PostgreSQL was killed, and uses the restarted server at once', async () => {
+test('keygen responds with 503 after PostgreSQL is killed, and uses the restarted server at once', async () => {
   await using folder = await scratchFolder()
-  // Not `unsafe`: committed data must survive the SIGKILL.
+  // This server does not run as `unsafe`, because committed data must survive the SIGKILL.
   const server = { dir: join(folder.path, 'postgres'), password: 'test' }
   const first = await startEmbeddedPostgres(server)
   await using keygen = await startKeygen({ database_url: first.url, dir: folder.path })
   const request = { owner: 'someone', project: 'thing', algorithm: 'ed25519' as const }
   const key = await keygen.client.makeKey(request)
 
-  // One request waits for a lock, so that its connection breaks in the middle of a query; the other connections are idle.
-  // Another connection watches it, because pg_stat_activity does not change within a transaction.
+  // One request waits for a lock, so its connection breaks in the middle of a query; the other connections are idle. A separate connection
+  // watches for the wait, because pg_stat_activity does not change within a transaction.
   const [locker, watcher] = [new pg.Client(first.url), new pg.Client(first.url)]
   for (const client of [locker, watcher]) {
     client.on('error', () => {})
@@ -46,7 +46,7 @@ test('keygen responds with 503 after PostgreSQL was killed, and uses the restart
   assert.deepEqual(await keygen.client.publicKey('someone', 'thing'), key)
 })
 
-test('the error of a client whose keygen is unreachable names the address', async () => {
+test('the error from a client that cannot reach keygen contains the address', async () => {
   const client = keygenClient({ url: 'http://127.0.0.1:1/', secret: 'x' })
   await assert.rejects(client.publicKey('a', 'b'), {
     kind: 'unavailable',

@@ -21,7 +21,7 @@ import type { KeygenContext } from './keygen-context.ts'
 export const CLOCK_TOLERANCE_SECONDS = 600
 const DAY_SECONDS = 86_400
 const LIFETIME_SECONDS = 5 * 365 * DAY_SECONDS
-/** Keys that expire sooner are extended, so that every user has a year to fetch the new expiry date. */
+/** Keys that expire within this time are extended, so that every user has a year to fetch the new expiry date. */
 const PROLONG_BEFORE_SECONDS = 365 * DAY_SECONDS
 
 /** Returns the project's key, which is made if there is none. `algorithm` applies to a new key only. */
@@ -40,7 +40,7 @@ export async function makeKey(
   return stored
 }
 
-/** Replaces the key with this fingerprint, unless it was replaced already. Deletes the private half of the old key. */
+/** Replaces the key if it still has this fingerprint, and deletes the private half of the old key. Returns the current key. */
 export async function rotateKey(
   keygen: KeygenContext,
   {
@@ -67,7 +67,8 @@ async function newKey(
 ): Promise<StoredKey> {
   const secret =
     algorithm === 'rsa4096' ? await drawRsaKey(keygen) : await generatePrivateKey(algorithm)
-  // Backdated by the tolerance: verifiers refuse a signature older than its key, and a signer's clock may be slow.
+  // The creation date is earlier by the tolerance: verifiers refuse a signature that is older than its key, and the clock of the signing
+  // component may be slow.
   const created_at = unixSeconds(keygen.now()) - CLOCK_TOLERANCE_SECONDS
   const expires_at = created_at + LIFETIME_SECONDS
   const key = readPrivateKey(secret)
@@ -118,9 +119,9 @@ export async function requireKey(
 }
 
 /**
- * Extends keys that expire within a year by five years. Earlier self-signatures are kept, because Sequoia (Fedora's rpm) checks a
- * signature against the self-signatures that existed when it was made: without the earlier ones, it would refuse every package
- * that was signed before the extension.
+ * Extends keys that expire within a year by five years. Earlier self-signatures are kept, because Sequoia (which Fedora's rpm uses) checks
+ * a signature against the self-signatures that existed when it was made. Without the earlier ones, it would refuse every package that was
+ * signed before the extension.
  */
 export async function prolongKeys(keygen: KeygenContext): Promise<void> {
   const now = unixSeconds(keygen.now())

@@ -13,7 +13,7 @@ export function seal(key: Uint8Array, context: string, secret: Uint8Array): Buff
   return Buffer.concat([Buffer.from([VERSION]), nonce, cipher.getAuthTag(), sealed])
 }
 
-/** Returns the sealed secret; throws if the key or the context is a different one, or if the bytes were altered. */
+/** Returns the decrypted secret; throws if the key or the context differs, or if the bytes were altered. */
 export function unseal(key: Uint8Array, context: string, sealed: Buffer): Buffer {
   if (sealed[0] !== VERSION) throw new Error(`Cannot decrypt ${context}: unknown form ${sealed[0]}`)
   const start = 1 + NONCE_BYTES + TAG_BYTES

@@ -1,14 +1,14 @@
 import { sql } from 'kysely'
 import type { Db, StoredKey } from './key-table.ts'
 
-/** A stored sealed secret, and a function that replaces it. */
+/** A sealed secret in the database, and a function that replaces it. */
 export interface SealedSecret {
   context: string
   sealed_private_key: Buffer
   replace: (sealed_private_key: Buffer) => Promise<void>
 }
 
-/** Finds any stored secret, or, given `form`, any secret that is sealed in this format; returns undefined if there is none. */
+/** Finds any one stored secret or, if `form` is given, one that is sealed in that format; returns undefined if there is none. */
 export async function anySecret(
   db: Db,
   { form }: { form?: number } = {},

@@ -20,7 +20,7 @@ export interface RunningKeygen extends AsyncDisposable {
   url: string
   secret: string
   client: KeygenClient
-  /** The log so far, one object per line. */
+  /** The log lines so far, parsed as objects. */
   lines: Record<string, unknown>[]
 }
 
@@ -29,13 +29,13 @@ export interface RunningOptions {
   /** The folder that contains the master key. */
   dir: string
   pool_size?: number
-  /** Overrides the configuration that follows from the other options. */
+  /** Overrides fields of the default configuration. */
   config?: Partial<KeygenConfig>
-  /** Redeems tickets; by default, those of {@link newTicket} are valid any number of times. */
+  /** Redeems tickets. By default, it accepts those of {@link newTicket}, any number of times. */
   redeem?: RedeemTicket
 }
 
-/** Starts the whole program on a free port. */
+/** Starts a complete keygen on a free port. */
 export async function startKeygen(options: RunningOptions): Promise<RunningKeygen> {
   const { database_url, dir, pool_size = 0 } = options
   const stop = new AbortController()

@@ -5,7 +5,7 @@ import { silentLog } from '@copr/process/log'
 import { makeKeygenApp } from '../app.ts'
 import type { Signing } from '../signatures/sign-digests.ts'
 
-/** Has nothing but a log, as rights are checked before anything else is used. */
+/** Contains only a log, because rights are checked before anything else is used. */
 const NOTHING = { keygen: { log: silentLog() } } as unknown as Signing
 
 async function statusFor(rights: KeygenRight[], method: string, path: string): Promise<number> {

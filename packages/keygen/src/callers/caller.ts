@@ -4,12 +4,15 @@ import type { Context, MiddlewareHandler } from 'hono'
 
 /** An authenticated caller and its rights. */
 export interface Caller {
-  /** For the log: `secret`, or the service account. */
+  /** The caller's name in the log: `secret`, or the service account. */
   name: string
   rights: readonly KeygenRight[]
 }
 
-/** Identifies a caller by its bearer token; returns undefined for a token that it refuses. Throws if it cannot check the token now. */
+/**
+ * Identifies a caller by its bearer token. Returns undefined for a token that it does not accept. Throws if it cannot check the token at
+ * the moment.
+ */
 export type Identify = (token: string) => Promise<Caller | undefined>
 
 export type KeygenEnv = { Variables: { caller: Caller } }

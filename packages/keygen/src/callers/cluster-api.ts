@@ -13,7 +13,7 @@ export interface ClusterAnswer {
 /** Sends a request to the API server: a POST if there is a body, otherwise a GET. */
 export type AskCluster = (path: string, body?: unknown) => Promise<ClusterAnswer>
 
-/** Makes a client of the API server, which uses the token of keygen's own service account and reads it for each request. */
+/** Creates a client of the API server. It authenticates with the token of keygen's own service account, which it reads for each request. */
 export function clusterApi(config: KeygenServiceAccounts): AskCluster {
   const send = httpsClient({ ca_file: config.api_ca_file })
   const readToken = lastGoodFile(config.api_token_file)

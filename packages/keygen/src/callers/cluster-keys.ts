@@ -4,7 +4,7 @@ import { JWKSNoMatchingKey } from 'jose/errors'
 import { z } from 'zod'
 import type { AskCluster } from './cluster-api.ts'
 
-/** Minimum time between lookups of unknown keys, so that callers with bogus tokens cannot flood the API server. */
+/** If a key is unknown, the keys are fetched again at most this often, so that callers with bogus tokens cannot flood the API server. */
 const LOOK_UP_MS = 60_000
 const Discovery = z.object({ issuer: z.string().min(1) })
 const KeySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())) })
@@ -14,7 +14,7 @@ export interface ClusterKeys {
   key: JWTVerifyGetKey
 }
 
-/** Fetches the keys with which the cluster signs service account tokens; every service account may read them. */
+/** Fetches the public keys of the cluster, which verify service account tokens. Every service account may read them. */
 export function clusterKeys(ask: AskCluster, now: () => Date): ClusterKeys {
   let found: { issuer: string; key: JWTVerifyGetKey } | undefined
   let looked_at = -Infinity

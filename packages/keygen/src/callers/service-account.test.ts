@@ -120,7 +120,7 @@ test('serviceAccounts() refuses a token that the cluster has not signed', async 
   assert.equal(await identify(await tokenOf(makePair().privateKey)), undefined)
 })
 
-test('serviceAccounts() fetches the keys again when a token names an unknown key, at most once a minute', async () => {
+test('serviceAccounts() fetches the keys again when a token names an unknown key, but at most once a minute', async () => {
   const { cluster, clock, key, identify } = start()
   await identify(await tokenOf(key))
   const next = makePair()

@@ -8,7 +8,7 @@ import { type AskCluster, clusterApi } from './cluster-api.ts'
 import { clusterKeys } from './cluster-keys.ts'
 import { type Reviewed, reviewToken } from './token-review.ts'
 
-/** Asymmetric algorithms only: a token that is "signed" with the public key as a secret is refused. */
+/** Only asymmetric algorithms: a token that is "signed" with the public key as an HMAC secret is refused. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'EdDSA']
 const REVIEW_AGAIN_MS = 600_000
 
@@ -29,8 +29,8 @@ export interface ServiceAccountsOptions {
 }
 
 /**
- * Identifies service accounts of one namespace by tokens that were issued to a pod for keygen. Tokens are verified with the
- * cluster's keys and, where TokenReview is allowed, by the API server, which also refuses tokens of deleted pods.
+ * Identifies service accounts of one namespace by tokens that were issued to a pod with keygen as the audience. The cluster's keys verify
+ * the tokens. Where keygen may use TokenReview, the API server checks them too, and refuses those of deleted pods.
  */
 export function serviceAccounts(options: ServiceAccountsOptions): Identify {
   const { config, log, now, ask = clusterApi(options.config) } = options
@@ -69,7 +69,7 @@ export function serviceAccounts(options: ServiceAccountsOptions): Identify {
       if (review === 'refused') return undefined
       if (review === 'forbidden') {
         if (config.check === 'review') return undefined
-        // keygen lacks the role `system:auth-delegator`: the cluster's keys alone decide.
+        // keygen lacks the role `system:auth-delegator`, so only the cluster's keys decide for now.
         review_after = now().getTime() + REVIEW_AGAIN_MS
       }
     }

@@ -16,7 +16,7 @@ const Review = z.object({
   }),
 })
 
-/** Asks the API server whether a token is valid, which includes that the pod it was issued to still exists. */
+/** Asks the API server whether a token is valid. If it is, the pod to which it was issued still exists. */
 export async function reviewToken(
   ask: AskCluster,
   token: string,

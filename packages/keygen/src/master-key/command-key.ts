@@ -3,7 +3,7 @@ import type { MasterKey } from '@copr/contract/configuration/keygen-config'
 import type { KeyWrapper } from './key-wrapper.ts'
 import { pipe } from './pipe.ts'
 
-/** A key in a KMS or a vault, which is used through the provider's own client. */
+/** A master key in a KMS or a vault. It is used through the provider's own client program. */
 export function commandKey({ encrypt, decrypt }: NonNullable<MasterKey['command']>): KeyWrapper {
   const words = JSON.stringify([encrypt, decrypt])
   return {
@@ -15,7 +15,10 @@ export function commandKey({ encrypt, decrypt }: NonNullable<MasterKey['command'
   }
 }
 
-/** Adds a hash of the data key's name, as these programs take no additional authenticated data: a key opens only in its own row. */
+/**
+ * Prepends a hash of the data key's name, so that a key opens only in its own row. These programs do not support additional authenticated
+ * data.
+ */
 function bind(context: string, secret: Buffer): Buffer {
   return Buffer.concat([createHash('sha256').update(context).digest(), secret])
 }

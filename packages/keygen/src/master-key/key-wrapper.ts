@@ -4,6 +4,6 @@ export interface KeyWrapper {
   id: string
   wrap(context: string, secret: Buffer): Promise<Buffer>
   unwrap(context: string, wrapped: Buffer): Promise<Buffer>
-  /** The key itself, if it is a file: older versions sealed secrets with it directly. */
+  /** The key itself, if it is stored in a file: older versions sealed secrets with it directly. */
   bytes?: Buffer
 }

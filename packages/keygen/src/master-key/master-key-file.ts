@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 
 const KEY_BYTES = 32
 
-/** Reads 32 bytes, raw or in base64 (as people put them into Kubernetes Secrets); undefined when there is no such file. */
+/** Reads a key of 32 bytes, raw or in base64, as users put it into Kubernetes Secrets; returns undefined if there is no such file. */
 export async function readMasterKey(path: string): Promise<Buffer | undefined> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined

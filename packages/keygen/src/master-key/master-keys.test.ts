@@ -95,7 +95,7 @@ const wrappers = async (): Promise<string[]> =>
   )
 
 test(
-  'secrets outlive every change of the master key: file, PKCS #11 token, vault',
+  'secrets remain readable after every change of the master key, between a file, a PKCS #11 token and a vault',
   { skip },
   async () => {
     const [file, token, vault] = [await fileKey('first'), await tokenKey(), await vaultKey()]
@@ -124,7 +124,7 @@ test(
   },
 )
 
-test('secrets that an older version sealed with the master key itself are sealed again', async () => {
+test('secrets that an older version sealed directly with the master key are sealed again', async () => {
   const source = await fileKey('old')
   const { current } = await masters(source)
   const whose = { owner: 'someone', project: 'thing', fingerprint: 'F' }
@@ -150,7 +150,7 @@ test('secrets that an older version sealed with the master key itself are sealed
   await db.deleteFrom('keygen.data_key').execute()
 })
 
-test('a data key opens only in its own row', async () => {
+test('a data key can be decrypted only in its own row', async () => {
   const source = await fileKey('mine')
   await openDataKeys(db, await masters(source), log)
   await db

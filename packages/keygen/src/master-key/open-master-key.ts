@@ -16,7 +16,7 @@ function wrapperOfBytes(key: Buffer): KeyWrapper {
   }
 }
 
-/** Opens the configured master key; creates a missing file if `may_make` allows it. */
+/** Opens the configured master key. If its file is missing, creates it if `may_make` allows that. */
 export async function openMasterKey(
   source: MasterKey,
   may_make: () => Promise<boolean>,

@@ -31,7 +31,7 @@ export async function pipe(
         new Error(`Cannot use the master key: ${program} exited with ${code}: ${words.trim()}`),
       )
   })
-  // A program that ends without reading its input reports the reason with its exit code.
+  // If a program ends without reading its input, its exit code reports the reason.
   child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   return await promise

@@ -35,7 +35,9 @@ export async function pkcs11Key(token: Pkcs11): Promise<KeyWrapper> {
   }
 }
 
-/** Hashes the name of a data key, so that the key opens only in its own row; only 16 bytes, as OAEP leaves little space. */
+/**
+ * Hashes the name of a data key, so that the key opens only in its own row. The hash has only 16 bytes, because OAEP leaves little space.
+ */
 function nameOf(context: string): Buffer {
   return createHash('sha256').update(context).digest().subarray(0, 16)
 }
@@ -58,7 +60,7 @@ async function decrypt(token: Pkcs11, wrapped: Buffer): Promise<Buffer> {
 async function tool(token: Pkcs11, what: string[]): Promise<Buffer> {
   const { module, token_label, key_id, pin_file } = token
   const pin = (await readFile(pin_file, 'utf8')).trim()
-  // The PIN is not an argument, which every process of the machine could read.
+  // The PIN is not passed as an argument, because every process on the machine could read it.
   const login = ['--login', '--pin', 'env:COPR_PKCS11_PIN']
   const which = ['--module', module, '--token-label', token_label, '--id', key_id]
   return await pipe(['pkcs11-tool', ...which, ...login, ...what], Buffer.alloc(0), {

@@ -7,7 +7,7 @@ export interface RateLimits {
 
 const MINUTE_MS = 60_000
 
-/** Limits signatures per minute, so that a stolen identity cannot sign without limit until somebody notices. */
+/** Limits the signatures per minute, so that a thief of an identity cannot sign any number of packages before somebody notices. */
 export class RateLimit {
   readonly #limits: RateLimits
   readonly #now: () => Date

@@ -17,7 +17,7 @@ export interface Signing {
   redeem: RedeemTicket
 }
 
-/** Signs each digest of a ticket. The caller and the purpose are logged before anything is signed. */
+/** Signs each digest of a request that has a valid ticket. The caller and the purpose are logged before anything is signed. */
 export async function signDigests(
   { keygen, limit, redeem }: Signing,
   caller: Caller,
@@ -44,7 +44,7 @@ export async function signDigests(
     for (const digest of digests) {
       const facts = { algorithm, fingerprint, created_at }
       signatures.push(signDocument(key, facts, Buffer.from(digest, 'base64')).toString('base64'))
-      // One signature takes milliseconds and a request may have a thousand: let other requests run in between.
+      // A signature takes milliseconds, and a request may need a thousand, so other requests may run between two signatures.
       await setImmediate()
     }
     return { algorithm, signatures }

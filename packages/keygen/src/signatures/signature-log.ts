@@ -9,12 +9,12 @@ const SHOWN = 100
 const CHECKED_AT_A_TIME = 1_000
 const FIRST = '0'.repeat(64)
 
-/** A log entry before it has an id and is part of the hash chain. */
+/** A log entry that has no ID yet and is not yet in the hash chain. */
 export type NewSignature = Omit<SignatureRow, 'id' | 'previous' | 'hash'>
 
 /**
- * Adds an entry before anything is signed, so that every signature has one. Each entry contains the hash of the previous one, so
- * that changed or removed entries are noticed. Returns the entry's hash.
+ * Adds an entry to the log. It is called before anything is signed, so every signature has an entry. Each entry contains the hash of the
+ * previous one, so changed or removed entries are detected. Returns the entry's hash.
  */
 export async function logSignature(db: Db, entry: NewSignature): Promise<string> {
   return await db.transaction().execute(async (tx) => {

@@ -20,8 +20,8 @@ export type RedeemTicket = (
 ) => Promise<Ticket | undefined>
 
 /**
- * Redeems a ticket that the queue's database has issued. The SQL function is the only object of that database that keygen can
- * access, and the right to execute it is the only right that keygen needs.
+ * Redeems a ticket that was issued in the queue's database. The SQL function is the only object of that database that keygen can access;
+ * keygen needs no right there except to execute it.
  */
 export const redeemTicket: RedeemTicket = async (db, ticket, digests) => {
   const wanted = createHash('sha256').update(digests.join('\n')).digest()
