@@ -19,7 +19,7 @@ import { requestIdHeader } from '@copr/process/log-fields'
 import { lastGoodFile } from '@copr/process/replaced-file'
 
 const TIMEOUT_MS = 30_000
-/** Generating an RSA key, if the pool has none, takes seconds, and longer on a busy machine. */
+/** If the pool has no RSA key, generating one takes seconds, and more on a busy machine. */
 const MAKE_KEY_TIMEOUT_MS = 120_000
 const ErrorAnswer = z.object({ error: z.string() })
 
@@ -31,9 +31,9 @@ export interface KeygenClient {
   sign(request: SignRequest): Promise<SignAnswer>
   /** Lists the projects whose keys were made, extended or rotated since the given time. */
   changedKeys(since: Date): Promise<ChangedKeys['keys']>
-  /** Replaces the key with this fingerprint; returns the project's current key. */
+  /** Replaces the project's key if it has this fingerprint; returns the current key. */
   rotateKey(owner: string, project: string, fingerprint: string): Promise<PublicKeyAnswer>
-  /** Lists the most recent signatures, latest first, of one project or of all projects. */
+  /** Lists the most recent signatures of one project or of all projects, latest first. */
   signatures(of?: { owner: string; project: string }): Promise<SignatureLog['entries']>
   checkLog(): Promise<LogVerdict>
   /** Seals a secret of a project, which only keygen can open. */
@@ -46,7 +46,7 @@ export interface KeygenAddress {
   url: string
   /** The bearer token; ignored if `token_file` is set. */
   secret?: string | undefined
-  /** A service account's token; read for each request, as the kubelet renews it. */
+  /** File with a service account token. It is read for each request, because the kubelet renews the token. */
   token_file?: string | undefined
   ca_file?: string | undefined
 }
@@ -82,7 +82,7 @@ export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress
     const once = (): ReturnType<typeof send> => send(`${base}${path}`, request)
     let got: Awaited<ReturnType<typeof send>>
     try {
-      // The server may have closed a kept-alive connection just when it was reused.
+      // The server may have closed a keep-alive connection just as it was reused, so the request is repeated once.
       got = await once().catch((error: unknown) => {
         if (repeat && connectionEnded(error)) return once()
         throw error
@@ -110,7 +110,7 @@ export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress
       }
     },
     async sign(body) {
-      // Not retried: a ticket is valid once, so the caller has to get another ticket.
+      // This request is not repeated: a ticket is valid once, so the caller has to get another one.
       const answer = await ask(SignAnswer, '/sign', { body, repeat: false })
       if (answer.signatures.length !== body.digests.length)
         throw new Error(`Cannot use the response of keygen at ${base}: a signature is missing`)
@@ -158,7 +158,8 @@ function connectionEnded(error: unknown): boolean {
 }
 
 function errorOf(base: string, status: number, body: string): Error {
-  // Not `unauthenticated`: the credentials of this component are wrong, and its users must not be told to log in.
+  // The kind is not `unauthenticated`: the credentials of this component are wrong, and its users must not see a message that asks them to
+  // log in.
   if (status === 401)
     return new Error(`Cannot use keygen at ${base}: it does not accept the secret or token`)
   const message = ErrorAnswer.safeParse(jsonOf(body)).data?.error ?? body.slice(0, 200)

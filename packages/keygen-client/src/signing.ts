@@ -17,7 +17,7 @@ export async function signWithTicket(
   try {
     return await once()
   } catch (error) {
-    // The server may have closed a kept-alive connection just when it was reused.
+    // The server may have closed a keep-alive connection just as it was reused.
     if (error instanceof CoprError && error.kind === 'unavailable') return await once()
     throw error
   }
@@ -32,7 +32,7 @@ export interface DetachedRequest {
   now: Date
 }
 
-/** Returns an ASCII-armored detached signature over `data`, as `repomd.xml.asc` contains it. */
+/** Returns an ASCII-armored detached signature over `data`, the format of `repomd.xml.asc`. */
 export async function signDetached(
   client: Pick<KeygenClient, 'sign'>,
   request: DetachedRequest,
