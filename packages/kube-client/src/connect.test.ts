@@ -75,7 +75,7 @@ async function tunnels(t: TestContext): Promise<{ url: string; targets: string[]
   return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, targets }
 }
 
-test('connect() uses the proxy of the kubeconfig, for requests with a signal, too', async (t) => {
+test('connect() uses the proxy of the kubeconfig, even for requests with an abort signal', async (t) => {
   const dir = folderOf(t)
   const authority = await makeAuthority(dir, 'authority')
   const { port } = (await serve(t, authority)).address() as AddressInfo
@@ -91,7 +91,7 @@ test('connect() uses the proxy of the kubeconfig, for requests with a signal, to
   assert.deepEqual(proxy.targets, [`127.0.0.1:${port}`, `127.0.0.1:${port}`])
 })
 
-test('connect() reads the certificates of the kubeconfig for each request, as they are rotated', async (t) => {
+test('connect() reads the certificate files of the kubeconfig again for each request, because they are rotated', async (t) => {
   const dir = folderOf(t)
   const old = await makeAuthority(dir, 'old')
   const server = await serve(t, old)

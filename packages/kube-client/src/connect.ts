@@ -3,7 +3,10 @@ import type { RequestOptions } from 'node:https'
 import { CoprError, messageOf } from '@copr/process/errors'
 import { type KubeApi, kubeApi } from './kube-api.ts'
 
-/** Finds the cluster as kubectl does: the given file, `KUBECONFIG`, `~/.kube/config`, or the service account of a pod. */
+/**
+ * Connects to the cluster that kubectl would use: that of the given file, of `KUBECONFIG`, of `~/.kube/config`, or of the pod's service
+ * account.
+ */
 export async function connect(manager: string, kubeconfig?: string): Promise<KubeApi> {
   const config = await emptyConfig()
   try {
@@ -15,9 +18,9 @@ export async function connect(manager: string, kubeconfig?: string): Promise<Kub
   return apiOf(config, manager)
 }
 
-/** Finds the cluster that this process runs in, and ignores the kubeconfig of its user. */
+/** Connects to the cluster in which this process runs, and ignores any kubeconfig of its user. */
 export async function connectInCluster(manager: string): Promise<KubeApi> {
-  // Otherwise each request would go to an invalid address.
+  // Without this check, each request would go to an invalid address.
   if (process.env['KUBERNETES_SERVICE_HOST'] === undefined)
     throw new CoprError(
       'unavailable',
@@ -28,7 +31,7 @@ export async function connectInCluster(manager: string): Promise<KubeApi> {
   return apiOf(config, manager)
 }
 
-/** Loads the library with the first connection, as it takes 60 MB of memory and 0.5 s. */
+/** Loads the library only for the first connection, because that takes 60 MB of memory and 0.5 s. */
 async function emptyConfig(): Promise<KubeConfig> {
   const { KubeConfig } = await import('@kubernetes/client-node')
   return new KubeConfig()
@@ -44,7 +47,8 @@ function apiOf(config: KubeConfig, manager: string): KubeApi {
   const options = async (): Promise<RequestOptions> => {
     const asked: RequestOptions = {}
     await config.applyToHTTPSOptions(asked)
-    // The library would reuse an agent with the certificates of the first request, but they are rotated while a pod runs.
+    // Without this, the library would reuse an agent with the certificates of the first request, but certificates are rotated while a pod
+    // runs.
     if (cluster.proxyUrl === undefined) asked.agent = false
     return asked
   }

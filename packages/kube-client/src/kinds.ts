@@ -1,6 +1,6 @@
 import type { ObjectRef } from './kube-object.ts'
 
-/** The API's plural names of all kinds in a deployment, and the kinds that are cluster-scoped. */
+/** The plural names that the API uses for the kinds in a deployment; `WITHOUT_NAMESPACE` lists the cluster-scoped kinds. */
 const PLURALS: Record<string, string> = {
   AppliedClusterResourceQuota: 'appliedclusterresourcequotas',
   Certificate: 'certificates',
@@ -62,7 +62,7 @@ export function pluralOf(kind: string): string {
   return plural
 }
 
-/** Returns the path that lists all objects of a kind. OpenShift's own kind Ingress, a part of its configuration, is cluster-scoped. */
+/** Returns the path that lists all objects of a kind. OpenShift's own kind Ingress, which configures the cluster, is cluster-scoped. */
 export function collectionPath(apiVersion: string, kind: string, namespace?: string): string {
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
   const everywhere = WITHOUT_NAMESPACE.has(kind) || namespace === undefined

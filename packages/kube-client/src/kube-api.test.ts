@@ -50,9 +50,9 @@ async function fake(
 const json = (code: number, body: unknown) => (response: ServerResponse) =>
   void response.writeHead(code).end(JSON.stringify(body))
 
-test('apply() and createMissing() send the object unchanged, with the name of this client as the field manager', async (t) => {
+test('apply() and createMissing() send the object unchanged, and name this client as the field manager', async (t) => {
   const { api, received } = await fake(t, json(200, POD))
-  // No version of Kubernetes has the second field so far.
+  // No version of Kubernetes has the second field yet.
   const wanted = { ...POD, spec: { hostUsers: false, fieldOfLater: { default: 1 } } }
   await api.apply(wanted)
   await api.createMissing(wanted, { dryRun: true })
@@ -67,7 +67,7 @@ test('apply() and createMissing() send the object unchanged, with the name of th
   for (const { body } of received) assert.deepEqual(JSON.parse(body), wanted)
 })
 
-test('names are encoded in paths', async (t) => {
+test('names in request paths are percent-encoded', async (t) => {
   const { api, received } = await fake(t, json(200, {}))
   await api.remove({ ...POD, metadata: { name: '../a?b', namespace: 'c/d' } })
   assert.equal(received[0]?.url, '/cluster/api/v1/namespaces/c%2Fd/pods/..%2Fa%3Fb')
@@ -90,7 +90,7 @@ test('each() follows the pages of a list, and adds the fields that list items om
   )
 })
 
-test('an error has the message, reason and Retry-After of the server', async (t) => {
+test('an error contains the message, reason and Retry-After of the server', async (t) => {
   const { api } = await fake(t, (response) => {
     response.setHeader('retry-after', '7')
     json(429, { kind: 'Status', message: 'slow down', reason: 'TooManyRequests' })(response)
@@ -99,7 +99,7 @@ test('an error has the message, reason and Retry-After of the server', async (t)
   assert.deepEqual(error, new KubeError('slow down', 429, 'TooManyRequests', 7))
 })
 
-test('an error without a Status says which request failed', async (t) => {
+test('an error without a Status object names the request that failed', async (t) => {
   const { api } = await fake(t, (response) => void response.writeHead(502).end('no upstream'))
   await assert.rejects(api.request('GET', '/version'), {
     name: 'KubeError',
@@ -141,7 +141,7 @@ test('until() sends no request after its signal has aborted', async (t) => {
   assert.deepEqual(received, [])
 })
 
-test('a response that breaks off is reported as an unreachable cluster', async (t) => {
+test('a truncated response is reported as an unreachable cluster', async (t) => {
   const { api } = await fake(t, (response) => {
     response.writeHead(200, { 'content-length': 100 }).write('{')
     setImmediate(() => response.destroy())

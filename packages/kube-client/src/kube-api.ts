@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { collectionPath, objectPath } from './kinds.ts'
 import type { KubeObject, ObjectRef } from './kube-object.ts'
 
-/** Milliseconds of silence after which a request without a signal fails. */
+/** A request without a signal fails after this many milliseconds without a response. */
 const TIMEOUT_MS = 30_000
 /** Maximum number of objects in one response to a list request. */
 const PAGE_SIZE = 500
@@ -18,7 +18,7 @@ export class KubeError extends Error {
   override readonly name = 'KubeError'
   readonly code: number
   readonly reason: string
-  /** Seconds after which the server asks to retry. */
+  /** Seconds after which the request should be retried, according to the server. */
   readonly retry_seconds: number | undefined
 
   constructor(message: string, code: number, reason: string, retry_seconds?: number) {
@@ -30,7 +30,7 @@ export class KubeError extends Error {
 }
 
 interface WriteOptions {
-  /** Reports the result without persisting it. */
+  /** Whether the server only reports the result, without persisting it. */
   dryRun?: boolean
 }
 
@@ -40,14 +40,14 @@ interface ListOptions {
   fieldSelector?: string
 }
 
-/** The cluster's API, as one user sees it. */
+/** The cluster's API with the rights of one user. */
 export interface KubeApi {
   /** The address of the API server. */
   readonly server: string
-  /** Returns this API with requests that end when the signal aborts, instead of after 30 seconds without a response. */
+  /** Returns this API, but requests end when the signal is aborted instead of after 30 seconds without a response. */
   until(signal: AbortSignal): KubeApi
   request(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
-  /** Sends a file unchanged, with no timeout for the response. */
+  /** Sends a file unchanged; waits for the response without a timeout. */
   upload(path: string, file: { stream: Readable; bytes: number }): Promise<unknown>
   find(ref: ObjectRef): Promise<KubeObject | undefined>
   list(apiVersion: string, kind: string, options?: ListOptions): Promise<KubeObject[]>
@@ -63,13 +63,13 @@ export interface KubeApi {
 
 interface Connection {
   server: string
-  /** The field manager that owns the fields that this client sets; also its name in the server's audit log. */
+  /** The name under which this client manages the fields that it sets, and which the server's audit log shows. */
   manager: string
   /** Returns the options with the credentials; called before each request, because tokens expire. */
   options: () => Promise<RequestOptions>
 }
 
-/** A client of the API server. Error responses throw, except those on which callers branch: not found, already exists. */
+/** Creates a client of the API server. Error responses throw, except those that callers handle as results: not found, already exists. */
 export function kubeApi(connection: Connection, signal?: AbortSignal): KubeApi {
   const { manager } = connection
   const ask = (method: string, path: string, body?: unknown, contentType?: string) =>
@@ -96,7 +96,7 @@ export function kubeApi(connection: Connection, signal?: AbortSignal): KubeApi {
       const path = collectionPath(apiVersion, kind, namespace)
       for (;;) {
         const { items, metadata } = (await ask('GET', `${path}?${query.toString()}`)) as Page
-        // A list omits apiVersion and kind from its items.
+        // The items of a list have no apiVersion and kind.
         for (const item of items ?? []) yield { ...item, apiVersion, kind }
         if (!metadata?.continue) return
         query.set('continue', metadata.continue)
@@ -190,7 +190,7 @@ async function exchange(
         ...(body === undefined && !file
           ? {}
           : { 'content-type': contentType ?? 'application/json' }),
-        // Node sets this header itself for some methods only: a DELETE would lose its body.
+        // Node sets this header itself only for some methods: without it, a DELETE would lose its body.
         ...(bytes === undefined ? {} : { 'content-length': bytes }),
       },
     },
@@ -198,7 +198,7 @@ async function exchange(
   )
   asked.once('error', reject)
   asked.once('timeout', () => asked.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)))
-  // A failing stream aborts the request, which then emits its own error.
+  // If the stream fails, the request is aborted, and then emits its own error.
   if (file) pipeline(file.stream, asked, () => undefined)
   else asked.end(sent)
   const response = await promise
@@ -215,7 +215,7 @@ function jsonOf(answer: string): unknown {
   }
 }
 
-/** Resolves to undefined for an object that does not exist, or whose kind the cluster does not have. */
+/** Resolves to undefined if the object does not exist or the cluster does not have its kind. */
 export async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked

@@ -26,7 +26,7 @@ export interface ObjectRef {
   metadata: { name: string; namespace?: string }
 }
 
-/** Returns the name for messages: `Deployment frontend`. */
+/** Returns the name of an object in messages: `Deployment frontend`. */
 export function nameOf({ kind, metadata }: ObjectRef): string {
   return `${kind} ${metadata.name}`
 }
