@@ -24,12 +24,12 @@ import { folderOf, keysBelow, type ListedObject } from './list-objects.ts'
 export type { ListedObject } from './list-objects.ts'
 export type { Piece } from './compose.ts'
 
-/** The part size of uploads of unknown length. */
+/** The part size for multipart uploads of unknown length. */
 const PART_BYTES = 8 * 1024 ** 2
 /** The maximum size that one request copies. Source: the S3 API's limit for CopyObject. */
 const MAX_COPY_BYTES = 5 * 1024 ** 3
 const DELETES_AT_A_TIME = 16
-/** Validity of a presigned URL. Clients use it at once; for a retry, dnf gets a new one. */
+/** Validity of a presigned URL. Clients use it immediately; if dnf retries, it gets a new one. */
 const ADDRESS_SECONDS = 3600
 
 export interface ObjectAttributes {
@@ -79,9 +79,9 @@ export interface Bucket {
   /** Composes an object from pieces of others within the store; only small pieces pass through this process. */
   compose(pieces: Piece[], to: string): Promise<void>
   remove(keys: string[]): Promise<void>
-  /** Throws when the bucket cannot be used; the message names the remedy. */
+  /** Throws if the bucket cannot be used; the message says how to fix that. */
   check(): Promise<void>
-  /** Aborts multipart uploads that a killed process left behind; returns their number. */
+  /** Aborts multipart uploads that began before `before` and that a killed process left behind; returns how many. */
   abortUploads(before: Date): Promise<number>
   /** Returns a presigned URL of an object; undefined unless clients can reach the store. */
   addressOf?: (key: string, content: ContentHeaders) => Promise<string>
@@ -134,7 +134,7 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
     await new Upload({ client, params, partSize: PART_BYTES, queueSize: 2 }).done()
   }
 
-  /** Copies an object with its metadata if one request can copy it. */
+  /** Copies an object. Its metadata is kept only if a single request can copy it. */
   async function copy(from: string, to: string, size: number): Promise<void> {
     const whole = { key: from, start: 0, length: size, isWhole: true }
     if (size > MAX_COPY_BYTES) return await composeObject(place, [whole], to)
@@ -148,7 +148,7 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
     copy,
     async put(key, data, { metadata } = {}) {
       const more = metadata ? { Metadata: metadata } : {}
-      // The SDK sends no length for an empty string.
+      // For an empty string, the SDK would not send a length.
       const Body = Buffer.from(data)
       await client.send(new PutObjectCommand({ ...at(key), Body, ...more }))
     },
@@ -179,7 +179,8 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
       else await composeObject(place, pieces, to)
     },
     async remove(keys) {
-      // One request per object, as some servers do not support deleting a list of objects, or expect another digest of the list.
+      // Each object is deleted with its own request, because some servers do not support deleting a list of objects, or expect another
+      // digest of the list.
       await pMap(
         keys,
         async (key) => {

@@ -16,11 +16,14 @@ export interface Piece {
   key: string
   start: number
   length: number
-  /** Whether these are all bytes of the object. */
+  /** Whether the range covers the whole object. */
   isWhole: boolean
 }
 
-/** Limits: the minimum size of every part but the last, the maximum size to copy in one request, and the maximum number of parts. */
+/**
+ * Limits of a multipart upload: the minimum size of every part except the last, the maximum size of a part that is copied in one request,
+ * and the maximum number of parts.
+ */
 export const MIN_PART_BYTES = 5 * 1024 ** 2
 const MAX_PART_BYTES = 1024 ** 3
 const MAX_PARTS = 10_000
@@ -83,7 +86,7 @@ async function putPart(
   return (await place.client.send(new UploadPartCommand({ ...numbered, Body }))).ETag
 }
 
-/** Cuts and groups pieces so that each part but the last is large enough, and no part is too large. */
+/** Cuts and groups pieces into parts such that every part except the last is large enough and none is too large. */
 export function partsOf(pieces: Piece[]): Part[] {
   const parts: Part[] = []
   let small: Piece[] = []
@@ -98,7 +101,7 @@ export function partsOf(pieces: Piece[]): Part[] {
       const isCopied = small_bytes === 0 && length >= MIN_PART_BYTES
       const most = isCopied ? MAX_PART_BYTES : MIN_PART_BYTES - small_bytes
       let taken = Math.min(length, most)
-      // The rest of the piece must be large enough for another part.
+      // The remainder of the piece must be large enough for a part of its own.
       if (isCopied && length - taken > 0 && length - taken < MIN_PART_BYTES)
         taken = length - MIN_PART_BYTES
       const piece = { key, start, length: taken, isWhole: isWhole && taken === length }

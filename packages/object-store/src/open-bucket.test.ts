@@ -44,7 +44,7 @@ for (const [what, files, more, endpoint, region] of [
     })
   })
 
-test('the error for a claim without keys names the missing file', () => {
+test('the error for a bucket claim without keys names the missing file', () => {
   const { AWS_SECRET_ACCESS_KEY: _, ...files } = CLAIM
   using claim = claimDir(files)
   assert.throws(() => placeOf(configOf({ claim_dir: claim.dir })), {

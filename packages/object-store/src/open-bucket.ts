@@ -4,7 +4,7 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { S3Config } from '@copr/contract/configuration/s3-config'
 import { type Bucket, bucketOf } from './bucket.ts'
 
-/** Timeouts, so that an unresponsive server cannot hold up a build forever: the SDK retries first, then the caller does. */
+/** Timeouts and attempts, so that an unresponsive server cannot block a build forever: first the SDK retries, then the caller. */
 const CONNECT_MS = 5_000
 const SILENT_MS = 60_000
 const ATTEMPTS = 5
@@ -46,7 +46,7 @@ interface Place {
   credentials: { accessKeyId: string; secretAccessKey: string } | undefined
 }
 
-/** Resolves the bucket and its credentials from the configuration, or from the claim that it names. */
+/** Reads the bucket and its credentials from the configuration, or from the bucket claim that the configuration refers to. */
 export function placeOf(config: S3Config): Place {
   if (config.claim_dir !== undefined) return claimedPlace(config.claim_dir, config)
   const { endpoint, region, bucket, access_key_id, secret_access_key } = config
@@ -78,7 +78,7 @@ function claimedPlace(dir: string, config: S3Config): Place {
     return value
   }
   const port = said('BUCKET_PORT') ?? '443'
-  // Ports of servers without TLS: Ceph and NooBaa use 80, MinIO 9000. All other ports are HTTPS.
+  // Ports without TLS: Ceph and NooBaa use 80, and MinIO uses 9000. All other ports are assumed to use HTTPS.
   const scheme = ['80', '8080', '9000'].includes(port) ? 'http' : 'https'
   return {
     endpoint: config.endpoint ?? `${scheme}://${needed('BUCKET_HOST')}:${port}`,

@@ -8,7 +8,7 @@ import { bucketUploads, directoryUploads, type Uploads } from './uploads.ts'
 /** Loads the S3 client only when it is needed: the SDK takes 40 MB of memory. */
 const load = createRequire(import.meta.url)
 
-/** Opens the store of uploads; `uploads_dir` is the local folder that receives them. */
+/** Opens the store for uploads. `uploads_dir` is the local folder in which they are received. */
 export function openUploads({
   data_dir,
   results: { s3 },

@@ -8,7 +8,7 @@ export async function endpointOf({ config }: S3Client): Promise<string> {
     : 'AWS'
 }
 
-/** Makes an error with the reason why a bucket cannot be used, and the remedy, from the error of a request. */
+/** Makes an error from the failure of a request. Its message contains the reason why the bucket cannot be used, and how to fix that. */
 export function unusable(
   error: unknown,
   { bucket, endpoint }: { bucket: string; endpoint: string },
@@ -28,7 +28,7 @@ function reasonOf(status: number | undefined, error: unknown): string {
     case 400:
       return `the server rejects the request (${status}); correct results.s3.region or results.s3.path_style`
     default: {
-      // Several addresses were tried, each with its own error; the first one is reported.
+      // If several addresses were tried, each has its own error; the first one is reported.
       const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : []
       return `${messageOf(first ?? error)}; correct results.s3.endpoint, or start the server`
     }

@@ -16,7 +16,7 @@ export interface Uploads {
 
 interface Upload {
   size: number
-  /** Returns the content, which holds a file or a connection open until it is read to its end or canceled. */
+  /** Returns a stream of the content. A file or a connection stays open until the stream is read to its end or canceled. */
   read(): Promise<ReadableStream>
 }
 
