@@ -47,7 +47,7 @@ interface Container {
   resources: { requests: { cpu: string }; limits: { cpu?: string } }
 }
 
-/** The CPU limit of each container, as `keygen: 1`. */
+/** Returns the CPU limit of each container: `{ keygen: "1" }`. */
 async function limitsIn(
   objects: KubeObject[],
   { profile }: { profile: 'small' | 'medium' },
@@ -114,7 +114,7 @@ for (const [what, profile, objects, want] of [
     assert.deepEqual(await limitsIn([...objects], { profile }), want)
   })
 
-test('a bucket claim needs a cluster that provisions buckets', async () => {
+test('a bucket claim is refused on a cluster that does not provision buckets', async () => {
   const results = { kind: 's3', s3: { bucket_claim: { storage_class: 'buckets' } } }
   const vars = Vars.parse({ ...HOST, storage: { results } })
   await assert.rejects(discover(cluster([]), vars), {

@@ -32,7 +32,10 @@ export async function flavourOf(api: KubeApi): Promise<{ flavour: Flavour; group
   return { flavour: names.has('config.openshift.io') ? 'openshift' : 'microshift', groups: names }
 }
 
-/** Discovers everything about the cluster that objects depend on. `known` is the host of the previous deployment, which is kept. */
+/**
+ * Discovers everything about the cluster on which the deployed objects depend. `known` is the host of the previous deployment, which is
+ * kept.
+ */
 export async function discover(api: KubeApi, vars: Vars, known?: Host): Promise<Discovered> {
   const { flavour, groups } = await flavourOf(api)
   const findings: Finding[] = [
@@ -105,7 +108,7 @@ function requireOperator({ database, storage }: Vars, groups: Set<string>): void
     )
 }
 
-/** The CA certificate in the administrator's certificate Secret (`ca.crt`), if there is one and it may be read. */
+/** The CA certificate (`ca.crt`) in the administrator's certificate Secret, if there is one and this user may read it. */
 async function ownAuthority(api: KubeApi, { expose, name }: Vars): Promise<string | undefined> {
   const [, secret] = /^secret:(.+)$/.exec(expose.certificate) ?? []
   if (secret === undefined) return undefined
@@ -204,9 +207,10 @@ interface Range {
 }
 
 /**
- * Decides whether containers need limits. A quota on limits refuses pods without limits unless a LimitRange sets defaults. A LimitRange's
- * default or required CPU limit would slow down starts, so containers then set their own; but if a quota counts CPU limits, only those
- * for which the default is too low set one.
+ * Decides whether containers set limits of their own. If a ResourceQuota counts a limit, the cluster refuses pods without that limit,
+ * unless a LimitRange sets a default. If only a LimitRange sets a default or maximum CPU limit, containers set their own limit, because the
+ * default would slow down their start. If a quota counts CPU limits as well, only the containers for which the default is too low set their
+ * own.
  */
 async function limitsOf(
   api: KubeApi,

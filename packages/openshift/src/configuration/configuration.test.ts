@@ -8,7 +8,7 @@ import { explainKey } from './explain.ts'
 import { readVars } from './read-vars.ts'
 import { jsonSchema, keysOfVars } from './schema-keys.ts'
 
-/** An option that is commented out: no space follows the `#`, or more than one. */
+/** Matches options that are commented out: the `#` is followed by no space or by at least two, but not by one as in a comment. */
 const OPTION = /^( *)#( {2,})?(\w)/gm
 const ROOT = new URL('../../../../', import.meta.url)
 const file = (text: string, path = 'vars.yml'): { path: string; text: string } => ({ path, text })
@@ -25,7 +25,7 @@ for (const [word, want] of [
   test(`didYouMean(${word}) is ${want}`, () =>
     assert.equal(didYouMean(word, ['host', 'profile', 'storage', 'database']), want))
 
-test('readVars() needs no files', () => {
+test('readVars() works without any files', () => {
   assert.equal(readVars({}).vars.name, 'copr')
 })
 
@@ -57,7 +57,7 @@ test('readVars() refuses keys in vars.yml', () => {
   })
 })
 
-test('the templates are valid unchanged, and list every key', () => {
+test('the templates are valid without changes, and list every key', () => {
   const read = readVars({
     vars: rootFile('vars.yml.template'),
     secrets: rootFile('secret-vars.yml.template'),
@@ -181,7 +181,7 @@ test('vars.yml takes precedence over a file of the reference system', () => {
   assert.equal(vars.name, 'copr-team')
 })
 
-test('explainKey() returns meaning, default, value and its source', () => {
+test('explainKey() returns the meaning, default and value of a key, and the source of the value', () => {
   const read = readVars({
     vars: file('profile: medium'),
     secrets: file(REFERENCE, 'secret-vars.yml'),

@@ -44,7 +44,7 @@ export function explainKey(key: string, { vars, given, remarks }: ReadVars): Exp
   }
 }
 
-/** Completes a key that was given without its section: `host` for `expose.host`. */
+/** Finds the full key for one that was given without its section: `expose.host` for `host`. */
 function nearestEnd(key: string, names: string[]): string | undefined {
   const lasts = names.map((name) => name.split('.').at(-1) ?? name)
   const meant = didYouMean(key.split('.').at(-1) ?? key, lasts)

@@ -16,14 +16,17 @@ export interface ReadVars {
   secrets: SecretVars
   /** The vars that the files set, without defaults. */
   given: unknown
-  /** How each key of the reference system's file is used; empty if there is no such file. */
+  /** How each key of a file of the reference system is used; empty if no such file was read. */
   remarks: KeyRemark[]
 }
 
 /** Matches key material: a private key, or an AWS access key. */
 const KEY_MATERIAL = /-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(AKIA|ASIA)[A-Z0-9]{16}\b/
 
-/** Reads vars.yml and secret-vars.yml; secret-vars.yml may also be the reference system's file or its Helm values. */
+/**
+ * Reads vars.yml and secret-vars.yml. Instead of secret-vars.yml, the second file may be one of the reference system, or the values of its
+ * Helm chart.
+ */
 export function readVars({ vars, secrets }: { vars?: VarsFile; secrets?: VarsFile }): ReadVars {
   if (vars && KEY_MATERIAL.test(vars.text))
     throw new CoprError(
@@ -53,7 +56,7 @@ function contentOf(file: VarsFile | undefined): unknown {
   }
 }
 
-/** Removes keys without a value, which templates have many of: they count as not set. */
+/** Removes keys without a value, which count as not set. Templates have many of them. */
 function withoutEmpty(value: unknown): unknown {
   if (value === null) return undefined
   if (Array.isArray(value) || typeof value !== 'object') return value

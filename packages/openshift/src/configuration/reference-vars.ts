@@ -14,7 +14,7 @@ interface Accepted {
   remarks: KeyRemark[]
 }
 
-/** Top-level keys that only the reference system's files have. */
+/** Top-level keys that identify a file of the reference system. */
 const TELLING = [
   'oc_api_endpoint',
   'frontend_backend_password',
@@ -35,7 +35,7 @@ const unused =
   () =>
     `not used: ${why}`
 
-/** The rule for each key of secret-vars.yml and of the chart's values, by its path. */
+/** The rule for each key of the reference system's secret-vars.yml and of its chart's values, by the key's path. */
 const RULES: Record<string, Rule> = {
   oc_api_endpoint: (value, { vars }) => {
     vars['cluster'] = { api: value }
@@ -75,7 +75,7 @@ const RULES: Record<string, Rule> = {
   'aws_config.ssh_key.public': unused('nobody logs in to builders'),
 }
 
-/** Accepts a file of the reference system unchanged, and reports how each of its keys is used. */
+/** Converts a file of the reference system, which need not be edited, and reports how each of its keys is used. */
 export function acceptReferenceVars(content: unknown): Accepted {
   const accepted: Accepted = { vars: {}, secrets: {}, remarks: [] }
   for (const [key, value] of leavesOf(content, '')) {

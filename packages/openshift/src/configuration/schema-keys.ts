@@ -19,7 +19,7 @@ export interface SchemaKey {
   isSection: boolean
 }
 
-/** Returns the JSON schema for editors, which `# yaml-language-server: $schema=...` names. */
+/** Returns the JSON schema that editors use if a file refers to it with `# yaml-language-server: $schema=...`. */
 export function jsonSchema(schema: z.ZodType, title: string): object {
   return { ...z.toJSONSchema(schema, { io: 'input' }), title }
 }

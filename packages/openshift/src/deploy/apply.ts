@@ -8,7 +8,7 @@ export type Change = 'made' | 'changed' | 'unchanged'
 interface ApplyAllOptions {
   namespace: string
   tell: (ref: ObjectRef, change: Change) => void
-  /** Once aborted, no more objects are applied. */
+  /** Once this signal is aborted, no more objects are applied. */
   stop?: AbortSignal
 }
 
@@ -31,7 +31,7 @@ export async function applyAll(
   }
 }
 
-/** Kinds of objects that hold data that cannot be recreated: only undeploying with all data removes them. */
+/** Kinds of objects that hold data that cannot be recreated. They are removed only if a deployment is removed with all its data. */
 const KEPT = new Set([
   'PersistentVolumeClaim',
   'ObjectBucketClaim',
@@ -59,11 +59,11 @@ export async function prune(
 
 export interface Drift {
   object: ObjectRef
-  /** `missing`, or the paths of fields that differ from what was deployed. */
+  /** `missing`, or the paths of the fields that differ from what a deployment would apply. */
   what: string
 }
 
-/** Detects drift from what a deployment would apply, by server-side dry run; changes nothing. */
+/** Detects how the live objects differ from what a deployment would apply. It uses server-side dry runs and changes nothing. */
 export async function driftOf(api: KubeApi, objects: KubeObject[]): Promise<Drift[]> {
   const drifts: Drift[] = []
   for (const object of objects) {
@@ -77,7 +77,7 @@ export async function driftOf(api: KubeApi, objects: KubeObject[]): Promise<Drif
   return drifts
 }
 
-/** Metadata fields that record writes, not the desired state. */
+/** Fields that record writes or the live status instead of the desired state. */
 const BOOKKEEPING = new Set([
   'metadata.managedFields',
   'metadata.resourceVersion',

@@ -39,12 +39,12 @@ test('acquireDeployLock() admits one deployment at a time, and reports the holde
   const first = await acquireDeployLock(api, optionsOf(told))
   assert.match(String(holderOf(api)), /^ana on .*, process \d+$/)
   let isSecond = false
-  // The second waits for a long lease, so that a slow machine does not make the first holder look dead.
+  // The second waits with a long lease duration, so that it does not consider the first holder dead on a slow machine.
   const second = acquireDeployLock(api, optionsOf(told, { duration_ms: 60_000 })).then((lock) => {
     isSecond = true
     return lock
   })
-  // The first holder renews its lease.
+  // The Lease gets new versions because the first holder renews it.
   const versions = new Set<string | undefined>()
   while (versions.size < 4) {
     versions.add(api.objects.get(LEASE)?.metadata.resourceVersion)
@@ -90,7 +90,7 @@ test('a holder that loses the lock aborts its work, and leaves the Lease to the 
   assert.match(String(holderOf(api)), /^bob /)
 })
 
-test('a lock survives changes that others make to its Lease, such as a new label', async () => {
+test('a lock survives changes to its Lease by others, such as a new label', async () => {
   const api = memoryApi()
   await using lock = await acquireDeployLock(api, optionsOf([]))
   const labelled = await api.apply(api.objects.get(LEASE)!)
@@ -120,7 +120,7 @@ test('applyAll() applies no more objects once its signal is aborted', async () =
   assert.equal(api.objects.size, 1)
 })
 
-test('acquireDeployLock() without the right to create leases warns and takes no lock', async () => {
+test('acquireDeployLock() warns and takes no lock if it may not create leases', async () => {
   const api = memoryApi()
   api.denied.add('create leases')
   const told: string[] = []

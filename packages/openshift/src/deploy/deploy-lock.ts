@@ -9,13 +9,13 @@ import { meta } from '../render/render-context.ts'
 
 const GROUP = 'coordination.k8s.io'
 const NAME = 'coprctl'
-/** A holder that has not renewed its Lease for this long has lost it. */
+/** A holder that has not renewed its Lease for this long loses the lock. */
 const DURATION_MS = 20_000
 const RENEW_MS = 5_000
 
 export interface DeployLockOptions {
   namespace: string
-  /** How long to wait for another holder. */
+  /** How long to wait until another holder releases the lock. */
   timeout_ms: number
   poll_ms: number
   stop: AbortSignal
@@ -28,7 +28,7 @@ export interface DeployLockOptions {
 
 /** A lock that keeps others from deploying into the namespace, and from removing the deployment. */
 export interface DeployLock extends AsyncDisposable {
-  /** Aborted when the lock is lost, or by the caller. */
+  /** Aborted when the lock is lost or the caller stops the deployment. */
   stop: AbortSignal
   /** Throws if the lock is lost. */
   require(): void
@@ -41,8 +41,9 @@ interface Spec {
 }
 
 /**
- * Acquires a Lease, waiting for its holder first. A holder is considered dead when its Lease has not changed for `duration_ms`, which needs
- * no synchronized clocks. Without the right to create leases, warns and returns a lock that excludes nobody.
+ * Acquires the lock, a Lease; if another holder has it, waits for its release. A holder is considered dead when its Lease has not changed
+ * for `duration_ms`, so clocks need not be synchronized. If this user has no right to create, update and delete Leases, reports that and
+ * returns a lock that excludes nobody.
  */
 export async function acquireDeployLock(
   api: KubeApi,
@@ -112,7 +113,7 @@ function leaseOf(
   }
 }
 
-/** Writes the Lease; returns undefined if another holder was faster. */
+/** Writes the Lease; returns undefined if another process changed it first. */
 async function hold(api: KubeApi, lease: KubeObject): Promise<KubeObject | undefined> {
   const { apiVersion, kind, metadata } = lease
   const isNew = metadata.resourceVersion === undefined
@@ -145,14 +146,15 @@ function keep(
       const spec = { ...(lease['spec'] as Spec), renewTime: microTime() }
       try {
         const next = await hold(api, { ...lease, spec })
-        // The response was lost, or someone else changed a label: the holder that the Lease names has the lock.
+        // Either the response was lost, or someone else changed the Lease, such as its labels. In both cases, the holder that the Lease
+        // names has the lock.
         const there = next ?? (await find(api, lease.metadata.namespace ?? ''))
         if (!there || holderOf(there) !== holderOf(first)) return lost.abort()
         lease = there
         if (!next) continue
         renewed = performance.now()
       } catch {
-        // The API server may be unreachable for a moment; nobody takes over before the lease expires.
+        // The API server may be briefly unreachable. Nobody takes over before the Lease expires.
         if (performance.now() - renewed > duration_ms) return lost.abort()
       }
     }

@@ -11,7 +11,7 @@ import { undeploy } from './undeploy.ts'
 const LEASE = '/apis/coordination.k8s.io/v1/namespaces/copr/leases/coprctl'
 const { images } = sampleFacts('kubernetes')
 
-/** A fake cluster with a deployment of one object, whose deploy lock another holder has. */
+/** A fake cluster with a deployment of one object. Its deploy lock is held by someone else. */
 async function heldByBob(): Promise<MemoryApi> {
   const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'copr' } }
   const lease: KubeObject = {
@@ -54,7 +54,7 @@ function optionsOf(blocked: () => void): DeployOptions {
   return { read, images, now: new Date(), progress, timeout_ms: 120_000, poll_ms: 5, stop }
 }
 
-test('deploy() checks whether it may replace the running version only once it holds the lock', async () => {
+test('deploy() acquires the lock before it checks whether it may replace the running version', async () => {
   const api = await heldByBob()
   let done: Promise<void> | undefined
   const options = optionsOf(() => {
@@ -68,7 +68,7 @@ test('deploy() checks whether it may replace the running version only once it ho
   assert.equal(api.objects.has(LEASE), false)
 })
 
-test('undeploy() waits for the lock, and removes nothing before', async () => {
+test('undeploy() waits for the lock, and removes nothing until it holds the lock', async () => {
   const api = await heldByBob()
   const before = [...api.objects.keys()]
   const options = { ...optionsOf(() => undefined), timeout_ms: 20 }

@@ -27,7 +27,7 @@ export interface Progress {
   generated(what: string): void
   applied(ref: ObjectRef, change: Change | 'removed'): void
   waiting(readiness: Readiness): void
-  /** Called when another deployment holds the lock. */
+  /** Called when another deployment holds the lock, with a description of its holder. */
   blocked(why: string): void
 }
 
@@ -36,7 +36,7 @@ export interface DeployOptions {
   images: Facts['images']
   now: Date
   progress: Progress
-  /** Throws if the running version must not be replaced; called once this deployment holds the lock. */
+  /** Throws if the deployed version must not be replaced; called once this process holds the lock. */
   allow?: (before: State | undefined) => void
   /** Creates a new link for the administrator, and invalidates the previous one. */
   new_link?: boolean
@@ -47,7 +47,7 @@ export interface DeployOptions {
 
 export interface Deployed {
   url: string
-  /** The administrator's link, only if this deployment created it: only its hash is stored, so it cannot be shown again. */
+  /** The administrator's login link, only if this deployment created it. It cannot be shown again, because only its hash is stored. */
   administrator_url?: string
   changes: number
 }
@@ -66,7 +66,7 @@ export async function deploy(api: KubeApi, options: DeployOptions): Promise<Depl
   try {
     return await deployAlone(api, { ...options, stop: lock.stop })
   } finally {
-    // A lost lock takes precedence over any other error, because it is the cause.
+    // If the lock was lost, that error replaces any other one, because it is the cause.
     lock.require()
   }
 }
@@ -81,7 +81,7 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   for (const finding of findings) progress.found(finding)
   const link = linkOf(before, { now, renew: options.new_link ?? false })
   const names = secretNames(vars)
-  // Renders with the checksums of the existing Secrets; without them, existing objects would look new.
+  // The draft has the checksums of the existing Secrets. Without them, existing objects would look changed.
   const known = await secretChecksums(api, namespace, names)
   const draft = { ...found, images, administrator_link: link.stored, secret_checksums: known }
   const planned = render(vars, draft)
@@ -107,7 +107,7 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   const facts = { ...draft, secret_checksums: await secretChecksums(api, namespace, names) }
   const objects = render(vars, facts)
   const state = stateOf(objects, { facts, link: link.stored })
-  // Written before the objects: if this deployment fails, the next one also prunes what it created.
+  // The state is written before the objects are applied, so that if this deployment fails, the next one also prunes what this one created.
   await writeState(api, namespace, {
     ...state,
     inventory: united(state.inventory, before?.inventory),
@@ -134,14 +134,14 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   }
 }
 
-/** The inputs for inspecting a deployment. */
+/** The inputs for inspecting a deployment without changing it. */
 export interface LookOptions {
   read: ReadVars
-  /** Chooses the images to render with, given those of the last deployment; undefined if there is none. */
+  /** Chooses the images to render. `deployed` contains those of the last deployment; undefined if nothing is deployed. */
   images: (deployed: State['images'] | undefined) => Facts['images']
 }
 
-/** Renders the objects that a deployment would apply now, without changing anything; for `status` and `undeploy`. */
+/** Renders the objects that a deployment would apply now, for `status` and `undeploy`; changes nothing. Throws if nothing is deployed. */
 export async function currentObjects(
   api: KubeApi,
   options: LookOptions,
@@ -152,7 +152,7 @@ export async function currentObjects(
   return { ...(await plannedObjects(api, options, state)), state }
 }
 
-/** Renders the objects that a deployment would apply now; nothing needs to be deployed yet. */
+/** Renders the objects that a deployment would apply now. Also works if nothing is deployed yet. */
 export async function plannedObjects(
   api: KubeApi,
   { read: { vars }, images }: LookOptions,
@@ -192,7 +192,7 @@ function sameAddress(a: string, b: string): boolean {
   return one.host === other.host && one.protocol === other.protocol
 }
 
-/** Objects that a deployment writes without rendering them. */
+/** Objects that a deployment writes but does not render. */
 const besides = (namespace: string): ObjectRef[] => [
   { apiVersion: 'v1', kind: 'Secret', metadata: { name: '', namespace } },
 ]

@@ -15,7 +15,7 @@ export interface Check {
   words: string
 }
 
-/** Checks everything that a deployment needs, from the outside in; one failed check does not hide the others. */
+/** Checks everything that a deployment needs, starting with the cluster. A failed check does not hide the others. */
 export async function doctor(api: KubeApi, options: LookOptions): Promise<Check[]> {
   const { vars } = options.read
   const checks: Check[] = []

@@ -104,7 +104,7 @@ export function hintFor(what: string, said: string, namespace: string): FailureH
   }
 }
 
-/** Returns the error that ends a deployment: the reasons, and what to do. */
+/** Returns the error that ends a deployment; its message lists the reasons and what to do about each. */
 export function failure(action: string, hints: FailureHint[]): CoprError {
   const lines = hints.map(({ sentence, command }) => `${sentence}\n    try: ${command}`)
   return new CoprError('conflict', `Cannot ${action}: ${lines.join('\n  ')}`)

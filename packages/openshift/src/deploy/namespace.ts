@@ -1,7 +1,7 @@
 import { ifAllowed, type KubeApi, KubeError } from '@copr/kube-client/kube-api'
 import { failure } from './failure-hints.ts'
 
-/** Creates the namespace if it is missing, as a Project if the cluster has projects. Returns false if it existed. */
+/** Creates the namespace if it does not exist; if the cluster has Projects, creates it as a Project. Returns false if it existed. */
 export async function requireNamespace(
   api: KubeApi,
   name: string,
@@ -31,7 +31,7 @@ export async function requireNamespace(
   }
 }
 
-/** The strictest Pod Security level, which all pods of a deployment comply with. */
+/** The strictest Pod Security level. All pods of a deployment comply with it. */
 const RESTRICTED = {
   'pod-security.kubernetes.io/enforce': 'restricted',
   'app.kubernetes.io/part-of': 'copr',

@@ -29,7 +29,7 @@ const sentences = async (given: KubeObject[]): Promise<string> =>
     .map(({ sentence }) => sentence)
     .join('\n')
 
-/** A small deployment needs five pods (`servers` has two containers) and three volumes. */
+/** A small deployment needs five pods and three volumes; its `servers` pod has two containers. */
 for (const [what, hard, used, want] of [
   ['enough of all', { pods: '5', 'requests.cpu': '1', persistentvolumeclaims: '3' }, {}, ''],
   ['pods', { pods: '4' }, {}, 'capacity for 4 pods, and this needs 5 (4 in all, 0 used)'],
@@ -66,7 +66,7 @@ for (const [what, hard, used, want] of [
     assert.ok(want === '' ? said === '' : said.includes(want), said)
   })
 
-test('only the increase over live objects counts, and a finished Job does not count', async () => {
+test('only the increase over the live objects counts against a quota, and a finished Job does not count', async () => {
   const live = objects.map((object) =>
     object.kind === 'Job' ? { ...object, status: { succeeded: 1 } } : object,
   )
@@ -85,7 +85,7 @@ test('quotas whose scopes do not match the pods are ignored', async () => {
   assert.match(await sentences([quota({ pods: '0' }, { scopes: ['NotTerminating'] })]), /pods/)
 })
 
-test('limit ranges are checked, their defaults included', async () => {
+test('limit ranges are checked, including their defaults', async () => {
   assert.match(
     await sentences([range({ type: 'Container', min: { memory: '128Mi' } })]),
     /Deployment keygen, container keygen: a range of the namespace asks for at least 128Mi memory, and this requests 96Mi/,
@@ -110,7 +110,7 @@ test('a default limit of a range is an error only if it is below the request', a
   )
 })
 
-test('limits of a container take precedence over the default requests of a range', async () => {
+test('the limits of a container take precedence over the default requests of a limit range', async () => {
   const [container] = [{ name: 'a', resources: { limits: { cpu: '2' } } }]
   const spec = { template: { spec: { containers: [container] } } }
   const metadata = { name: 'a', namespace: 'copr' }
@@ -124,7 +124,7 @@ test('limits of a container take precedence over the default requests of a range
   assert.match(hints.map(({ sentence }) => sentence).join(), /this needs 2 \(1 in all/)
 })
 
-test('an autoscaled Deployment counts with its live replicas, or else with the minimum of its autoscaler', async () => {
+test('an autoscaled Deployment counts with its live replicas, or with the minimum of its autoscaler if there are none', async () => {
   const scaled = render(
     Vars.parse({ profile: 'large', storage: { results: { access: 'ReadWriteMany' } } }),
     sampleFacts('openshift'),
@@ -133,7 +133,7 @@ test('an autoscaled Deployment counts with its live replicas, or else with the m
     (await quotaProblems(memoryApi([quota({ pods: '0' }), ...given]), scaled, 'copr'))
       .map(({ sentence }) => sentence)
       .join('\n')
-  // The database, the Job and dist-git; frontend, backend and keygen with three replicas each.
+  // One pod each for the database, the Job and dist-git, and three replicas each of frontend, backend and keygen.
   assert.match(await podsOf([]), /this needs 12 /)
   const frontend = scaled.find(
     ({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'frontend',
@@ -142,7 +142,7 @@ test('an autoscaled Deployment counts with its live replicas, or else with the m
   assert.match(await podsOf([grown]), /this needs 9 /)
 })
 
-test('requireQuota() suggests a command', async () => {
+test('the error of requireQuota() suggests a command', async () => {
   await assert.rejects(requireQuota(memoryApi([quota({ pods: '1' })]), objects, 'copr'), {
     message: /^Cannot deploy: the quota tight .*\n +try: kubectl -n copr describe quota,limitrange/,
   })

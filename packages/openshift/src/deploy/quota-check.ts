@@ -21,7 +21,7 @@ interface Limit {
   maxLimitRequestRatio?: Quantities
 }
 
-/** Throws, before anything is changed, if quotas or limit ranges of the namespace do not allow the deployment. */
+/** Throws if quotas or limit ranges of the namespace do not allow the deployment; called before anything is changed. */
 export async function requireQuota(
   api: KubeApi,
   objects: KubeObject[],
@@ -31,7 +31,10 @@ export async function requireQuota(
   if (hints.length > 0) throw failure('deploy', hints)
 }
 
-/** Lists what quotas and limit ranges of the namespace do not allow. Only the increase over live objects counts against quotas. */
+/**
+ * Lists the ways in which quotas and limit ranges of the namespace do not allow the objects. Quotas need to allow only the difference to
+ * the live objects.
+ */
 export async function quotaProblems(
   api: KubeApi,
   objects: KubeObject[],
@@ -58,7 +61,7 @@ export async function quotaProblems(
   return sentences.map((sentence) => ({ sentence, command }))
 }
 
-/** Quota scopes that match the pods of a deployment: all have requests and run until they are stopped. */
+/** Quota scopes that match the pods of a deployment: all of them request resources, and run until they are stopped. */
 const OUR_SCOPES = new Set(['NotTerminating', 'NotBestEffort'])
 
 function quotaFaults(
@@ -104,7 +107,7 @@ function wordsOf(resource: string, amount: number): string {
   return String(Math.round(amount * 1000) / 1000)
 }
 
-/** Computes what an object counts against a ResourceQuota. */
+/** Computes the amounts that an object uses of a ResourceQuota. */
 function needsOf(object: KubeObject, limits: Limit[]): Amounts {
   const { apiVersion, kind, metadata } = object
   const group = apiVersion.includes('/') ? `.${apiVersion.split('/')[0]}` : ''
@@ -141,12 +144,12 @@ function containerNeeds(container: Container, limits: Limit[]): Amounts {
   return Object.fromEntries([...named('requests', requests), ...named('limits', most)])
 }
 
-/** Returns the resources of a container after the defaults of the namespace's limit ranges. */
+/** Returns the resources of a container once the defaults of the namespace's limit ranges are applied. */
 function effective({ resources = {} }: Container, limits: Limit[]) {
   const ranges = limits.filter(({ type }) => type === 'Container')
   const most = Object.assign({}, ...ranges.map((each) => each.default), resources.limits)
   const least = Object.assign({}, ...ranges.map((each) => each.defaultRequest))
-  // As Kubernetes does it: a container's own limits take precedence over the default requests of a range.
+  // This is what Kubernetes does: a container's own limits take precedence over the default requests of a LimitRange.
   const requests = { ...least, ...resources.limits, ...resources.requests } as Quantities
   return { requests, limits: most as Quantities }
 }
@@ -208,7 +211,10 @@ function overLimit(
     )
 }
 
-/** Fills in the replicas of a Deployment that an autoscaler scales: the live number, or else the autoscaler's minimum. */
+/**
+ * Fills in the replicas of a Deployment that an autoscaler controls: the live number, or the autoscaler's minimum if there is no live
+ * Deployment.
+ */
 function withReplicas(
   object: KubeObject,
   live: KubeObject | undefined,
@@ -234,7 +240,7 @@ function podOf(object: KubeObject): { containers: Container[]; replicas: number 
   return containers && { containers, replicas }
 }
 
-/** Reports whether a Job has succeeded: its pods then no longer count against compute quotas. */
+/** Whether a Job has succeeded. If it has, its pods no longer count against compute quotas. */
 function isDone(object: KubeObject | undefined): boolean {
   if (object?.kind !== 'Job') return false
   return ((object['status'] as { succeeded?: number } | undefined)?.succeeded ?? 0) > 0

@@ -7,7 +7,7 @@ export interface Readiness {
   ready: boolean
   /** Why the object is not ready; empty when it is. */
   why: string
-  /** Whether waiting is pointless. */
+  /** Whether waiting is pointless, because the object cannot become ready by itself. */
   hopeless: boolean
 }
 
@@ -124,7 +124,7 @@ interface Pod extends KubeObject {
   }
 }
 
-/** Returns the first reason that keeps a pod from running. */
+/** Returns the first reason that keeps one of the owner's pods from running; undefined if there is none. */
 async function podHint(api: KubeApi, owner: KubeObject): Promise<string | undefined> {
   const { template } = owner['spec'] as {
     template: { metadata: { labels: Record<string, string> } }
@@ -157,7 +157,7 @@ async function podHint(api: KubeApi, owner: KubeObject): Promise<string | undefi
   return undefined
 }
 
-/** Reads the last FailedCreate event: StatefulSets and Jobs have no condition for pods that cannot be created. */
+/** Returns the message of the last FailedCreate event. StatefulSets and Jobs have no condition that reports pods that cannot be created. */
 async function eventHint(
   api: KubeApi,
   { kind, metadata }: KubeObject,
@@ -173,7 +173,7 @@ async function eventHint(
 
 const UNBOUND = new Set(['FailedBinding', 'ProvisioningFailed', 'ExternalProvisioning'])
 
-/** Returns why no volume is provisioned for a claim; a claim that waits for its first pod is fine. */
+/** Returns why no volume is provisioned for a claim; undefined if the claim is bound or only waits for its first pod. */
 export async function volumeHint(api: KubeApi, ref: ObjectRef): Promise<string | undefined> {
   const claim = await api.find(ref)
   if ((claim?.['status'] as { phase?: string } | undefined)?.phase !== 'Pending') return undefined

@@ -4,7 +4,7 @@ import { pluralOf } from '@copr/kube-client/kinds'
 import type { ObjectRef } from '@copr/kube-client/kube-object'
 import { failure } from './failure-hints.ts'
 
-/** Throws, before anything is changed, if rights are missing, and lists them as rules that an administrator can grant. */
+/** Throws if this user lacks rights, and lists them; called before anything is changed. */
 export async function requireRights(
   api: KubeApi,
   refs: ObjectRef[],

@@ -12,9 +12,11 @@ export interface UndeployOptions extends Pick<
   DeployOptions,
   'read' | 'stop' | 'timeout_ms' | 'progress'
 > {
-  /** Also delete volumes, databases and keys. */
+  /** Whether volumes, databases and keys are deleted, too. */
   delete_data: boolean
-  /** Do not wait until cloud machines are terminated: those that are left continue to cost money. */
+  /**
+   * Whether to remove the deployment without waiting until cloud machines are terminated. Machines that are left continue to cost money.
+   */
   abandon_machines: boolean
   poll_ms?: number
 }
@@ -46,7 +48,7 @@ export async function undeploy(api: KubeApi, options: UndeployOptions): Promise<
 async function undeployAlone(api: KubeApi, options: UndeployOptions): Promise<void> {
   const { read, delete_data, progress } = options
   const namespace = read.vars.name
-  // Read again under the lock: its previous holder may have changed the state.
+  // The state is read again under the lock, because the previous holder may have changed it.
   const state = await requireState(api, namespace)
   const images = (): State['images'] => state.images
   const { objects, facts } = await plannedObjects(api, { read, images }, state)

@@ -23,7 +23,7 @@ export interface BuildOptions {
   stop: AbortSignal
 }
 
-/** Annotations of an ImageStream: a hash of the inputs of its image, and the image's digest. */
+/** Annotations of an ImageStream: a hash of the inputs from which its image was built, and the image's digest. */
 const BUILT_FROM = 'copr/built-from'
 const BUILT_DIGEST = 'copr/built-digest'
 
@@ -52,7 +52,7 @@ export async function buildImage(
     (await api.find(stream))?.metadata.annotations ?? {}
   const from = inputsOf(of, source)
   const isSame = before === from && known !== undefined
-  // Server-side apply removes annotations that are left out: no digest is recorded until the new image is there.
+  // Server-side apply removes annotations that are left out. The old digest is removed this way until the new image is built.
   const kept = isSame ? withAnnotations(stream, from, known) : stream
   await applyAll(api, [kept, config], { namespace, tell: () => undefined })
   const repository = await repositoryOf(api, stream, options)
@@ -68,7 +68,7 @@ export async function buildImage(
   return `${repository}@${digest}`
 }
 
-/** Hashes the inputs that determine the image; REVISION, the commit, does not count. */
+/** Hashes the inputs that determine the image. REVISION, the commit, is left out. */
 function inputsOf({ args: { REVISION: _, ...args } }: BuildOf, { sha256 }: SourceArchive): string {
   return createHash('sha256').update(sha256).update(JSON.stringify(args)).digest('hex')
 }
@@ -124,10 +124,10 @@ async function instantiate(
 }
 
 const FAILED = new Set(['Failed', 'Error', 'Cancelled'])
-/** How many of the last log lines the error of a failed build quotes. */
+/** Number of log lines, from the end, that the error of a failed build quotes. */
 const LAST_LINES = 20
 
-/** Follows a build until it ends. */
+/** Follows a build until it ends; returns the digest of the image. */
 async function untilBuilt(
   api: KubeApi,
   build: Build,

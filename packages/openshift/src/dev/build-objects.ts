@@ -1,14 +1,14 @@
 import type { KubeObject } from '@copr/kube-client/kube-object'
 import { meta } from '../render/render-context.ts'
 
-/** The images of this folder, in build order: the server image first, because the others are based on it. */
+/** The images that are built from the checkout, in build order. The server image is first, because the others are based on it. */
 export const DEV_IMAGES = ['server', 'postgresql', 'builder'] as const
 export type DevImage = (typeof DEV_IMAGES)[number]
 
 export interface BuildOf {
   namespace: string
   image: DevImage
-  /** Build arguments: version, revision and, for images based on the server image, that image. */
+  /** Build arguments: version, revision and, for images that are based on the server image, its reference. */
   args: Record<string, string>
 }
 
@@ -47,7 +47,7 @@ export function buildObjects({ namespace, image, args }: BuildOf): KubeObject[] 
   ]
 }
 
-/** Lets builder pods, which have their own namespace, pull the images built in this one. */
+/** Allows builder pods, which have a namespace of their own, to pull images that were built in this namespace. */
 export function pullersOf(namespace: string, buildersNamespace: string): KubeObject {
   const rbac = 'rbac.authorization.k8s.io'
   return {

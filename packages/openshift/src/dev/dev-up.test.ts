@@ -107,7 +107,7 @@ async function built(api: OpenShift['api'], dir: string, vars: object = {}) {
   return { images, vars: changed.vars, said }
 }
 
-test('buildImages() uploads the folder for each image, and returns the images by digest', async () => {
+test('buildImages() uploads the folder for each image, and returns image references with digests', async () => {
   await using cluster = await openShift()
   using folder = await checkout()
   const { images, said } = await built(cluster.api, folder.dir)
@@ -189,7 +189,7 @@ test('hasBuilds() is false for a cluster without the build API', async () => {
   assert.equal(await hasBuilds(cluster.api), false)
 })
 
-test('sourceArchive() has tracked and untracked files that images need, as they are in the working tree', async () => {
+test('sourceArchive() contains the tracked and untracked files that images need, in their current state', async () => {
   using folder = await checkout()
   rmSync(join(folder.dir, 'packages/deleted.ts'))
   writeFileSync(join(folder.dir, 'packages/new.ts'), '')

@@ -16,7 +16,7 @@ import { buildObjects, DEV_IMAGES, DEV_LABEL, type DevImage, pullersOf } from '.
 export interface DevImages {
   /** The images to deploy, by digest. */
   images: Facts['images']
-  /** The vars, with the builder image set in pools of pods. */
+  /** The vars, where pools of pods use the builder image that was built. */
   read: ReadVars
 }
 
@@ -26,7 +26,7 @@ export async function hasBuilds(api: KubeApi): Promise<boolean> {
   return groups.has('build.openshift.io') && groups.has('image.openshift.io')
 }
 
-/** Builds the images that a deployment needs from this folder, in the deployment's namespace. */
+/** Builds the images that a deployment needs from the checkout, in the deployment's namespace. */
 export async function buildImages(
   api: KubeApi,
   read: ReadVars,

@@ -17,7 +17,10 @@ export interface SourceArchive extends Disposable {
   revision: string
 }
 
-/** Packs the working tree into a tar archive: files that git tracks or would add, as they are now. Deterministic. */
+/**
+ * Packs the working tree into a tar archive: the current contents of all files that git tracks or would add. The same contents give the
+ * same archive.
+ */
 export async function sourceArchive(root: string, stop: AbortSignal): Promise<SourceArchive> {
   const git = async (...args: string[]): Promise<string> =>
     await runOrThrow('git', ['-C', root, ...args], { signal: stop, answer_only: true })
@@ -31,7 +34,7 @@ export async function sourceArchive(root: string, stop: AbortSignal): Promise<So
       'invalid',
       `Cannot read ${root}: it is not a git checkout\n    try: coprctl dev up in the folder that you cloned`,
     )
-  // git still lists deleted files.
+  // git also lists deleted files.
   const files = list.output
     .split('\0')
     .filter((file) => file !== '' && lstatSync(join(root, file), { throwIfNoEntry: false }))

@@ -5,7 +5,7 @@ import { removePods } from './up-containers.ts'
 
 export interface DownContainers {
   pods: string[]
-  /** Volumes with data and secrets, which were kept. */
+  /** Volumes that were kept because they contain data or secrets. */
   kept: string[]
   removed: string[]
 }
@@ -18,7 +18,7 @@ export async function downContainers(
 ): Promise<DownContainers> {
   const { namespace } = place
   const states = await podStates(podman, place)
-  // Builders first: they requeue their tasks while the servers still respond.
+  // Builders are stopped first, so that they can requeue their tasks while the servers still respond.
   const isBuilder = (name: string): boolean => name.startsWith(`${namespace}-builder-`)
   const pods = states
     .map(({ name }) => name)
@@ -37,7 +37,7 @@ export async function downContainers(
   const spent = new Set([...mounted, ...all.map(({ name }) => name)]).difference(new Set(kept))
   const removed: string[] = []
   for (const volume of spent)
-    // Some were removed with their pods.
+    // Some volumes were removed with their pods.
     if ((await podman.try(['volume', 'exists', volume])).ok) {
       await podman.run(['volume', 'rm', '--force', volume])
       removed.push(volume)

@@ -53,7 +53,7 @@ suite('fitPodman()', { skip }, () => {
     )
   })
 
-  test('fitPodman() throws, with a command to try, if no runtime can start containers', async () => {
+  test('fitPodman() throws an error with a command to try if no runtime can start containers', async () => {
     const none = 'localhost/copr-no-such-image:latest'
     await assert.rejects(fitPodman(env, { image: none, stop }), (error) => {
       assert.ok(error instanceof CoprError)

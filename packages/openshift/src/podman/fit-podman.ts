@@ -6,7 +6,7 @@ import type { RunOutcome } from '@copr/process/run'
 import { limitsToKeep, withLimits } from './host-limits.ts'
 import { openPodman, type Podman } from './podman.ts'
 
-/** podman, adapted to this machine; its temporary configuration is deleted when the scope ends. */
+/** podman with options that work on this machine. Its temporary configuration is deleted when the scope ends. */
 export interface FittedPodman extends Disposable {
   podman: Podman
   /** A sentence about the differences from podman's defaults; undefined if there are none. */
@@ -19,10 +19,10 @@ interface FitOptions {
   stop: AbortSignal
 }
 
-/** A runtime that works with both versions of control groups. */
+/** A runtime that works with both cgroup v1 and cgroup v2. */
 const OTHER_RUNTIME = 'runc'
 
-/** Finds limits and a runtime with which containers start on this machine; throws with the reason if there are none. */
+/** Finds limits and a runtime with which containers start on this machine; throws with the reason if none work. */
 export async function fitPodman(
   env: NodeJS.ProcessEnv,
   { image, stop }: FitOptions,
@@ -67,7 +67,7 @@ function lastLine({ output }: RunOutcome): string {
   return line.replace(/^Error: /, '').slice(0, 400)
 }
 
-/** Returns variables that keep containers within the limits of this machine; none where podman may raise limits. */
+/** Returns environment variables that keep containers within the limits of this machine; none if podman may raise limits. */
 function limitsIn(
   env: NodeJS.ProcessEnv,
   { dir, version }: { dir: string; version: string },
@@ -84,13 +84,16 @@ function limitsIn(
   return { [isAdded ? 'CONTAINERS_CONF_OVERRIDE' : 'CONTAINERS_CONF']: path }
 }
 
-/** Whether podman reads the file CONTAINERS_CONF_OVERRIDE after all others (4.5 or later); CONTAINERS_CONF would replace the others. */
+/**
+ * Whether podman reads the file CONTAINERS_CONF_OVERRIDE, which it does since 4.5 and after all other files. CONTAINERS_CONF would replace
+ * the others.
+ */
 function knowsOverride(version: string): boolean {
   const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(version)?.map(Number) ?? []
   return major > 4 || (major === 4 && minor >= 5)
 }
 
-/** Returns the configuration file that takes precedence among those that podman would read; empty if there is none. */
+/** Returns the text of the configuration file that takes precedence among those that podman would read; empty if there is none. */
 function presentConfiguration(env: NodeJS.ProcessEnv): string {
   const { CONTAINERS_CONF: named, XDG_CONFIG_HOME, HOME = '/root' } = env
   const ofUser = join(XDG_CONFIG_HOME ?? join(HOME, '.config'), 'containers/containers.conf')

@@ -1,10 +1,10 @@
-/** The limits of this process, as the kernel reports them. */
+/** Files in which the kernel reports the limits of this process. */
 export interface ProcessLimits {
-  /** /proc/self/limits */
+  /** Content of `/proc/self/limits`. */
   limits: string
-  /** /proc/self/status */
+  /** Content of `/proc/self/status`. */
   status: string
-  /** /proc/sys/kernel/pid_max */
+  /** Content of `/proc/sys/kernel/pid_max`. */
   pid_max: string
 }
 
@@ -15,12 +15,12 @@ export interface HostLimits {
 }
 
 const CAP_SYS_RESOURCE = 24n
-/** The limit of open files that podman requests by default. */
+/** The limit on open files that podman requests by default. */
 const PODMAN_NOFILE = 1_048_576
 
 /**
- * Returns the limits that containers must be kept within; undefined for a process that may raise its own limits. podman requests more than
- * most machines allow: without the right to raise limits, no container would start.
+ * Returns the limits that containers must not exceed; undefined if this process may raise its limits. podman requests more than most
+ * machines allow, so without the right to raise limits, no container would start.
  */
 export function limitsToKeep({ limits, status, pid_max }: ProcessLimits): HostLimits | undefined {
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`)

@@ -1,6 +1,6 @@
 import type { KubeObject } from '@copr/kube-client/kube-object'
 
-/** Where podman runs a deployment. */
+/** Where podman runs a deployment, and under which name. */
 export interface Place {
   namespace: string
   /** The deployment's network in CIDR notation: `10.89.0.0/24`. */
@@ -27,7 +27,7 @@ export interface PodmanPod {
   /** Volumes that outlive the pod. */
   data: string[]
   runs: 'always' | 'once'
-  /** Readiness checks of the containers: HTTP if there is a path, otherwise TCP. */
+  /** Readiness checks of the containers: an HTTP request if `path` is set, a TCP connection if not. */
   checks: { container: string; port: number; path?: string }[]
 }
 

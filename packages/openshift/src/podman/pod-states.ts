@@ -24,7 +24,10 @@ export async function podStates(
   }))
 }
 
-/** Whether the running pod is up to date. A pod that runs once and has succeeded need not run again. */
+/**
+ * Whether the deployed pod is up to date: it was created from the same inputs and is running. A pod that runs only once may also have
+ * succeeded.
+ */
 export async function isCurrent(
   podman: Podman,
   pod: PodmanPod,
@@ -74,7 +77,7 @@ export async function containersOf(podman: Podman, pod: string): Promise<Contain
     }))
 }
 
-/** Checks whether a port responds; written for Node, because the image has no shell. */
+/** A script that checks whether a port responds. It runs in Node, because the image has no shell. */
 const ASK = `
 const [port, path] = process.argv.slice(1)
 const fail = (why) => { console.log(why); process.exit(1) }
@@ -82,7 +85,10 @@ if (path) fetch('http://127.0.0.1:' + port + path, { signal: AbortSignal.timeout
   .then(async (answer) => { if (!answer.ok) fail((await answer.text()).trim().slice(0, 300)) }, () => fail('it does not respond yet'))
 else require('node:net').connect(port, '127.0.0.1').on('connect', () => process.exit(0)).on('error', () => fail('it does not respond yet'))`
 
-/** Returns whether a pod is ready, and if not, why. Checked inside the pod: nothing outside reaches the pods of an ordinary user. */
+/**
+ * Returns whether a pod is ready and, if it is not, why. The check runs inside the pod, because the pods of an unprivileged user cannot be
+ * reached from outside.
+ */
 export async function podReadiness(podman: Podman, pod: PodmanPod): Promise<Readiness> {
   const object = `Pod ${pod.name}`
   const waiting = (why: string, hopeless = false): Readiness => ({

@@ -50,8 +50,9 @@ interface Folder {
 }
 
 /**
- * Translates volumes for podman, which has no projected volumes: each of their folders becomes a volume. podman names a volume after its
- * ConfigMap, and all pods share these names, so each folder gets its own ConfigMap. Secrets are in volumes that were filled before.
+ * Translates volumes for podman, which has no projected volumes: each folder of a projected volume becomes a volume. podman names a volume
+ * after its ConfigMap, and these names are shared by all pods, so each folder gets its own ConfigMap. Volumes with Secrets must already
+ * have been filled.
  */
 export function mountsOf({ volumes }: { volumes: Volume[] }, context: Context): Mounts {
   const { component, place } = context

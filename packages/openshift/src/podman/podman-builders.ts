@@ -16,7 +16,7 @@ export const AGENT_COMMAND = [
   '/opt/copr/packages/builder/src/main.ts',
   `${AGENT_DIR}/agent.json`,
 ]
-/** A lifetime longer than anyone keeps a container: the owner of this machine stops its builders, not a deadline. */
+/** Longer than anyone keeps a container: builders are stopped by the user of this machine, not by a deadline. */
 const YEARS_SECONDS = 10 * 365 * 86_400
 
 /** Creates the volume with a new builder's configuration and one-time enrollment token. */

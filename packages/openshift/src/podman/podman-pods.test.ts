@@ -98,7 +98,7 @@ test('a key of a Secret is mounted under the file name that programs read', () =
   assert.deepEqual(provider?.items, [{ key: 'value', path: 'client_secret' }])
 })
 
-test('a builder resolves only the reverse proxy', () => {
+test('a builder pod has a hosts entry only for the reverse proxy', () => {
   const { hostAliases } = specOf(builderPod(PLACE, 1, ['agent']))
   assert.deepEqual(hostAliases, [{ ip: '10.89.7.10', hostnames: ['proxy.copr.svc'] }])
 })

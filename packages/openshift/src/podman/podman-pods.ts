@@ -32,7 +32,7 @@ interface Template {
   }
 }
 
-/** The last number of each pod's fixed IP address, by which other pods reach it. */
+/** The last number of each pod's fixed IP address. Other pods reach the pod at this address. */
 const ADDRESSES: Record<string, number> = {
   proxy: 10,
   postgresql: 11,
@@ -101,7 +101,7 @@ interface Unfinished {
   checks: PodmanPod['checks']
 }
 
-/** Completes a pod with the label by which isCurrent() detects changes. */
+/** Completes a pod, and adds the label by which isCurrent() detects changes. */
 function finished(place: Place, component: string, pod: Unfinished): PodmanPod {
   const { labels = {}, inputs = '', spec, mounts, runs, checks } = pod
   const configMaps = mounts?.configMaps ?? []
@@ -165,7 +165,7 @@ function hostAliases(objects: KubeObject[], place: Place): HostAlias[] {
   })
 }
 
-/** Returns the pod with the only public port, a reverse proxy in place of an Ingress controller. */
+/** Returns the pod with the only public port: a reverse proxy, which replaces an Ingress controller. */
 function proxyPod(objects: KubeObject[], place: Place, hosts: HostAlias[]): PodmanPod {
   const { namespace, publish, images } = place
   const to = pathsOf(objects).flatMap(({ path, service, port }) => [
@@ -198,7 +198,10 @@ export function buildersUrl({ namespace }: Pick<Place, 'namespace'>): string {
   return `http://proxy.${namespace}.svc:${PROXY_PORT}`
 }
 
-/** Returns the pod of a builder: root in a container that may create mounts and namespaces. Its Secret is created at enrollment. */
+/**
+ * Returns the pod of a builder. It runs as root in a privileged container, so it may create mounts and namespaces. The volume with its
+ * enrollment token is created when the builder is enrolled.
+ */
 export function builderPod(place: Place, number: number, command: string[]): PodmanPod {
   const component = `builder-${number}`
   const agent = `${podName(place, component)}-agent`

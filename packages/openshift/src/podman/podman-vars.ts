@@ -7,7 +7,7 @@ import { buildersUrl } from './podman-pods.ts'
 
 export interface PodmanVars {
   vars: Vars
-  /** Settings that podman cannot honor, and what replaces them. */
+  /** Descriptions of the settings that podman cannot honor, and of the replacements. */
   remarks: string[]
 }
 
@@ -50,7 +50,7 @@ export function varsForPodman(given: Vars): PodmanVars {
   return { vars, remarks }
 }
 
-/** Rejects storage settings that only a cluster or cloud can honor. They have no substitute: data would end up elsewhere. */
+/** Rejects storage settings that only a cluster or cloud can honor. They are not replaced, because the data would end up elsewhere. */
 function refuseClouds({ storage: { results } }: Vars): void {
   const { bucket_claim, role_arn } = results.kind === 's3' ? (results.s3 ?? {}) : {}
   if (!bucket_claim && role_arn === undefined) return
@@ -61,7 +61,7 @@ function refuseClouds({ storage: { results } }: Vars): void {
   )
 }
 
-/** The facts about podman, in the form in which a cluster's facts are discovered. */
+/** Returns the facts that rendering needs, as discover() does for a cluster, but for podman. */
 export function podmanFacts(
   place: Pick<Place, 'namespace'>,
   { public_url, images }: { public_url: string; images: Facts['images'] },

@@ -11,8 +11,8 @@ export interface Podman {
 }
 
 /**
- * `PODMAN_ARGS` contains options that precede every command, for machines that need some; those in `more` follow them. podman inherits
- * the environment (`CONTAINERS_CONF` …).
+ * Opens podman for commands. Each command begins with the options in the variable `PODMAN_ARGS`, for machines that need some, and then
+ * those in `more`. podman inherits the environment, which may contain variables such as `CONTAINERS_CONF`.
  */
 export function openPodman(env: NodeJS.ProcessEnv, stop: AbortSignal, more: string[] = []): Podman {
   const given = (env['PODMAN_ARGS'] ?? '').split(/\s+/).filter((word) => word !== '')

@@ -14,7 +14,7 @@ interface IngressSpec {
   }[]
 }
 
-/** Returns which Service serves which paths, from the Ingress. */
+/** Returns the paths of the Ingress with the Services that serve them. */
 export function pathsOf(objects: KubeObject[]): PublicPath[] {
   const ingress = objects.find(({ kind }) => kind === 'Ingress')
   const { rules } = (ingress?.['spec'] ?? { rules: [] }) as IngressSpec

@@ -5,17 +5,17 @@ import type { SecretStore } from '../secrets/make-secrets.ts'
 import { type Given, givenVolume, labelled, type Place } from './place.ts'
 import type { Podman } from './podman.ts'
 
-/** Readable by group 0, which every component runs with. */
+/** Readable by group 0, in which every component runs. */
 const MODE = 0o440
 
 export interface SecretVolumes extends SecretStore {
   /** Writes an object that the administrator provided, overwriting the previous one. */
   put(object: KubeObject): Promise<void>
-  /** Copies keys that the pod mounts under another file name. Returns the first key that does not exist. */
+  /** Copies keys that the pod mounts under another file name. Returns the first key that does not exist; undefined if all do. */
   provide(given: Given): Promise<string | undefined>
 }
 
-/** Keeps Secrets in volumes, next to the data that cannot be read without them, and as long as that data. */
+/** Keeps Secrets in volumes, which are kept as long as the volumes with the data that cannot be read without them. */
 export function secretVolumes(podman: Podman, place: Pick<Place, 'namespace'>): SecretVolumes {
   const nameOf = ({ kind, metadata }: Pick<KubeObject, 'kind' | 'metadata'>): string =>
     givenVolume(place, kind as Given['kind'], metadata.name)

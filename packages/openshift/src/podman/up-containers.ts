@@ -31,7 +31,7 @@ export interface UpContainersOptions {
   builders: number
   /** The Secrets that vars.yml names. */
   secrets: KubeObject[]
-  /** Creates a link even for an administrator who has a password. */
+  /** Whether to create a link even if the administrator already has a password. */
   new_link: boolean
   now: Date
   timeout_ms: number
@@ -42,7 +42,7 @@ export interface UpContainersOptions {
 
 export interface UpContainers {
   url: string
-  /** The link by which the administrator sets a password; unset once there is one. */
+  /** The link with which the administrator sets a password; undefined if there already is one. */
   administrator_url?: string
   changes: number
 }
@@ -97,12 +97,12 @@ export async function upContainers(
   }
 }
 
-/** Creates the deployment's network, with a free subnet that podman chooses, if it does not exist; returns the subnet. */
+/** Creates the deployment's network if it does not exist; podman chooses a free subnet. Returns the subnet. */
 async function networkOf(podman: Podman, place: Pick<Place, 'namespace'>): Promise<string> {
   const { namespace } = place
   if (!(await podman.try(['network', 'exists', namespace])).ok) {
     const labels = Object.entries(labelled(place)).flatMap((each) => ['--label', each.join('=')])
-    // Pods reach each other by address.
+    // The network needs no DNS, because pods reach each other by address.
     await podman.run(['network', 'create', '--disable-dns', ...labels, namespace])
   }
   const found = await podman.json<{ subnets?: { subnet: string }[] }[]>([
@@ -164,7 +164,7 @@ async function playPod(
   progress.applied(refOf(pod.name), isThere ? 'changed' : 'made')
 }
 
-/** Time for a builder to requeue its task, and for PostgreSQL to write its data. */
+/** Enough time for a builder to requeue its task, and for PostgreSQL to write its data. */
 const STOP_SECONDS = 60
 
 export async function removePods(podman: Podman, names: string[]): Promise<void> {

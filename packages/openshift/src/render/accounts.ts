@@ -1,7 +1,9 @@
 import type { KubeObject } from '@copr/kube-client/kube-object'
 import { hasPools, meta, type RenderContext } from './render-context.ts'
 
-/** A service account for each kind of pod. None has rights in the cluster, except resalloc's where builders are pods. */
+/**
+ * Renders a service account for each kind of pod. None of them has rights in the cluster, except the one of resalloc if builders are pods.
+ */
 export function accounts(context: RenderContext): KubeObject[] {
   const names = [
     ...(context.is_shared ? ['frontend', 'backend'] : ['servers']),
@@ -19,7 +21,7 @@ export function accounts(context: RenderContext): KubeObject[] {
   }))
 }
 
-/** Lets OpenShift's router read the one Secret with the public certificate. */
+/** Lets OpenShift's router read the Secret with the public certificate, and no other Secret. */
 export function routerMayReadCertificate(context: RenderContext, secret: string): KubeObject[] {
   return [
     {

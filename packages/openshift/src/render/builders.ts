@@ -4,7 +4,7 @@ import type { KubeObject } from '@copr/kube-client/kube-object'
 import { builderNamespace, builderPolicies } from './network-policies.ts'
 import { hasPools, labelsOf, meta, type RenderContext } from './render-context.ts'
 
-/** Renders the objects that resalloc needs to start machines, in clouds or as pods. */
+/** Renders the objects with which resalloc starts machines in clouds or as pods. */
 export function builders(context: RenderContext): KubeObject[] {
   const pools: KubeObject[] = hasPools(context)
     ? [
@@ -33,7 +33,7 @@ function builderPods(context: RenderContext): KubeObject[] {
         name: there.namespace,
         labels: {
           ...labelsOf(context, 'builders'),
-          // A pod that looks privileged from inside is safe in its own user namespace.
+          // Builder pods are privileged, but only within their own user namespace.
           'pod-security.kubernetes.io/enforce': 'privileged',
           'pod-security.kubernetes.io/warn': 'baseline',
         },

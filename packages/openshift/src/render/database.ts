@@ -42,7 +42,7 @@ export function databaseAccess({ vars, namespace }: RenderContext): DatabaseAcce
   }
 }
 
-/** Returns the labels of an operator's database pods; undefined in modes without an operator. */
+/** Returns the labels of the database pods that an operator manages; undefined in modes without an operator. */
 export function operatorPods({ vars }: RenderContext): Record<string, string> | undefined {
   if (vars.database.mode === 'cloudnativepg') return { 'cnpg.io/cluster': 'postgresql' }
   if (vars.database.mode === 'crunchy')

@@ -12,7 +12,8 @@ import { CONNECTIONS } from './network-policies.ts'
 import { render } from './render.ts'
 
 /**
- * One test for each known defect in deployments of build systems like this one. The numbers are those of the table in docs/deployment.md.
+ * This file has a test for each known defect in deployments of similar build systems. The numbers are those in the table in
+ * docs/deployment.md.
  */
 const FLAVOURS: Flavour[] = ['openshift', 'microshift', 'kubernetes']
 const WITH_ALL = {
@@ -206,13 +207,13 @@ test('defect 9: cloud credentials are a role, or a Secret that only resalloc see
   assert.doesNotMatch(resalloc, /AWS_SECRET_ACCESS_KEY/)
 })
 
-test('defect 10: all connections except those of the table are denied; pods are restricted, without tokens', () => {
+test('defect 10: all connections except the listed ones are denied; pods are restricted, and have no tokens', () => {
   inEachCase((objects) => {
     assert.deepEqual(policyOf(objects, 'default-deny'), {
       podSelector: {},
       policyTypes: ['Ingress', 'Egress'],
     })
-    // Each connection is allowed at both ends.
+    // Each connection must be allowed at both ends.
     for (const [from, targets] of Object.entries(CONNECTIONS)) {
       assert.equal(
         policyOf(objects, `${from}-out`).podSelector.matchLabels?.[`copr/${from}`],
@@ -269,7 +270,7 @@ test('defect 11: resalloc accepts no connections and has no Route', () => {
   })
 })
 
-test('every long-running program is monitored, also resalloc if there are pools', () => {
+test('every long-running program is monitored, including resalloc if there are pools', () => {
   for (const [vars, watched] of [
     [WITH_ALL, true],
     [{}, false],
@@ -297,7 +298,7 @@ test('defect 12: uploads are on the results volume', () => {
   })
 })
 
-test('results in S3 need no volume: frontend and backend have several replicas, each with its own disk', () => {
+test('results in S3 need no volume, and frontend and backend have several replicas, each with its own disk', () => {
   const bucket_claim = { storage_class: 'openshift-storage.noobaa.io' }
   const results = { kind: 's3', s3: { bucket_claim } }
   const objects = render(
@@ -326,7 +327,7 @@ test('defect 13: no init container touches the database, and nothing deletes dat
   })
 })
 
-test('defect 14: signing keys are in the database, under a master key in its own Secret', () => {
+test('defect 14: signing keys are in the database, encrypted with a master key that has its own Secret', () => {
   inEachCase((objects) => {
     const { spec } = podsOf(objects).find(({ metadata }) => metadata.labels['copr/keygen']) ?? {}
     assert.doesNotMatch(text(spec?.volumes), /persistentVolumeClaim/)
@@ -334,7 +335,7 @@ test('defect 14: signing keys are in the database, under a master key in its own
   })
 })
 
-test('defect 15: one Job migrates, and other components wait for the same lock', () => {
+test('defect 15: one Job migrates the database, and other components wait for the same lock', () => {
   inEachCase((objects) => {
     const [job, ...more] = ofKind(objects, 'Job')
     assert.deepEqual(more, [])
@@ -346,7 +347,7 @@ test('defect 15: one Job migrates, and other components wait for the same lock',
   assert.notEqual(version({}), version({ images: { server: 'a@sha256:1', postgresql: 'b' } }))
 })
 
-test('defect 16: a ReadWriteOnce volume is in one pod; a shared volume lets components have several replicas', () => {
+test('defect 16: a ReadWriteOnce volume is used by only one pod; a shared volume lets components have several replicas', () => {
   const once = podsOf(render(Vars.parse({ profile: 'large' }), sampleFacts('openshift')))
   assert.equal(once.filter(({ spec }) => text(spec.volumes).includes('"results"')).length, 1)
   inEachCase((objects) => assert.doesNotMatch(text(objects), /affinity/i))
@@ -501,7 +502,7 @@ test('defect 32: metrics, disruption budgets and a quota for builders exist', ()
   )
 })
 
-test('selectors match pods, Services lead to their ports, Routes to their Services, references to existing objects', () => {
+test('selectors match pods, Services use existing ports, Routes use existing Services, and references name existing objects', () => {
   inEachCase((objects) => {
     const pods = podsOf(objects)
     for (const service of ofKind(objects, 'Service') as unknown as (KubeObject & {

@@ -39,7 +39,7 @@ test('only the backend gets the passwords of the broker and the mail server, as 
   for (const name of ['frontend', 'distgit', 'keygen']) assert.equal(sources(name), 0, name)
 })
 
-test('the backend is configured with files, and the frontend knows that mail is sent', () => {
+test('the backend gets its configuration with password files, and the frontend knows that mail is sent', () => {
   const { data } = OBJECTS.find(({ metadata }) => metadata.name === 'programs') as unknown as {
     data: Record<string, string>
   }
@@ -56,7 +56,7 @@ test('the backend is configured with files, and the frontend knows that mail is 
   assert.doesNotMatch(data['frontend.yaml'] ?? '', /amqp|mail\/password/)
 })
 
-test('the backend may connect to the ports of broker and mail server, and to webhooks on public addresses only', () => {
+test('the backend may connect to the ports of the broker and the mail server, and to webhooks at public addresses only', () => {
   const policy = textOf('NetworkPolicy', 'backend-out')
   for (const port of [5999, 587]) assert.ok(policy.includes(`{"protocol":"TCP","port":${port}}`))
   assert.match(policy, /"except":\["10\.0\.0\.0\/8"/)

@@ -3,7 +3,7 @@ import type { KubeObject } from '@copr/kube-client/kube-object'
 import { routerMayReadCertificate } from './accounts.ts'
 import { hasInnerTls, meta, COMPONENTS, type RenderContext } from './render-context.ts'
 
-/** An upload may be silent while the server processes it; a router's default of 30 seconds is too short. */
+/** An upload may send no data while the server processes it, so a router's default timeout of 30 seconds is too short. */
 const TIMEOUT = '1h'
 const HSTS = 'max-age=31536000'
 
@@ -13,7 +13,7 @@ interface Path {
   component: PublicComponent
 }
 
-/** Returns which component serves which paths of the public host. */
+/** Returns the paths of the public host and the component that serves each. */
 function publicPaths(): Path[] {
   return PUBLIC_COMPONENTS.flatMap((component) =>
     PUBLIC_PATHS[component].map((path) => ({
@@ -28,7 +28,7 @@ const RESULTS_PATHS: Path[] = [
   { name: 'copr-results-host', path: '/results', component: 'backend' },
 ]
 
-/** Returns every host that receives requests, and which component serves which of its paths. */
+/** Returns every host that receives requests, with its paths and the component that serves each. */
 function publicHosts({ vars, facts }: RenderContext): { host: string; paths: Path[] }[] {
   const { results_host } = vars.expose
   return [
@@ -50,7 +50,7 @@ export function exposure(context: RenderContext): KubeObject[] {
   }
 }
 
-/** Returns the name of the Secret with the public certificate; undefined where the cluster has one for the host. */
+/** Returns the name of the Secret with the public certificate; undefined if the cluster provides a certificate for the host. */
 function publicSecret({ vars }: RenderContext): string | undefined {
   const { certificate: wanted } = vars.expose
   if (wanted === 'cluster') return undefined

@@ -1,7 +1,7 @@
 import { Quantity } from '@copr/contract/deployment/quantity'
 import { z } from 'zod'
 
-/** Everything that objects depend on other than the administrator's vars, in the form in which it is stored. */
+/** Everything besides the administrator's vars on which the rendered objects depend, in the form in which it is stored. */
 export const FactsFile = z.strictObject({
   flavour: z.enum(['openshift', 'microshift', 'kubernetes', 'podman']),
   /** The URL for users, where it is not `https://HOST`. */
@@ -16,19 +16,22 @@ export const FactsFile = z.strictObject({
   gateway: z.strictObject({ name: z.string(), namespace: z.string() }).optional(),
   /** Whether a Gateway can use TLS to its backends. */
   backend_tls: z.boolean(),
-  /** Whether OpenShift has its own OAuth server, where its users log in. */
+  /** Whether the OpenShift cluster has its own OAuth server, where its users log in. */
   oauth: z.boolean().default(false),
   /** Whether the cluster issues certificates for Services. */
   service_ca: z.boolean(),
-  /** PEM of the CA of the cluster's public certificates, if it is not a public CA. */
+  /** The CA of the cluster's public certificates, in PEM; unset if it is a public CA. */
   ingress_ca: z.string().optional(),
   monitoring: z.boolean(),
   single_node: z.boolean(),
-  /** Whether containers need these limits: a quota admits no container without them, or a LimitRange's default would be too low. */
+  /**
+   * Whether containers must set these limits themselves, because a quota refuses containers without them, or because a LimitRange would set
+   * a CPU limit that is too low.
+   */
   limits_demanded: z.strictObject({ cpu: z.boolean(), memory: z.boolean() }),
-  /** The smallest default and the smallest maximum of a container's CPU limit that LimitRanges of the namespace set. */
+  /** For the CPU limit of a container: the smallest default and the smallest maximum that LimitRanges of the namespace set. */
   cpu_range: z.strictObject({ default: Quantity.optional(), max: Quantity.optional() }).optional(),
-  /** Whether priority classes, which are cluster-scoped, may be created. */
+  /** Whether this user may create priority classes, which are cluster-scoped. */
   priority_classes: z.boolean(),
 })
 export type FactsFile = z.infer<typeof FactsFile>

@@ -11,7 +11,7 @@ import { faultsOf } from '../testing/strict.ts'
 import type { Facts } from './facts.ts'
 import { render } from './render.ts'
 
-/** UPDATE_GOLDEN=1 rewrites the files; reviewers read their changes as they read code. */
+/** UPDATE_GOLDEN=1 rewrites the files. Reviewers read their changes like changes to code. */
 const GOLDEN = {
   url: new URL('../../golden/', import.meta.url),
   isUpdate: process.env['UPDATE_GOLDEN'] === '1',
@@ -44,7 +44,10 @@ const VARS: Record<string, unknown> = {
 
 type Flavour = 'openshift' | 'microshift' | 'kubernetes'
 
-/** Each rendering, and the base that its file is a difference from; bases come first. Two renderings have no base, but complete files. */
+/**
+ * Each rendering and its base: the file of a rendering contains only the differences from its base. Bases come first. The two renderings
+ * without a base have complete files.
+ */
 const RENDERINGS: [profile: string, flavour: Flavour, base?: string][] = [
   ['small', 'kubernetes'],
   ['small', 'openshift', 'small-kubernetes'],
@@ -98,7 +101,7 @@ const EVENTS = {
 }
 const OAUTH_BY_INGRESS: Partial<Facts> = { exposure: 'ingress', oauth: true }
 
-test('podmanPods() of small gives small-podman.yaml', () => {
+test('podmanPods() for the profile small yields small-podman.yaml', () => {
   const place: Place = {
     namespace: 'copr',
     subnet: '10.89.0.0/24',
@@ -206,7 +209,7 @@ test('faultsOf() finds a mistyped field and a wrong type', () => {
   ])
 })
 
-test('render() refuses monitoring where the cluster has none, and omits it where it is disabled', () => {
+test('render() refuses to enable monitoring where the cluster has none, and omits it where it is disabled', () => {
   assert.throws(
     () => render(Vars.parse({ monitoring: { enabled: true } }), sampleFacts('kubernetes')),
     {

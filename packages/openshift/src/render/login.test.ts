@@ -37,7 +37,7 @@ for (const [what, vars, facts, want] of [
     assert.equal(clients.length, want === 'openshift_login' ? 2 : 0)
   })
 
-test('a service account that no pod runs as is the OAuth client, with one redirect URI under the Route', () => {
+test('the OAuth client is a service account that no pod uses, and has one redirect URI under the Route', () => {
   const { objects, config } = context({ name: 'builds', login: { admin_group: 'ops' } })
   const account = objects.find(
     ({ kind, metadata }) => kind === 'ServiceAccount' && metadata.name === 'login',
@@ -65,7 +65,7 @@ test('a service account that no pod runs as is the OAuth client, with one redire
   })
 })
 
-test('only the frontend has the token, and trusts and reaches the API server', () => {
+test('only the frontend has the token, trusts the API server, and may connect to it', () => {
   const { objects, config } = context({})
   const configOf = podsOf(objects).flatMap(({ spec }) =>
     spec.volumes.filter((volume) => JSON.stringify(volume).includes('login-token')),

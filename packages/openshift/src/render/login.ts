@@ -1,9 +1,9 @@
 import type { KubeObject } from '@copr/kube-client/kube-object'
 import { meta, type RenderContext } from './render-context.ts'
 
-/** The service account that identifies this site to OpenShift's OAuth server. No pod runs as it, and it has no rights. */
+/** The service account that identifies this site to OpenShift's OAuth server. It has no rights, and no pod runs under it. */
 const ACCOUNT = 'login'
-/** The Secret into which OpenShift writes the account's token, the site's client secret. */
+/** The Secret into which OpenShift writes the account's token. The token is the site's client secret. */
 export const LOGIN_TOKEN = 'login-token'
 const ANNOTATION = 'serviceaccounts.openshift.io/oauth-redirect'
 const CALLBACK = '/oidc_auth/'
@@ -20,8 +20,8 @@ export const clientId = ({ namespace }: Pick<RenderContext, 'namespace'>): strin
   `system:serviceaccount:${namespace}:${ACCOUNT}`
 
 /**
- * Renders the OAuth client: a service account, which needs no rights in the cluster. The client secret must be a token in a Secret: the
- * OAuth server compares with these, and does not know the tokens that kubelets give to pods.
+ * Renders the OAuth client. It is a service account, which needs no rights in the cluster. The client secret must be a token that is stored
+ * in a Secret: the OAuth server compares it with these tokens, and does not know those that kubelets give to pods.
  */
 export function loginClient(context: RenderContext): KubeObject[] {
   if (loginMode(context) !== 'openshift') return []

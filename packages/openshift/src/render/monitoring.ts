@@ -11,7 +11,7 @@ import {
 
 const API = 'monitoring.coreos.com/v1'
 
-/** Whether objects that monitor the programs, and alerting rules, are rendered. */
+/** Whether to render alerting rules and the objects through which programs are monitored. */
 export function isMonitored({ vars, facts }: Pick<RenderContext, 'vars' | 'facts'>): boolean {
   return vars.monitoring.enabled !== false && facts.monitoring
 }
@@ -52,7 +52,7 @@ function alerts(context: RenderContext): Alert[] {
     `${metric}{namespace="${namespace}"${more && `,${more}`}}`
   return [
     alert('CoprNoBuilders', 'critical', '15m', {
-      // Several backends export the same value.
+      // Several backends export the same value, so the expression takes the maximum.
       expr: `max(${of('copr_queue_tasks', 'kind="rpm",state="queued"')}) > 0 and max(${of('copr_builders_present')}) == 0`,
       summary: 'Builds are waiting, and there is no builder',
       description: 'See coprctl builders waiting, and coprctl builders pools.',
@@ -96,7 +96,7 @@ function watchedComponents(context: RenderContext): Component[] {
   )
 }
 
-/** Alerts when the embedded database is nearly full; the size of other databases is unknown. */
+/** Returns an alert for when the embedded database is nearly full. The sizes of other databases are unknown. */
 function databaseAlert({ vars, profile }: RenderContext, metric: string): Alert[] {
   if (vars.database.mode !== 'embedded') return []
   const size = vars.database.size ?? profile.database

@@ -71,7 +71,7 @@ function policy(context: Pick<RenderContext, 'namespace'>, name: string, spec: o
   }
 }
 
-/** Allows DNS. OpenShift's DNS pods listen on 5353, and policies match ports of pods. */
+/** Allows DNS. OpenShift's DNS pods listen on port 5353, and network policies match the ports of pods. */
 function dns({ facts }: Pick<RenderContext, 'facts'>): object {
   const ports = facts.flavour === 'kubernetes' ? [53] : [53, 5353]
   const both = ports.flatMap((port) => ['UDP', 'TCP'].map((protocol) => ({ protocol, port })))
@@ -102,7 +102,10 @@ function outgoing(context: RenderContext, component: Component | 'prepare'): Kub
   })
 }
 
-/** Returns a component's egress ports; users who log in through the cluster are looked up at the API server. */
+/**
+ * Returns the ports of a component's connections out of the namespace. If users log in through the cluster, the frontend also connects to
+ * the API server to look them up.
+ */
 function outsideOf(context: RenderContext, component: Component): number[] | undefined {
   if (component === 'frontend' && loginMode(context) === 'openshift') return [443, 6443]
   return OUTSIDE[component]
@@ -133,7 +136,10 @@ function incoming(context: RenderContext, component: Component): KubeObject {
   })
 }
 
-/** Allows the router. With other exposures, the ingress controller's pods are unknown: the port is open within the cluster. */
+/**
+ * Allows requests from the router. With an exposure other than a Route, the pods of the ingress controller are unknown, so the port is open
+ * to the whole cluster.
+ */
 function fromOutside({ facts }: RenderContext): object {
   if (facts.exposure !== 'route') return {}
   const router = { 'policy-group.network.openshift.io/ingress': '' }
@@ -185,7 +191,10 @@ function databasePolicies(context: RenderContext): KubeObject[] {
   ]
 }
 
-/** Policies for builder pods: egress to DNS, the public host and the internet, but nothing else in the cluster; no ingress. */
+/**
+ * Policies for builder pods. They may connect to DNS, the public host and the internet, but to nothing else in the cluster, and nothing may
+ * connect to them.
+ */
 export function builderPolicies(context: RenderContext): KubeObject[] {
   const builders = { namespace: builderNamespace(context) }
   const router =

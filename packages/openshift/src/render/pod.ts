@@ -21,9 +21,9 @@ import { BUCKET_USERS, bucketSources, secretOfS3 } from './results-in-s3.ts'
 import { COMPONENTS, componentLabel, type RenderContext } from './render-context.ts'
 import { amountOf } from '@copr/contract/deployment/quantity'
 
-/** The user ID of a pod where the cluster assigns none. */
+/** The user ID of pods if the cluster does not assign one. */
 const USER = 10001
-/** Time for a router to stop sending requests before the server stops listening. */
+/** Before a server stops listening, the router gets this long to stop sending requests to it. */
 const BEFORE_STOP = { preStop: { sleep: { seconds: 5 } } }
 const READ_BY_GROUP = 0o440
 
@@ -42,14 +42,14 @@ export interface PodOptions {
   containers: Container[]
   /** Volumes in addition to those that the containers need. */
   volumes?: object[]
-  /** Whether this pod is one of several replicas. */
+  /** Whether the pod may be one of several replicas, which are spread over nodes and zones. */
   spread?: boolean
   restart?: 'Always' | 'OnFailure'
   grace_seconds?: number
   api_token?: boolean
 }
 
-/** Returns a pod template that complies with the strictest policies. */
+/** Returns a pod template that complies with the strictest Pod Security level. */
 export function podTemplate(context: RenderContext, name: string, options: PodOptions): object {
   const { facts, vars } = context
   const { account, containers, volumes = [], spread = false, restart = 'Always' } = options
@@ -72,7 +72,7 @@ export function podTemplate(context: RenderContext, name: string, options: PodOp
       ...(options.grace_seconds ? { terminationGracePeriodSeconds: options.grace_seconds } : {}),
       ...(vars.images.pull_secret ? { imagePullSecrets: [{ name: vars.images.pull_secret }] } : {}),
       ...(facts.priority_classes ? { priorityClassName: 'copr-control' } : {}),
-      // OpenShift assigns each namespace its own user IDs, and refuses others.
+      // OpenShift assigns a range of user IDs to each namespace, and refuses others.
       securityContext: {
         runAsNonRoot: true,
         seccompProfile: { type: 'RuntimeDefault' },
@@ -104,7 +104,9 @@ function checksum(context: RenderContext, containers: Container[]): string {
   return hash.digest('hex').slice(0, 32)
 }
 
-/** Lists the Secrets that a program reads only when it starts; changed certificates are reloaded. */
+/**
+ * Lists the Secrets that a program reads only at its start. Certificates are not included, because programs reload them when they change.
+ */
 function secretsOf(context: RenderContext, program: Program): string[] {
   const { oidc } = context.vars.login
   const bucket = secretOfS3(context.vars)
@@ -149,7 +151,10 @@ function containerOf(context: RenderContext, container: Container): object {
   }
 }
 
-/** Returns the CPU limit where one is required: enough to start at full speed, if the range allows it; undefined elsewhere. */
+/**
+ * Returns the CPU limit for a container that needs one: enough to start at full speed, or the maximum of the range if that is lower.
+ * Undefined for other containers.
+ */
 function limitOfCpu(
   request: string,
   { limits_demanded, cpu_range }: Pick<Facts, 'limits_demanded' | 'cpu_range'>,
@@ -181,7 +186,7 @@ function portsAndProbes(program: Program): object {
       { name: program, containerPort: port },
       { name: `${program.slice(0, 8)}-probe`, containerPort: probes_port },
     ],
-    // Programs wait for the database and its schema, and report this in the meantime.
+    // Programs wait for the database and its schema. Meanwhile, their probes report that.
     startupProbe: { ...probe('/readyz'), periodSeconds: 2, failureThreshold: 300 },
     readinessProbe: {
       ...probe('/readyz'),
@@ -210,7 +215,10 @@ function volumesOf(context: RenderContext, { program, data }: Container): object
   ]
 }
 
-/** Returns the configuration, CA certificates, certificate and secrets of one program only. */
+/**
+ * Returns the sources of the projected volume of a program: its own configuration, CA certificates, certificate and secrets, but not those
+ * of other programs.
+ */
 function sourcesOf(context: RenderContext, program: Program): object[] {
   const { facts, vars } = context
   const access = databaseAccess(context)
@@ -271,7 +279,10 @@ const API_CA = {
   configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'api/ca.crt' }] },
 }
 
-/** keygen's master key, and how its callers authenticate: service account tokens or, where there are none, a shared secret. */
+/**
+ * Returns the sources for keygen and its callers: keygen's master key, and what authenticates callers, which is a service account token or,
+ * where there are none, a shared secret.
+ */
 function keygenSources({ facts }: RenderContext, program: Program): object[] {
   const isKeygen = program === 'keygen'
   const items = [{ key: 'master-key', path: 'master-key/master-key' }]

@@ -13,7 +13,7 @@ export interface Profile {
   keygen: Size
   resalloc: Size
   postgresql: Size
-  /** Maximum replicas of the frontend when it scales with load; it needs a volume that can be shared. */
+  /** Maximum number of frontend replicas when it scales with load, which needs storage that several pods can share. */
   frontend_max: number
   results: string
   sources: string

@@ -12,7 +12,7 @@ export const DATA_DIR = '/var/lib/copr'
 export const CONFIG_DIR = '/etc/copr'
 export const CONFIG_FILE = `${CONFIG_DIR}/config/copr.yaml`
 const INGRESS_CA = `${CONFIG_DIR}/ingress-ca/ca.crt`
-/** CA certificates for the API server; on OpenShift also the router's, which the OAuth server is behind. */
+/** CA certificates for the API server. On OpenShift, they include that of the router, through which the OAuth server is reached. */
 const API_CA = `${CONFIG_DIR}/api/ca.crt`
 const TLS = {
   certificate_file: `${CONFIG_DIR}/tls/tls.crt`,
@@ -22,7 +22,7 @@ const fromFile = (path: string): object => ({ from_file: `${CONFIG_DIR}/${path}`
 
 export type Program = Component | 'postgresql' | 'prepare'
 
-/** Returns a program's configuration as YAML: the same for all except addresses. Secrets are in files that it names. */
+/** Returns a program's configuration as YAML. Secrets are not in it: it refers to files that contain them. */
 export function programConfig(context: RenderContext, program: Program): string {
   const { vars, facts } = context
   const { sign_domain, ...site } = vars.site
@@ -48,7 +48,7 @@ export function programConfig(context: RenderContext, program: Program): string 
   })
 }
 
-/** The components that call keygen. Where pods have service account tokens, each sends one for the audience KEYGEN_AUDIENCE. */
+/** The components that call keygen. If pods have service account tokens, each caller sends one with the audience KEYGEN_AUDIENCE. */
 export const KEYGEN_CALLERS: ReadonlySet<Program> = new Set(['frontend', 'backend'])
 export const KEYGEN_AUDIENCE = 'copr-keygen'
 
@@ -86,7 +86,7 @@ function callersOf(context: RenderContext): object {
   return {
     audience: KEYGEN_AUDIENCE,
     namespace: context.namespace,
-    // Frontend and backend share one pod, and so one account.
+    // If frontend and backend share a pod, they also share its service account, which then has the rights of both.
     accounts: context.is_shared
       ? { frontend: ['make', 'seal'], backend: ['make', 'sign', 'open'] }
       : { servers: ['make', 'sign', 'seal', 'open'] },
@@ -105,7 +105,7 @@ function machinesOf({ facts, namespace }: RenderContext): object {
   }
 }
 
-/** The URL where dist-git asks for imports, inside the cluster, or the URL that the gateway gives to builders. */
+/** For dist-git, the URL inside the cluster from which it gets imports; for the backend, the URL that the gateway gives to builders. */
 function internalUrl(context: RenderContext, program: Program): { internal_url?: string } {
   const { builders_url } = context.facts
   if (program === 'backend' && builders_url !== undefined) return { internal_url: builders_url }
@@ -147,7 +147,7 @@ function trustedFiles(context: RenderContext, program: Program): string[] {
   ]
 }
 
-/** Whether this is the frontend, and users log in through the cluster: the API server then identifies them. */
+/** Whether the program calls the API server to identify users: the frontend does if they log in through the cluster. */
 export function asksCluster(context: RenderContext, program: Program): boolean {
   return program === 'frontend' && loginMode(context) === 'openshift'
 }

@@ -9,7 +9,7 @@ export interface RenderContext {
   facts: Facts
   profile: Profile
   namespace: string
-  /** Whether frontend and backend may have several replicas. Otherwise they share one pod, as they share one volume. */
+  /** Whether frontend and backend may have several replicas. If not, they run in one pod, because they share one volume. */
   is_shared: boolean
 }
 
@@ -23,10 +23,10 @@ export const COMPONENTS = {
 export type Component = keyof typeof COMPONENTS
 
 export const PART_OF = { 'app.kubernetes.io/part-of': 'copr' }
-/** The port of the database in every mode that runs it in the cluster, and the default of an external one. */
+/** The port of the database if it runs in the cluster, and the default port of an external one. */
 export const POSTGRES_PORT = 5432
 
-/** Returns a component's label. A pod may run several components, so each component is selected by its own label. */
+/** Returns the label that selects a component. Each component has a label of its own, because a pod may run several components. */
 export const componentLabel = (component: string): Record<string, string> => ({
   [`copr/${component}`]: 'true',
 })
@@ -40,7 +40,7 @@ export function labelsOf({ namespace }: Pick<RenderContext, 'namespace'>, compon
   }
 }
 
-/** Returns the name, namespace and labels of an object. */
+/** Returns an object's metadata: its name, namespace and labels, and the given fields. */
 export function meta(
   context: Pick<RenderContext, 'namespace'>,
   name: string,

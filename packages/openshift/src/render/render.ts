@@ -26,8 +26,8 @@ import { volumes } from './volumes.ts'
 import { drainMachines, workloads } from './workloads.ts'
 
 /**
- * Renders all objects of a deployment, in the order in which they are applied. Pure: the same vars and facts yield the same objects, and
- * none contains a secret.
+ * Renders all objects of a deployment, in the order in which they are applied. The same vars and facts always yield the same objects. None
+ * of them contains a secret.
  */
 export function render(vars: Vars, facts: Facts): KubeObject[] {
   refuseImpossible(vars, facts)
@@ -48,7 +48,7 @@ export function render(vars: Vars, facts: Facts): KubeObject[] {
   ]
 }
 
-/** Returns the Job that undeploying waits for. */
+/** Returns the Job that completes when no cloud machine is left. undeploy() waits for it. */
 export function drainJob(vars: Vars, facts: Facts): KubeObject {
   return drainMachines(renderContextOf(vars, facts))
 }
@@ -138,7 +138,7 @@ function configMaps(context: RenderContext): KubeObject[] {
   ]
 }
 
-/** Lists the Secrets that programs read: when one changes, the pods restart. */
+/** Lists the Secrets that programs read. When one of them changes, pods that read it are restarted. */
 export function secretNames(vars: Vars): string[] {
   const {
     database,

@@ -5,7 +5,7 @@ import { meta, type RenderContext } from './render-context.ts'
 
 /** The components that read and write the bucket. */
 export const BUCKET_USERS: ReadonlySet<string> = new Set(['frontend', 'backend'])
-/** The name of the claim, and of the ConfigMap and Secret that its operator creates. */
+/** The name of the bucket claim, and of the ConfigMap and Secret that its operator creates. */
 const CLAIM = 'results'
 const CLAIM_DIR = '/etc/copr-bucket'
 const TOKEN_DIR = '/var/run/secrets/aws'
@@ -37,7 +37,7 @@ export function faultOfS3({ kind, s3 }: Results): string | undefined {
   return undefined
 }
 
-/** Returns the Secret with the keys: its readers restart when it changes. */
+/** Returns the name of the Secret with the access keys. Pods that read it are restarted when it changes. */
 export function secretOfS3(vars: Pick<Vars, 'storage'>): string | undefined {
   const s3 = s3Of(vars)
   return s3?.bucket_claim ? CLAIM : s3?.secret
@@ -84,7 +84,7 @@ export function resultsConfig({ vars }: RenderContext, files: (path: string) => 
   }
 }
 
-/** Files next to the configuration: keys, and the server's CA certificate. */
+/** Returns the files with the access keys and the server's CA certificate, which are mounted next to the configuration. */
 export function bucketSources({ vars }: RenderContext): object[] {
   const { secret, ca } = s3Of(vars) ?? {}
   const items = ['access_key_id', 'secret_access_key'].map((key) => ({
@@ -113,7 +113,7 @@ export function bucketAccess(
   if (!s3) return { env: [], mounts: [], volumes: [] }
   const { role_arn, bucket_claim, scratch } = s3
   const disk = `scratch-${program}`
-  // User uploads have their own limits.
+  // The frontend's disk needs no limit, because user uploads have limits of their own.
   const emptyDir = program === 'backend' ? { sizeLimit: scratch } : {}
   const token = { audience: 'sts.amazonaws.com', expirationSeconds: 3600, path: 'token' }
   return {
@@ -149,8 +149,8 @@ export function bucketAccess(
 }
 
 /**
- * Allows connections to the S3 server, and to AWS for the role. Within a cluster all ports are allowed: policies match ports of pods, which
- * are unknown here.
+ * Allows connections to the S3 server and, for a role, to AWS. If the server is in the cluster, all its ports are allowed, because network
+ * policies match the ports of pods, which are unknown here.
  */
 export function bucketEgress({ vars }: RenderContext): object[] {
   const s3 = s3Of(vars)

@@ -10,7 +10,7 @@ import {
   type RenderContext,
 } from './render-context.ts'
 
-/** A Service for each component, under the component's own name, whichever pod runs it. */
+/** Renders a Service for each component, named after the component regardless of the pod that runs it. */
 export function services(context: RenderContext): KubeObject[] {
   const components = (Object.keys(COMPONENTS) as Component[]).filter(
     (component) => component !== 'resalloc',

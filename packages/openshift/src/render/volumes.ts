@@ -36,7 +36,7 @@ export function volumes(context: RenderContext): KubeObject[] {
     claim('sources', distgit.size ?? profile.sources, { class: distgit.class }),
     ...(vars.database.mode === 'embedded'
       ? [
-          // No second pod may mount it, not even on the same node.
+          // No second pod may mount the volume, not even on the same node.
           claim('database', vars.database.size ?? profile.database, { mode: 'ReadWriteOncePod' }),
         ]
       : []),

@@ -25,7 +25,7 @@ export function workloads(context: RenderContext): KubeObject[] {
   ]
 }
 
-/** Renders frontend and backend: in one pod where they share a volume that can be mounted only once. */
+/** Renders the frontend and the backend. If they share a volume that can be mounted only once, they run in one pod. */
 function siteWorkloads(context: RenderContext): KubeObject[] {
   if (isInS3(context.vars))
     return [
@@ -38,7 +38,7 @@ function siteWorkloads(context: RenderContext): KubeObject[] {
   if (!context.is_shared)
     return [
       deployment(context, 'servers', {
-        // Its volume can be mounted only once: the old pod stops before the new one starts.
+        // The volume can be mounted only once, so the old pod is stopped before the new one starts.
         strategy: { type: 'Recreate' },
         replicas: 1,
         pod: { account: 'servers', containers: [frontend, backend] },
@@ -64,7 +64,7 @@ function container(
   return { program, size: context.profile[program], ...more }
 }
 
-/** A Deployment without its own volume, and the disruption budget that keeps enough of its pods running. */
+/** Renders a Deployment that can have several replicas, and the disruption budget that keeps enough of its pods running. */
 function several(
   context: RenderContext,
   name: keyof Profile & Component,
@@ -85,7 +85,7 @@ function several(
 
 interface DeploymentOptions {
   strategy: object
-  /** Undefined if an autoscaler sets the number. */
+  /** The number of replicas; undefined if an autoscaler sets it. */
   replicas: number | undefined
   pod: PodOptions
 }
@@ -134,7 +134,10 @@ function distgit(context: RenderContext): KubeObject {
   return statefulSet(context, 'distgit', { account: 'distgit', containers })
 }
 
-/** Renders the single pod of resalloc, which starts machines that cost money: the old pod ends before a new one starts. */
+/**
+ * Renders the single pod of resalloc. resalloc starts machines that cost money, so two must never run: the old pod ends before a new one
+ * starts.
+ */
 function resalloc(context: RenderContext): KubeObject {
   const { aws, pods } = context.vars.builders
   const containers = [
@@ -180,7 +183,10 @@ function cloudEnv({ vars }: RenderContext): object[] {
   ]
 }
 
-/** Migrates once for each version, under a lock, and enters the administrator's link. A finished Job stays as it is. */
+/**
+ * Renders the Job that migrates the database once for each version, under a lock, and stores the hash of the administrator's link. A
+ * finished Job is not run again.
+ */
 function prepare(context: RenderContext): KubeObject {
   const link = context.facts.administrator_link
   return onceJob(context, 'prepare', [
@@ -203,7 +209,7 @@ function onceJob(context: RenderContext, name: string, args: string[]): KubeObje
     containers: [{ program: 'prepare', size, args }],
     restart: 'OnFailure',
   })
-  // A Job's template cannot be changed, so its hash is part of the name.
+  // The template of a Job cannot be changed, so a hash of the template is part of the name.
   const version = createHash('sha256').update(JSON.stringify(template)).digest('hex').slice(0, 10)
   return {
     apiVersion: 'batch/v1',

@@ -9,7 +9,7 @@ export interface GeneratedSecret {
   data: Record<string, string>
 }
 
-/** The Secret by which callers authenticate to keygen where there are no service account tokens. */
+/** The Secret with which callers authenticate to keygen if they have no service account tokens. */
 export const KEYGEN_SECRET = 'keygen-callers'
 
 export interface SecretNeeds {
@@ -20,7 +20,7 @@ export interface SecretNeeds {
   database: Vars['database']['mode']
 }
 
-/** Generates passwords and keys, each from 32 random bytes; Secrets that already exist are kept. */
+/** Generates passwords and keys from 32 random bytes each. Callers keep Secrets that already exist. */
 export function generatedSecrets({ database, account_tokens }: SecretNeeds): GeneratedSecret[] {
   const random = (encoding: 'base64' | 'base64url'): string => randomBytes(32).toString(encoding)
   return [
@@ -33,7 +33,7 @@ export function generatedSecrets({ database, account_tokens }: SecretNeeds): Gen
   ]
 }
 
-/** Returns the Secret with a label that keeps it from being pruned. */
+/** Returns a Secret with a label that marks it as generated, so that undeploy() can delete it with all other data. */
 export function secretObject(
   namespace: string,
   { name, data }: GeneratedSecret,

@@ -34,7 +34,7 @@ export async function makeAuthority(name: string, now: Date): Promise<Certified>
   return await certify({ issuer: name, subject: name, keys, extensions, now }, keys.privateKey)
 }
 
-/** Certifies a Service under all names by which it is found inside the cluster. */
+/** Issues a certificate for a Service under all its names inside the cluster. */
 export async function certifyService(
   { name, key }: { name: string; key: string },
   { service, namespace }: { service: string; namespace: string },
@@ -66,7 +66,7 @@ async function certify(
   const certificate = await X509CertificateGenerator.create({
     issuer: nameOf(issuer),
     subject: nameOf(subject),
-    // Allows for clock skew.
+    // The start is a day earlier, to allow for clock skew.
     notBefore: new Date(now.getTime() - DAY_MS),
     notAfter: new Date(now.getTime() + VALID_DAYS * DAY_MS),
     publicKey: keys.publicKey,
@@ -80,7 +80,9 @@ async function certify(
   }
 }
 
-/** Always UTF-8, as in the certificates of earlier authorities: Go compares issuer and subject byte by byte. */
+/**
+ * Names are always encoded as UTF-8, as in the CA certificates of earlier versions, because Go compares issuer and subject byte by byte.
+ */
 function nameOf(commonName: string): Name {
   return new Name([{ CN: [{ utf8String: commonName.slice(0, 64) }] }])
 }

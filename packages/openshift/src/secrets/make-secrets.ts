@@ -39,7 +39,7 @@ async function makeCertificates(
   const ref = { apiVersion: 'v1', kind: 'Secret', metadata: { name: AUTHORITY, namespace } }
   const tls = ({ certificate, key }: typeof fresh) => ({ 'tls.crt': certificate, 'tls.key': key })
   await make(secretObject(namespace, { name: AUTHORITY, data: tls(fresh) }, 'kubernetes.io/tls'))
-  // A concurrent deployment may have created it first.
+  // The stored CA is read back, because a concurrent deployment may have created it first.
   const stored = (await api.find(ref))?.['data'] as Record<string, string> | undefined
   const text = (key: string): string => Buffer.from(stored?.[key] ?? '', 'base64').toString()
   await make({

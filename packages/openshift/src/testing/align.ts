@@ -1,4 +1,7 @@
-/** A pair of elements with the same identity, or elements at `at` in the first list that others replace. */
+/**
+ * Either a pair of elements with the same identity, or elements of the first list, from index `at` on, that elements of the second list
+ * replace.
+ */
 export type Alignment<T> = { at: number; pair: [T, T] } | { at: number; was: T[]; is: T[] }
 
 /** Aligns two lists by their longest common subsequence of identities, in the order of the first list. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { align } from './align.ts'
 
-/** Both values at one path; a value that is absent there has no field. */
+/** The values at a path before and after the change. If there is no value, the field is missing. */
 interface Change {
   was?: unknown
   is?: unknown
@@ -14,8 +14,8 @@ type Fields = Record<string, unknown>
 type Step = { key: string } | { element: string | number } | { line: number }
 
 /**
- * Lists the paths at which two values differ. At a path that ends with an index or a line number, `was` and `is` are
- * the elements or lines from there on, one or more. The order of an object's keys does not count.
+ * Lists the paths at which two values differ. If a path ends with an index or a line number, `was` and `is` are one or more elements or
+ * lines from there on. The order of an object's keys does not matter.
  */
 export function changesBetween(before: unknown, after: unknown): Changes {
   return Object.fromEntries(compare(before, after, ''))
@@ -55,9 +55,9 @@ function some<T>(list: T[]): T[] | undefined {
   return list.length > 0 ? list : undefined
 }
 
-/** Restores the second value from the first one and their changes. Throws if the first value is not the one compared. */
+/** Reconstructs the second value from the first one and the changes between them. Throws if `before` is not the value that was compared. */
 export function applyChanges(before: unknown, changes: Changes): unknown {
-  // From the end, so that the indexes of earlier changes stay valid.
+  // The changes are applied from the last to the first, so that the indexes of the remaining ones stay valid.
   return Object.entries(changes).reduceRight((value, [path, each]) => {
     try {
       return applyChange(value, stepsOf(path), each)
@@ -108,7 +108,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value.includes('\n')
 }
 
-/** Two list elements with the same name are one element, changed; others are equal or different. */
+/** Two list elements with the same name are versions of the same element. Elements without a name are identified by their contents. */
 function identityOf(element: unknown): string {
   return nameOf(element) ?? JSON.stringify(element)
 }
@@ -118,7 +118,10 @@ function nameOf(element: unknown): string | undefined {
   return typeof name === 'string' && /^[a-z][\w.-]*$/i.test(name) ? name : undefined
 }
 
-/** Returns how a path refers to a list element: by its name if that is unambiguous, which is more readable, else by its index. */
+/**
+ * Returns how a path refers to a list element: by its name if that is unique in the list, because that is easier to read, and by its index
+ * if not.
+ */
 function elementStep(list: unknown[], index: number): string | number {
   const name = nameOf(list[index])
   return name !== undefined && list.filter((each) => nameOf(each) === name).length === 1

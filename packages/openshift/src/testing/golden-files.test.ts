@@ -20,7 +20,7 @@ function emptyFolder(t: TestContext): URL {
   return pathToFileURL(`${path}/`)
 }
 
-test('a missing golden file fails, and an update writes it', (t) => {
+test('a missing golden file is an error, and an update writes the file', (t) => {
   const url = emptyFolder(t)
   const check = (isUpdate: boolean): void => {
     requireComplete({ url, isUpdate }, 'base', BASE)
@@ -33,7 +33,7 @@ test('a missing golden file fails, and an update writes it', (t) => {
   check(false)
 })
 
-test('the difference from the base is short, and determines the rendering', (t) => {
+test('the difference from the base is short, and the base and the difference determine the rendering', (t) => {
   const url = emptyFolder(t)
   requireComplete({ url, isUpdate: true }, 'base', BASE)
   requireDifference({ url, isUpdate: true }, 'other', 'base', RENDERING)
@@ -72,7 +72,7 @@ added:
   )
 })
 
-test('another rendering, another base or another difference fails', (t) => {
+test('a rendering, base or difference that has changed is an error', (t) => {
   const url = emptyFolder(t)
   requireComplete({ url, isUpdate: true }, 'base', BASE)
   requireDifference({ url, isUpdate: true }, 'other', 'base', RENDERING)
@@ -93,7 +93,7 @@ test('another rendering, another base or another difference fails', (t) => {
   })
 })
 
-test('a golden file that no test reads fails', (t) => {
+test('a golden file that no test reads is an error', (t) => {
   const url = emptyFolder(t)
   writeFileSync(new URL('old.yaml', url), '')
   assert.throws(() => requireNoOthers({ url, isUpdate: false }, ['new.yaml']), /Delete old\.yaml/)

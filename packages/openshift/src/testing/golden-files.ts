@@ -10,7 +10,7 @@ import {
   textOfDifference,
 } from './rendering-difference.ts'
 
-/** A folder of renderings, complete (`NAME.yaml`) or as differences from another one (`NAME.diff.yaml`). */
+/** A folder with renderings. A rendering is stored completely (`NAME.yaml`) or as the differences from another one (`NAME.diff.yaml`). */
 export interface GoldenFolder {
   url: URL
   /** Whether files are written before they are compared; a reviewer looks at the change. */
@@ -22,7 +22,7 @@ export function requireComplete(folder: GoldenFolder, name: string, objects: Kub
   requireText(folder, `${name}.yaml`, text)
 }
 
-/** Compares a rendering's difference from its base with the file. In an update, the base must be up to date already. */
+/** Compares a rendering's difference from its base with the file. In an update, the file of the base must already be up to date. */
 export function requireDifference(
   folder: GoldenFolder,
   name: string,
@@ -32,7 +32,7 @@ export function requireDifference(
   const rendering = JSON.parse(JSON.stringify(objects)) as KubeObject[]
   const difference = differenceBetween(goldenObjects(folder, base), rendering)
   requireText(folder, `${name}.diff.yaml`, textOfDifference(base, difference))
-  // The base and the file together determine the rendering.
+  // The rendering must follow from the base and the file alone.
   assert.deepEqual(goldenObjects(folder, name), rendering)
 }
 

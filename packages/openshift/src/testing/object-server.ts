@@ -17,8 +17,8 @@ export interface ObjectServer extends AsyncDisposable {
 }
 
 /**
- * Starts an API server that stores objects as they are sent, without authorization, for APIs that the test cluster does not serve.
- * `special` takes precedence over it.
+ * Starts a fake API server that stores objects as they are sent, without authorization. It replaces APIs that the test cluster does not
+ * serve. If `special` returns a response to a request, that response is sent instead.
  */
 export async function startObjectServer(
   groups: string[],

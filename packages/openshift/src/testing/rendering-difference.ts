@@ -3,11 +3,11 @@ import type { KubeObject } from '@copr/kube-client/kube-object'
 import { align } from './align.ts'
 import { applyChanges, changesBetween, type Changes } from './changes.ts'
 
-/** The difference of a rendering from another one. Objects are named `Deployment copr/frontend`. */
+/** How a rendering differs from another one. Objects are identified like `Deployment copr/frontend`. */
 export interface RenderingDifference {
   removed: string[]
   changed: Record<string, Changes>
-  /** The objects that were added, each with the one before it; the first object has no `after`. */
+  /** The added objects, each with the object that precedes it; `after` is missing if the object is the first one. */
   added: { after?: string; object: KubeObject }[]
 }
 
@@ -30,7 +30,10 @@ export function differenceBetween(before: KubeObject[], after: KubeObject[]): Re
   return difference
 }
 
-/** Restores the second rendering from the first one and their difference. Throws if the first rendering is not the one compared. */
+/**
+ * Reconstructs the second rendering from the first one and the difference between them. Throws if `before` is not the rendering that was
+ * compared.
+ */
 export function applyDifference(
   before: KubeObject[],
   { removed, changed, added }: RenderingDifference,
@@ -70,7 +73,7 @@ export function parseDifference(text: string): RenderingDifference & { base: str
   return parse(text) as RenderingDifference & { base: string }
 }
 
-/** Identifies an object without the checksum at the end of its name: a Job with another checksum is the same Job, changed. */
+/** Identifies an object by its name without the checksum at the end: a Job whose checksum has changed is the same Job. */
 function idOf({ kind, metadata: { namespace, name } }: KubeObject): string {
   const stem = name.replace(/-[0-9a-f]{10}$/, '')
   return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${stem}`

@@ -12,7 +12,7 @@ interface Model {
 
 const models = k8s as unknown as Record<string, Model | undefined>
 
-/** Lists the fields of an object that its kind does not have, or that have another type: `spec.replica: unknown`. */
+/** Lists the fields of an object that its kind does not have or whose type is wrong: `spec.replica: unknown`. */
 export function faultsOf(object: KubeObject): string[] {
   const { apiVersion, kind } = object
   const schema = CUSTOM[`${apiVersion} ${kind}`]
@@ -74,7 +74,10 @@ const Meta = z.strictObject({
 const custom = (apiVersion: string, kind: string, spec: z.ZodType) =>
   z.strictObject({ apiVersion: z.literal(apiVersion), kind: z.literal(kind), metadata: Meta, spec })
 
-/** Schemas of custom resources, from their definitions; a test also validates objects on a real API server with these definitions. */
+/**
+ * Schemas of custom resources, written after their definitions (CRDs). A test also validates objects on a real API server with these
+ * definitions.
+ */
 const CUSTOM: Record<string, z.ZodType> = {
   'route.openshift.io/v1 Route': custom(
     'route.openshift.io/v1',
