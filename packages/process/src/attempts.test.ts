@@ -34,7 +34,7 @@ test('failures are forgotten after ten minutes', () => {
   assert.equal(attempts.wait(counted, 'wrong'), 0)
 })
 
-test('an attempt with several keys gets the longest of their delays; failures of other keys do not delay it', () => {
+test('an attempt with several keys gets the longest delay among them; failures of other keys do not delay it', () => {
   const attempts = openAttempts(clock().now)
   const of = (...keys: string[]) => keys.map((key) => ({ key, free: 0 }))
   attempts.failed(of('a'), 'wrong')
@@ -44,7 +44,7 @@ test('an attempt with several keys gets the longest of their delays; failures of
   assert.equal(attempts.wait(of('c'), 'wrong'), 0)
 })
 
-test('a credential that succeeded before is not delayed unless it later fails', () => {
+test('a credential that has succeeded before is not delayed unless it fails later', () => {
   const attempts = openAttempts(clock().now)
   const counted = [{ key: 'a', free: 0 }]
   attempts.succeeded('right')
@@ -55,7 +55,7 @@ test('a credential that succeeded before is not delayed unless it later fails', 
   assert.equal(attempts.wait(counted, 'right'), 60)
 })
 
-test('the number of remembered keys is limited: the oldest is dropped first', () => {
+test('the number of remembered keys is limited, and the oldest is dropped first', () => {
   const attempts = openAttempts(clock().now)
   for (let i = 0; i <= 20_000; i++) attempts.failed([{ key: `key ${i}`, free: 0 }], 'wrong')
   assert.equal(attempts.wait([{ key: 'key 0', free: 0 }], 'wrong'), 0)

@@ -8,7 +8,7 @@ export interface Counted {
 }
 
 export interface Attempts {
-  /** Returns the seconds for which an attempt with this credential must be refused unchecked; 0 means check it now. */
+  /** Returns for how many seconds an attempt with this credential must be refused without checking it; 0 if it may be checked now. */
   wait(counted: readonly Counted[], credential: string): number
   failed(counted: readonly Counted[], credential: string): void
   /** Records that this credential is correct: from now on, failures of other credentials do not delay it. */
@@ -22,15 +22,17 @@ interface Failures {
   blocked_until: number
 }
 
-/** Maximum number of remembered failures, and of credentials, so that made-up addresses cannot fill the memory. */
+/**
+ * Maximum number of keys with failures, and of correct credentials, that are remembered, so that made-up addresses cannot fill the memory.
+ */
 const MAX_KEPT = 20_000
 const FORGOTTEN_MS = 10 * 60 * 1000
 const MAX_DELAY_MS = 60 * 1000
 
 /**
- * Counts failed attempts, each of which doubles the delay before the next one. A credential that succeeded before is not delayed
- * unless it later fails, so guesses cannot lock anybody out. The counts are in memory, so each process has its own, and a restart
- * forgets them.
+ * Counts failed attempts; each one doubles the delay before the next attempt. A credential that has succeeded is not delayed unless it
+ * fails later, so nobody can lock out others by guessing. The counts are in memory: each process has its own, and loses them when it
+ * restarts.
  */
 export function openAttempts(now: () => Date): Attempts {
   const failures = new Map<string, Failures>()
@@ -49,7 +51,7 @@ export function openAttempts(now: () => Date): Attempts {
         const before = failures.get(key)
         const isOld = before !== undefined && at - before.last_at >= FORGOTTEN_MS
         const count = before === undefined || isOld ? 1 : before.count + 1
-        // Reinserted at the end, so that the key which failed longest ago is dropped first.
+        // The key is reinserted at the end, so that the key whose last failure is the oldest is dropped first.
         failures.delete(key)
         failures.set(key, { count, last_at: at, blocked_until: at + delayOf(count - free) })
         dropFirst(failures)
@@ -66,8 +68,8 @@ export function openAttempts(now: () => Date): Attempts {
 }
 
 /**
- * Returns the delay in milliseconds for the failures beyond the permitted number: one second for the first, doubled for each
- * further one.
+ * Returns the delay in milliseconds after `surplus` failures more than permitted: one second for the first one, doubled for each further
+ * one.
  */
 export function delayOf(surplus: number, max_ms = MAX_DELAY_MS): number {
   return surplus <= 0 ? 0 : Math.min(max_ms, 1000 * 2 ** Math.min(surplus - 1, 30))

@@ -10,8 +10,8 @@ export interface ClientAddresses {
 }
 
 /**
- * Trusts the given proxies: each reports its client's address as the last entry of X-Forwarded-For, and if that is another
- * trusted proxy, the entry before it is used. Entries before the last untrusted address are ignored, as clients can forge them.
+ * Trusts the given proxies. A proxy appends its client's address to X-Forwarded-For, so the last entry is used; if that is another trusted
+ * proxy, the entry before it, and so on. Entries before the first untrusted address are ignored, because clients can forge them.
  */
 export function clientAddresses(trusted_proxies: readonly string[]): ClientAddresses {
   const proxies = networksOf(trusted_proxies)
@@ -32,7 +32,10 @@ export function clientAddresses(trusted_proxies: readonly string[]): ClientAddre
   }
 }
 
-/** Returns the key under which an address counts toward limits. An IPv6 client is counted by its /64, as it can use all 2^64 addresses. */
+/**
+ * Returns the key under which an address is counted toward limits. The key of an IPv6 address is its /64 network, because a client can use
+ * all 2^64 addresses in it.
+ */
 export function addressKey(address: string | undefined): string {
   if (address === undefined) return 'unknown'
   if (!address.includes(':')) return address
@@ -51,7 +54,9 @@ function contains(list: BlockList, address: string): boolean {
   return list.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
 }
 
-/** Converts an IPv4-mapped IPv6 address to IPv4; returns undefined for text that is not an address. */
+/**
+ * Converts an IPv4-mapped IPv6 address to IPv4 and returns other addresses unchanged; returns undefined for text that is not an address.
+ */
 function plainAddress(text: string | undefined): string | undefined {
   const plain = text?.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
   return plain !== undefined && isIP(plain) !== 0 ? plain : undefined

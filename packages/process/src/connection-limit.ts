@@ -11,7 +11,7 @@ const REFUSED = [
   '{"error":"Too many connections from your address: close some, or try again later"}',
 ].join('\r\n')
 
-/** Refuses connections of an address beyond `max`; those of the site's reverse proxies are not counted. */
+/** Refuses connections from an address beyond `max`. Connections from the site's reverse proxies are not counted. */
 export function limitConnections(server: Server, addresses: ClientAddresses, max: number): void {
   const counts = new Map<string, number>()
   server.on('connection', (socket: Socket) => {
@@ -26,7 +26,7 @@ export function limitConnections(server: Server, addresses: ClientAddresses, max
       else counts.delete(key)
     })
     if (count <= max) return
-    // With TLS, no response can be sent before the handshake.
+    // With TLS, no response can be sent before the handshake, so the connection is only closed.
     if (!('setSecureContext' in server)) socket.write(REFUSED)
     socket.destroySoon()
   })

@@ -10,7 +10,7 @@ export class Bell {
     this.#wake?.()
   }
 
-  /** Resolves when rung, after `ms`, or when `stop` aborts. */
+  /** Resolves when the bell rings, after `ms` milliseconds, or when `stop` is aborted. */
   async wait(ms: number, stop: AbortSignal): Promise<void> {
     if (!this.#rung && !stop.aborted) {
       await new Promise<void>((resolve) => {
@@ -32,7 +32,7 @@ export class Bell {
 export interface EveryOptions {
   stop: AbortSignal
   log: Logger
-  /** Ringing this bell runs the step at once, before the interval has passed. */
+  /** When this bell rings, the step runs immediately instead of after the interval. */
   bell?: Bell
 }
 

@@ -4,7 +4,7 @@ const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 export function formatBytes(bytes: number): string {
   let size = bytes
   let unit = 0
-  // Without this margin, 1023.96 KiB would be rounded to 1024 KiB instead of 1 MiB.
+  // With 1024 as the threshold, 1023.96 KiB would be rounded to 1024.0 KiB instead of 1.0 MiB.
   while (Math.abs(size) >= 1023.95 && unit < UNITS.length - 1) {
     size /= 1024
     unit++

@@ -28,12 +28,12 @@ export interface RunningServer extends AsyncDisposable {
 export interface ServeOptions {
   host: string
   port: number
-  /** Files for HTTPS, which are checked every `reload_seconds`, as certificates are renewed while programs run. */
+  /** Files for HTTPS. They are checked for changes every `reload_seconds`, because certificates are renewed while programs run. */
   tls?: TlsFiles | undefined
   reload_seconds?: number
   /** Records which certificate is in use, and why a new one is not. */
   log?: Logger
-  /** Addresses of reverse proxies, whose connections carry requests of many clients. */
+  /** Addresses of reverse proxies. Their connections carry requests from many clients and are not limited. */
   trusted_proxies?: readonly string[] | undefined
   max_connections_per_address?: number
   /** Milliseconds within which all headers of a request must arrive. */
@@ -45,12 +45,12 @@ export interface ServeOptions {
 const MAX_CONNECTIONS = 1000
 const HEADERS_MS = 30_000
 /**
- * Longer than proxies and clients reuse an idle connection, which is a minute for most. Closing a connection just when the next
- * request is sent makes that request fail, with a 502 from a proxy.
+ * Longer than proxies and clients keep idle connections for reuse, which is a minute for most. If a connection is closed just when the next
+ * request is sent, that request fails; a proxy then responds with 502.
  */
 const IDLE_MS = 75_000
 
-/** Serves HTTP or HTTPS until disposed. Port 0 selects any free port. */
+/** Serves HTTP or HTTPS until the result is disposed. Port 0 selects any free port. */
 export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<RunningServer> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const { host: hostname, port: wanted, tls, reload_seconds = 60, log = silentLog() } = options
@@ -90,7 +90,7 @@ export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<Ru
 
 function timeoutsOf({ headers_ms = HEADERS_MS }: ServeOptions) {
   return {
-    // The duration of a request is not limited, as an upload may have gigabytes: endStalledRequests() requires progress instead.
+    // The duration of a request is not limited, because an upload may have gigabytes. endStalledRequests() requires progress instead.
     requestTimeout: 0,
     keepAliveTimeout: IDLE_MS,
     headersTimeout: headers_ms,
@@ -100,8 +100,8 @@ function timeoutsOf({ headers_ms = HEADERS_MS }: ServeOptions) {
 }
 
 /**
- * Gives each request an id: the id that the caller sent if it is valid, otherwise a new one. The id is in every log line of the
- * request, and in the response. Refused requests are read to their end.
+ * Gives each request an ID: the one that the caller sent if it is valid, or a new one. The ID is in every log line of the request and in
+ * the response. Bodies of refused requests are read to their end.
  */
 function tracedFetch(app: HttpApp): (request: Request, bindings: unknown) => Promise<Response> {
   return async (request, given) => {

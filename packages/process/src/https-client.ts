@@ -19,9 +19,9 @@ export interface Answer {
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 /**
- * Makes an HTTP and HTTPS client that does not follow redirects. `ca_file` replaces the usual authorities; it is read for each
- * request, because the service CA rotates while programs run. While the file is being written, the previous authorities are trusted.
- * (Node's fetch does not support custom authorities.)
+ * Creates an HTTP and HTTPS client that does not follow redirects. `ca_file` replaces the default CAs. It is read for each request, because
+ * the service CA rotates while programs run. While the file is being written, the previous CAs are trusted. Node's fetch is not used,
+ * because it does not support custom CAs.
  */
 export function httpsClient({
   ca_file,

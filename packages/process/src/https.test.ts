@@ -103,7 +103,7 @@ async function install(from: TlsFiles, to: TlsFiles): Promise<void> {
   await copyFile(from.certificate_file, to.certificate_file)
 }
 
-/** Puts the pair into a new folder and switches a link to it, as the kubelet does with a mounted Secret. */
+/** Puts the pair into a new folder and then points a symbolic link to it, as the kubelet does for a mounted Secret. */
 async function installByLink(from: TlsFiles, to: TlsFiles): Promise<void> {
   const dir = join(to.key_file, '..')
   const data = await mkdtemp(join(dir, '..data-'))
@@ -121,7 +121,7 @@ async function moveInto(from: string, to: string): Promise<void> {
 
 const MISFIT = /Cannot use \S+tls\.crt with \S+tls\.key/
 
-/** Ways to renew the pair; each calls `halfway` when one file is replaced and the other is not. */
+/** Ways to renew the pair. Each one calls `halfway` when one of the two files has been replaced and the other has not. */
 const RENEWALS: Record<string, (tls: TlsFiles, halfway: () => Promise<void>) => Promise<void>> = {
   'written in place, the key first': async (tls, halfway) => {
     await copyFile(SECOND.key_file, tls.key_file)

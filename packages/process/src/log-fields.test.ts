@@ -5,7 +5,7 @@ import { serveHttp } from './http-server.ts'
 import { makeLog } from './log.ts'
 import { requestIdHeader, withLogFields } from './log-fields.ts'
 
-test('a request id is accepted, is in every log line, and is passed on to the next component', async () => {
+test('a request id from a client is accepted, appears in every log line, and is passed on to the next component', async () => {
   const lines: Record<string, unknown>[] = []
   const log = makeLog('test', { write: (line) => void lines.push(JSON.parse(line)) })
   const app = new Hono().get('/', async (c) => {

@@ -22,7 +22,7 @@ export function currentLogFields(): LogFields {
   return storage.getStore() ?? {}
 }
 
-/** Returns the caller's request id if it is valid, otherwise a new one. */
+/** Returns the caller's request ID if it is valid; if not, returns a new one. */
 export function acceptRequestId(shown: string | null | undefined): string {
   return shown && REQUEST_ID.test(shown) ? shown : randomUUID()
 }

@@ -8,7 +8,7 @@ export type { Logger } from 'pino'
 export function makeLog(name: string, destination?: DestinationStream): Logger {
   const options = {
     name,
-    /** Adds the ids of the request and the build that a line belongs to. */
+    /** Adds the IDs of the request and of the build to which a line belongs. */
     mixin: () => ({ ...currentLogFields() }),
     redact: [
       '*.password',
@@ -33,13 +33,13 @@ export function makeFileLog(name: string, path: string): Logger {
     try {
       writeSync(file, line)
     } catch {
-      // A full disk loses log lines, but does not end the program. (pino's own destination would retry forever.)
+      // If the disk is full, log lines are lost, but the program continues. (pino's own destination would retry forever.)
     }
   }
   return makeLog(name, { write })
 }
 
-/** For tests and one-off commands. */
+/** Creates a logger that writes nothing, for tests and one-off commands. */
 export function silentLog(): Logger {
   return pino({ enabled: false })
 }

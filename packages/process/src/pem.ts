@@ -1,6 +1,6 @@
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-/** Returns the certificates of a PEM file; throws if one is cut off, because the file is being written. */
+/** Returns the certificates in a PEM file. Throws if one is incomplete, because then the file is still being written. */
 export function certificatesIn(pem: string, path: string): string[] {
   if (pem.replaceAll(CERTIFICATE, '').includes('-----BEGIN CERTIFICATE'))
     throw new Error(`Cannot use ${path}: it contains an incomplete certificate`)

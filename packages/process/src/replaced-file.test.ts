@@ -16,7 +16,7 @@ test('readSettled() returns content only if the next read confirms it', async ()
   await assert.rejects(readSettled([CHANGING], undefined, 0), /they keep changing$/)
 })
 
-test('readSettled() confirms files together: a changing file holds up the others', async () => {
+test('readSettled() confirms files together, so that a changing file holds up the others', async () => {
   const path = join(dir, 'steady')
   await writeFile(path, 'a')
   assert.deepEqual(await readSettled([path], undefined, 0), ['a'])
@@ -56,7 +56,7 @@ test('lastGoodFile() returns the previous token while the file is empty or missi
   assert.equal(await read(), 'two')
 })
 
-test('lastGoodFile() returns the previous bundle while a certificate of the new one is cut off', async () => {
+test('lastGoodFile() returns the previous bundle while a certificate of the new one is truncated', async () => {
   const path = join(dir, 'ca.crt')
   const bundle = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----'
   await writeFile(path, bundle)

@@ -2,15 +2,15 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 
-/** Longer than any program takes between truncating a small file and writing it. */
+/** Longer than any program needs between truncating a small file and writing its new content. */
 export const SETTLE_MS = 200
 /** Maximum number of reads of a file that keeps changing. */
 const MAX_READS = 25
 
 /**
- * Reads files that other programs replace in place, by rename, or by switching a symbolic link. Content other than `known` is
- * returned only when two successive reads agree: a half-written file may parse without an error, and files that belong together
- * may be read from two generations.
+ * Reads files that other programs may replace in place, by rename, or by switching a symbolic link. Content that differs from `known` is
+ * returned only if two successive reads agree, because a half-written file may parse without an error, and files that belong together may
+ * otherwise be read in different versions.
  */
 export async function readSettled(
   paths: string[],
@@ -28,7 +28,7 @@ export async function readSettled(
   throw new Error(`Cannot read ${paths.join(' and ')}: they keep changing`)
 }
 
-/** Reads all files. Returns errors in place of the text, because a file that is briefly missing is read again, too. */
+/** Reads all files. Returns errors instead of throwing them, because a file that is briefly missing must be read again, too. */
 async function readAll(paths: string[]): Promise<(string | NodeJS.ErrnoException)[]> {
   return await Promise.all(
     paths.map((path) =>
@@ -42,7 +42,7 @@ function textOf(read: string | NodeJS.ErrnoException): string {
   return read
 }
 
-/** Reads a pools file or another single file as readSettled() does, and remembers the content that it returned last. */
+/** Returns a function that reads a single file as readSettled() does, and remembers the content that it last returned. */
 export function settledFile(path: string): () => Promise<string> {
   let known: string[] | undefined
   return async () => {
@@ -52,8 +52,8 @@ export function settledFile(path: string): () => Promise<string> {
 }
 
 /**
- * Reads a token or a CA bundle for each request. While the file is missing, is empty, or makes `check` throw, the last good
- * content is used; if there is none, the read fails.
+ * Returns a function that reads a file, such as a token or a CA bundle, for each request. If the file is missing or empty, or if `check`
+ * throws, it returns the last good content; if there is none, the read fails.
  */
 export function lastGoodFile(
   path: string,

@@ -4,14 +4,14 @@ export interface RunOptions {
   signal?: AbortSignal
   timeout_ms?: number
   cwd?: string
-  /** The whole environment of the program, which inherits nothing except PATH. */
+  /** The environment of the program. It inherits nothing else except PATH. */
   env?: Record<string, string>
   input?: string | Uint8Array
   /** Called with each piece of the program's output, stdout and stderr in one stream. */
   onOutput?: (chunk: Buffer) => void
   uid?: number
   gid?: number
-  /** Whether `output` contains only stdout if the program succeeds, for programs that print warnings to stderr. */
+  /** If set, `output` of a successful program contains only its stdout; for programs that print warnings to stderr. */
   answer_only?: boolean
 }
 
@@ -28,8 +28,8 @@ export type RunOutcome =
 const KEPT_BYTES = 1024 * 1024
 
 /**
- * Runs a program without a shell. Returns an outcome even if the program fails; throws if it cannot be started.
- * `output` is about the last mebibyte of stdout and stderr.
+ * Runs a program without a shell. Returns an outcome even if the program fails; throws if it cannot be started. `output` contains about the
+ * last mebibyte of stdout and stderr.
  */
 export async function run(
   command: string,
@@ -90,7 +90,7 @@ function tail(): { add(chunk: Buffer): void; text(): string } {
   }
 }
 
-/** Runs a program like `run()`, but throws if it fails, with the end of the output in the message; returns the output. */
+/** Runs a program like `run()` and returns its output; if the program fails, throws an error with the end of the output. */
 export async function runOrThrow(
   command: string,
   args: string[],

@@ -25,7 +25,7 @@ async function begun(port: number, ...sent: string[]): Promise<Socket> {
 async function received(socket: Socket): Promise<string> {
   let answer = ''
   socket.setEncoding('utf8').on('data', (text: string) => void (answer += text))
-  // Not once() of node:events, which would reject when the server closes the connection while the client still writes.
+  // once() of node:events is not used, because it would reject if the server closes the connection while the client is still writing.
   await new Promise((resolve) => socket.once('close', resolve))
   return answer
 }
@@ -45,14 +45,14 @@ test('serveHttp() aborts a request whose body is too slow', { timeout: 20_000 },
 })
 
 test(
-  'serveHttp() accepts a body that makes progress, however long it takes',
+  'serveHttp() accepts a body that keeps making progress, however long it takes',
   { timeout: 60_000 },
   async () => {
     const progress = { ...QUICK, window_ms: 600, min_bytes: 1 }
     await using server = await serveHttp(app, { host: '127.0.0.1', port: 0, progress })
     const socket = await begun(server.port, POST)
     const answer = received(socket)
-    // Three windows, each with enough bytes.
+    // The body takes three windows, and enough bytes arrive in each.
     for (let i = 0; i < 20; i++) {
       socket.write('x'.repeat(100))
       await sleep(100)
@@ -91,7 +91,7 @@ for (const [what, sent] of [
     assert.match(await received(socket), /^(HTTP\/1\.1 408 |$)/)
   })
 
-test('serveHttp() refuses connections of an address beyond the limit, but not those of a proxy', async () => {
+test('serveHttp() limits the number of connections from one address, but not from a trusted proxy', async () => {
   const limits = { host: '127.0.0.1', port: 0, max_connections_per_address: 2 }
   await using server = await serveHttp(app, { ...limits, trusted_proxies: [] })
   const first = await begun(server.port)
@@ -106,7 +106,7 @@ test('serveHttp() refuses connections of an address beyond the limit, but not th
   for (const each of open) each.destroy()
 })
 
-test('serveHttp() keeps idle connections longer than proxies reuse them', async () => {
+test('serveHttp() keeps idle connections open for longer than proxies reuse them', async () => {
   await using server = await serveHttp(app, { host: '127.0.0.1', port: 0 })
   const response = await fetch(`http://127.0.0.1:${server.port}/`)
   const seconds = /timeout=(\d+)/.exec(response.headers.get('keep-alive') ?? '')?.[1]

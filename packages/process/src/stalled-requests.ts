@@ -1,15 +1,15 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 export interface ProgressLimits {
-  /** Length of the window in which a body must grow by at least `min_bytes`, or the request is aborted. */
+  /** If a body grows by less than `min_bytes` within a window of this length, the request is aborted. */
   window_ms: number
   /** Minimum bytes of a body per window. An upload that makes progress is never aborted, whatever its size. */
   min_bytes: number
-  /** Milliseconds after which the connection of a client that reads nothing of its response is closed. */
+  /** If a client reads nothing of its response for this many milliseconds, its connection is closed. */
   reader_ms: number
 }
 
-/** A body may take any amount of time, as long as it arrives at 1 KB per second or faster. */
+/** A body may take any amount of time as long as at least 1 KiB per second arrives: 30 KiB per 30 s. */
 export const PROGRESS_LIMITS: ProgressLimits = {
   window_ms: 30_000,
   min_bytes: 30 * 1024,
@@ -19,10 +19,10 @@ export const PROGRESS_LIMITS: ProgressLimits = {
 interface Watched {
   incoming: IncomingMessage
   outgoing: ServerResponse
-  /** Bytes that the connection had received when the window began. */
+  /** Number of bytes that the connection had received at the start of the window. */
   read: number
   since: number
-  /** Bytes of the response that the client had taken at `pending_since`. */
+  /** Number of bytes that the connection had sent to the client at `pending_since`. */
   pending: number
   pending_since: number
 }
@@ -35,7 +35,7 @@ const TIMED_OUT = [
   '{"error":"Cannot read the request: its body arrived too slowly or was incomplete"}',
 ].join('\r\n')
 
-/** Aborts requests whose client stops sending the body or reading the response; a slow handler does not count as a slow client. */
+/** Aborts requests if the client stops sending the body or reading the response. A slow handler does not make its client count as slow. */
 export function endStalledRequests(
   server: Server,
   { window_ms, min_bytes, reader_ms }: ProgressLimits,
@@ -67,7 +67,7 @@ function hasStalledBody(watched: Watched, window_ms: number, min_bytes: number):
   if (incoming.complete) return false
   const { bytesRead } = incoming.socket
   const now = performance.now()
-  // Full buffers mean that the handler does not read.
+  // A full buffer means that the handler is not reading the body.
   const isUnread = incoming.readableLength >= incoming.readableHighWaterMark
   if (!isUnread && now - since < window_ms) return false
   const isSlow = !isUnread && bytesRead - read < min_bytes

@@ -12,14 +12,14 @@ export interface TlsFiles {
   key_file: string
 }
 
-/** The part of a server's TLS options that is renewed. */
+/** Those of a server's TLS options that change when the certificate is renewed. */
 export interface TlsPair {
   cert: string
   key: string
   minVersion: 'TLSv1.3'
 }
 
-/** Reads the pair that a server starts with; fails when the files are still wrong after a few reads. */
+/** Reads the certificate and key with which a server starts. Throws if the files are still invalid after a few reads. */
 export async function readTls(files: TlsFiles): Promise<TlsPair> {
   for (let reads = 1; ; reads++) {
     try {
@@ -38,8 +38,8 @@ export interface FollowOptions {
 }
 
 /**
- * Checks a certificate and its key for changes every `reload_seconds`. A new pair is used once it is complete and matches; until
- * then the server keeps the previous one. An error that persists is logged once.
+ * Checks a certificate and its key for changes every `reload_seconds`. A new pair is used once it is complete and its files match. Until
+ * then, the server keeps the previous pair. A persistent error is logged only once.
  */
 export function followTls(files: TlsFiles, served: TlsPair, options: FollowOptions): Disposable {
   const { reload_seconds, log, take } = options
@@ -90,7 +90,7 @@ function pathsOf({ certificate_file, key_file }: TlsFiles): [string, string] {
   return [certificate_file, key_file]
 }
 
-/** Checks the pair: Node treats an empty certificate or key as missing, and then no handshake succeeds. */
+/** Validates the pair. If it did not, Node would treat an empty certificate or key as missing, and every handshake would fail. */
 function pairOf([cert = '', key = '']: string[], files: TlsFiles): TlsPair {
   requireCertificates(cert, files.certificate_file)
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]+-----END [A-Z ]*PRIVATE KEY-----/.test(key))

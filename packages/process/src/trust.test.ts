@@ -38,7 +38,7 @@ async function ask(port: number): Promise<number | string> {
   }
 }
 
-test('trustAuthorities() keeps the previous authorities while a file is broken or missing, and trusts the next ones', async () => {
+test('trustAuthorities() keeps the previous authorities while a file is broken or missing, and then trusts the new ones', async () => {
   const first = await certify('first')
   const second = await certify('second')
   const app = new Hono().get('/', (c) => c.text('hello'))

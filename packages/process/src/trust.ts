@@ -12,9 +12,9 @@ interface TrustOptions {
 }
 
 /**
- * Trusts the authorities in the files in addition to the public ones, from now on and for the whole process. The files are read
- * again when they change: a cluster replaces its authority while programs run. While a file is incomplete or has no certificates,
- * its previous certificates stay trusted; the file is read again at its next change.
+ * Makes the whole process trust the CAs in the files in addition to the public ones. The files are read again when they change, because a
+ * cluster replaces its CA while programs run. If a changed file is incomplete or has no certificates, its previous certificates stay
+ * trusted until its next change.
  */
 export function trustAuthorities(
   paths: string[],
@@ -43,7 +43,10 @@ export function trustAuthorities(
   return onChange(paths, readAgain, look_ms)
 }
 
-/** Calls `then` with each file that has changed. Polls, because files in Kubernetes volumes are replaced by switching a symbolic link. */
+/**
+ * Calls `then` for each file that has changed. The files are polled, because Kubernetes replaces files in volumes by switching a symbolic
+ * link.
+ */
 export function onChange(
   paths: string[],
   then: (path: string) => void,
@@ -51,7 +54,7 @@ export function onChange(
 ): Disposable {
   const watched = paths.map((path) => {
     const changed = (now: { mtimeMs: number }): void => {
-      // 0 means that the file does not exist, as it is just being replaced.
+      // 0 means that the file does not exist at this moment, because it is being replaced.
       if (now.mtimeMs !== 0) then(path)
     }
     watchFile(path, { interval: look_ms, persistent: false }, changed)

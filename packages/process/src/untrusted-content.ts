@@ -1,12 +1,12 @@
 import type { MiddlewareHandler } from 'hono'
 
 const POLICY_HEADER = 'content-security-policy'
-/** Makes a browser give the response its own opaque origin, run none of its scripts and load nothing for it. */
+/** This policy makes a browser give the response an opaque origin of its own, run no scripts in it, and load nothing for it. */
 const SANDBOX = "sandbox; default-src 'none'"
 
 /**
- * Sends each response with a policy under which browsers show it but run nothing: for files that users made, on any host.
- * A policy that a handler sets itself is kept.
+ * Adds to each response a policy with which browsers show it but run nothing in it. It is meant for files that users made, on any host. If
+ * a handler sets a policy itself, that policy is kept.
  */
 export function sandboxAnswers(): MiddlewareHandler {
   return async (c, next) => {

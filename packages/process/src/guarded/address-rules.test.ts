@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { addressRules, ANY_ADDRESS, isPrivateAddress } from './address-rules.ts'
 
 /**
- * An address from each entry of IANA's special-purpose registries for IPv4 and IPv6, the boundaries of some entries, and the
- * addresses of clouds' metadata services. `isPrivate` means that the address is not part of the open internet.
+ * An address from each entry of IANA's special-purpose registries for IPv4 and IPv6, the boundaries of some entries, and the addresses of
+ * the metadata services of clouds. `isPrivate` means that the address is not on the open internet.
  */
 const ADDRESSES: [address: string, isPrivate: boolean, what: string][] = [
   ['0.0.0.0', true, 'this network'],
@@ -97,7 +97,7 @@ for (const [address, want, what] of ADDRESSES)
   test(`isPrivateAddress(${address}) is ${want}: ${what}`, () =>
     assert.equal(isPrivateAddress(address), want))
 
-test('addressRules() allows the ranges of private networks that a site lists', () => {
+test('addressRules() allows the private ranges that a site lists', () => {
   const rules = addressRules(['10.20.0.0/16', '169.254.7.7/32', 'fd12:3456::/32'])
   for (const address of ['10.20.3.4', '::ffff:10.20.3.4', '169.254.7.7', 'fd12:3456::1', '8.8.8.8'])
     assert.ok(rules.allows(address), address)

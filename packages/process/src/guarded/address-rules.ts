@@ -5,8 +5,8 @@ import type { PrivateUrls } from '@copr/contract/private-urls'
 export type Subnet = readonly [net: string, bits: number]
 
 /**
- * IPv4 ranges that are not part of the open internet. Source: the IANA IPv4 special-purpose address registry without the entries
- * that are globally reachable; multicast; and the address of Azure's metadata service, which looks public.
+ * IPv4 ranges that are not on the open internet: the entries of the IANA IPv4 special-purpose address registry that are not globally
+ * reachable, multicast and reserved addresses, and the address of Azure's metadata service, which looks public.
  */
 export const PRIVATE_SUBNETS_V4: readonly Subnet[] = [
   ['0.0.0.0', 8],
@@ -29,8 +29,8 @@ export const PRIVATE_SUBNETS_V4: readonly Subnet[] = [
 /** The only IPv6 range that is allocated for the open internet; everything outside of it is refused. */
 export const GLOBAL_SUBNET_V6: Subnet = ['2000::', 3]
 /**
- * Ranges within `GLOBAL_SUBNET_V6` that are not part of the open internet. Source: the IANA IPv6 special-purpose address registry.
- * Protocol assignments include Teredo, which like 6to4 leads to an IPv4 address of the sender's choice.
+ * Ranges within `GLOBAL_SUBNET_V6` that are not on the open internet. Source: the IANA IPv6 special-purpose address registry. They include
+ * Teredo (in 2001::/23) and 6to4 (2002::/16), through which a sender can reach any IPv4 address.
  */
 export const PRIVATE_SUBNETS_V6: readonly Subnet[] = [
   ['2001::', 23],
@@ -38,7 +38,7 @@ export const PRIVATE_SUBNETS_V6: readonly Subnet[] = [
   ['2002::', 16],
   ['3fff::', 20],
 ]
-/** IPv6 ranges that stand for the IPv4 address in their last 32 bits: IPv4-mapped addresses, and NAT64. */
+/** IPv6 ranges whose addresses stand for the IPv4 address in their last 32 bits: IPv4-mapped addresses and NAT64. */
 export const EMBEDDING_SUBNETS_V6: readonly Subnet[] = [
   ['::ffff:0:0', 96],
   ['64:ff9b::', 96],
@@ -50,7 +50,7 @@ const PRIVATE_V6 = blockList('ipv6', PRIVATE_SUBNETS_V6)
 const EMBEDDING_V6 = blockList('ipv6', EMBEDDING_SUBNETS_V6)
 
 export interface AddressRules {
-  /** The private networks that the administrator allows, for enforcement by other means than `allows()`. */
+  /** The private networks that the administrator allows, for code that enforces them without `allows()`. */
   readonly allow: PrivateUrls
   /** Whether a connection to this IP address is allowed. */
   allows(address: string): boolean
@@ -73,13 +73,13 @@ export function addressRules(allow: PrivateUrls): AddressRules {
 /** Allows all addresses: for the administrator's URLs, and for installations whose users have access to the machine anyway. */
 export const ANY_ADDRESS: AddressRules = { allow: true, allows: () => true }
 
-/** Parses a range in CIDR notation, as `PrivateUrls` has validated it. */
+/** Parses a range in CIDR notation that `PrivateUrls` has already validated. */
 export function parseSubnet(range: string): Subnet {
   const [net = '', bits = ''] = range.split('/')
   return [net, Number(bits)]
 }
 
-/** Whether text is anything but an address of the open internet; text that is not an address counts as private. */
+/** Whether an address is not on the open internet; text that is not an address counts as private. */
 export function isPrivateAddress(address: string): boolean {
   const plain = plainAddress(address)
   switch (isIP(plain)) {
@@ -92,7 +92,7 @@ export function isPrivateAddress(address: string): boolean {
   }
 }
 
-/** Returns the IPv4 address that an IPv6 address stands for, or the address itself if it stands for none. */
+/** Returns the IPv4 address for which an IPv6 address stands; returns all other addresses unchanged. */
 function plainAddress(address: string): string {
   if (!isIPv6(address) || address.includes('%') || !EMBEDDING_V6.check(address, 'ipv6'))
     return address

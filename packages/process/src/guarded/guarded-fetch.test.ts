@@ -99,7 +99,7 @@ test('guardedFetch() follows five redirects and no more', async (t) => {
   await assert.rejects(at('/6'), /redirects more than 5 times$/)
 })
 
-test('guardedFetch() limits the size of the body and the time until the headers arrive', async (t) => {
+test('guardedFetch() limits the size of the body and the time until it receives the headers', async (t) => {
   const endless = await listen(t, '127.0.0.1', (_, response) => {
     const more = (): void =>
       void response.write(Buffer.alloc(10_000), (error) => error || setImmediate(more))

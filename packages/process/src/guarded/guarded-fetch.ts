@@ -11,7 +11,7 @@ import {
   UrlError,
 } from './guarded-lookup.ts'
 
-/** The authorities that verify the server, and the client certificate, in PEM. */
+/** The CA certificates with which the server is verified, and the client certificate with its key, in PEM. */
 export interface Certificates {
   ca?: string[]
   cert?: string
@@ -22,7 +22,7 @@ export interface Certificates {
 interface ConnectionOptions {
   rules: AddressRules
   signal: AbortSignal
-  /** Maximum seconds until the headers of a response arrive, counted for each redirect. */
+  /** Maximum seconds until the headers of a response arrive; counted anew for each redirect. */
   connect_seconds?: number
   tls?: Certificates | undefined
   /** Resolves host names instead of the machine's name servers. */
@@ -43,8 +43,8 @@ export interface GuardedPost extends ConnectionOptions {
 const NO_BODY = new Set([204, 205, 304])
 
 /**
- * Sends a GET request to a URL that a user supplied. The address is checked for each connection, also after a redirect, so a name
- * cannot resolve to another address between check and use. Throws a {@link UrlError} when the URL is at fault.
+ * Sends a GET request to a URL that a user supplied. The address is checked for each connection, including those after redirects, so a name
+ * cannot resolve to another address between the check and the connection. Throws a {@link UrlError} if the URL is at fault.
  */
 export async function guardedFetch(from: string, options: GuardedOptions): Promise<Response> {
   const { max_redirects = 5, max_bytes = Infinity } = options

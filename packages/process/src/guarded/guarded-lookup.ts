@@ -2,7 +2,7 @@ import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import type { AddressRules } from './address-rules.ts'
 
-/** Thrown when a URL that a user supplied is at fault: its text, the address it leads to, or its server's response. */
+/** Thrown if a URL that a user supplied is at fault because of its text, the address to which it leads, or its server's response. */
 export class UrlError extends Error {}
 
 /** Parses a URL; only `http` and `https` are allowed. */
@@ -14,12 +14,12 @@ export function parseHttpUrl(text: string): URL {
   return url
 }
 
-/** Returns the name or address in a URL's host, in the form that sockets accept. */
+/** Returns the host name or address of a URL in the form that sockets accept. */
 export function hostOf({ hostname }: Pick<URL, 'hostname'>): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
-/** A function like `dns.lookup()` that returns all addresses. */
+/** A function like `dns.lookup()` with the option `all`: it returns all addresses. */
 export type Resolve = (
   host: string,
   options: LookupAllOptions,
@@ -27,9 +27,9 @@ export type Resolve = (
 ) => void
 
 /**
- * Makes a lookup function for sockets. They connect to one of the addresses that it has checked, so a different later response of
- * the name server has no effect (DNS rebinding). The lookup fails if any address is not allowed. `shown` names the target in
- * messages.
+ * Creates a lookup function for sockets. It prevents DNS rebinding: sockets connect to one of the addresses that it has checked, so a
+ * different response of the name server later has no effect. The lookup fails if any of the addresses is not allowed. `shown` identifies
+ * the target in messages.
  */
 export function guardedLookup(
   rules: AddressRules,
@@ -48,7 +48,7 @@ export function guardedLookup(
   }
 }
 
-/** Checks a host that is an IP address, for which sockets do not call the lookup function. */
+/** Throws if the host is an IP address that is not allowed. Sockets do not call the lookup function for IP addresses. */
 export function requireAllowedHost(host: string, rules: AddressRules, shown: string): void {
   if (isIP(host) !== 0 && !rules.allows(host)) throw forbidden(shown)
 }
@@ -57,7 +57,7 @@ function forbidden(shown: string): UrlError {
   return new UrlError(`${shown} resolves to a private address, which is not allowed`)
 }
 
-/** Makes a UrlError only for a name that does not exist: name servers that do not answer are not the URL's fault. */
+/** Returns a UrlError only if the name does not exist, because an unresponsive name server is not the URL's fault. */
 function unknownHost(error: NodeJS.ErrnoException, shown: string): Error {
   return error.code === 'ENOTFOUND' ? new UrlError(`the host of ${shown} is unknown`) : error
 }

@@ -42,7 +42,7 @@ async function ask(port: number, path: string, method = 'GET') {
   return { status: answer.statusCode, location: answer.headers.location, body: await text(answer) }
 }
 
-/** Sends CONNECT to a proxy; returns the status of the response, and the tunnel. */
+/** Sends CONNECT to a proxy; returns the status of the response, and the socket of the tunnel. */
 async function tunnel(port: number, target: string): Promise<{ status: string; socket: Socket }> {
   const socket = connect(port, '127.0.0.1')
   socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`)

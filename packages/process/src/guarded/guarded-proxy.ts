@@ -40,9 +40,9 @@ const HOP_BY_HOP = new Set([
 const MAX_BYTES = 16 * 1024 ** 3
 
 /**
- * Starts a forward proxy on loopback for programs such as dnf, which fetch URLs that users supplied: GET and HEAD for http,
- * CONNECT for https. The proxy checks each address when it connects; a program that follows a redirect sends a new request, which
- * is checked, too.
+ * Starts a forward proxy on a loopback address for programs such as dnf that fetch URLs that users supplied. It accepts GET and HEAD for
+ * http, and CONNECT for https. The proxy checks each address when it connects. If a program follows a redirect, it sends a new request,
+ * which is checked, too.
  */
 export async function serveGuardedProxy(options: ProxyOptions): Promise<GuardedProxy> {
   const server = createServer((request, response) => pass(request, response, options))
@@ -63,7 +63,7 @@ export async function serveGuardedProxy(options: ProxyOptions): Promise<GuardedP
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve))
-      // The server no longer counts tunnels among its connections.
+      // After a CONNECT, the server no longer counts the connection as its own, so tunnels are closed here.
       for (const socket of sockets) socket.destroy()
       await closed
     },

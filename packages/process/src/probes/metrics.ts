@@ -27,16 +27,19 @@ export function addGauge(
     registers: [metrics],
     async collect() {
       const samples = await readSamples(read)
-      // No await from here on: concurrent scrapes would mix their samples.
+      // From here on there must be no await, because concurrent scrapes would mix their samples.
       this.reset()
-      // A reset gauge without labels has the value 0, which would be wrong here.
+      // After a reset, a gauge without labels has the value 0, which would be wrong here.
       if (labelNames.length === 0) this.remove()
       for (const { labels, value } of samples) this.labels(...labels).set(value)
     },
   })
 }
 
-/** Reads samples and returns none on failure: a rejection would fail the whole scrape, just when the other metrics are needed. */
+/**
+ * Reads samples; returns none on failure. If it rejected instead, the whole scrape would fail, at a time when the other metrics are needed
+ * most.
+ */
 async function readSamples(read: () => Promise<Sample[]> | Sample[]): Promise<Sample[]> {
   try {
     return await read()

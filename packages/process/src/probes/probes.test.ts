@@ -32,7 +32,7 @@ test('a gauge that cannot be read has no samples, and other gauges keep theirs',
   )
 })
 
-test('/readyz reports why a component is not ready, /livez does not depend on it', async () => {
+test('/readyz reports why a component is not ready, and /livez does not depend on readiness', async () => {
   const ready = (): Promise<unknown> => Promise.reject(new Error('the database is unreachable'))
   const app = probesApp({ component: 'backend', metrics: new Registry(), ready })
   assert.equal((await app.request('/livez')).status, 200)
@@ -41,7 +41,7 @@ test('/readyz reports why a component is not ready, /livez does not depend on it
   assert.equal(await answer.text(), 'the database is unreachable\n')
 })
 
-test('/metrics has the metrics of the process and of its responses', async () => {
+test('/metrics contains metrics of the process and of its responses', async () => {
   const metrics = processMetrics('frontend')
   const app = measured(
     { fetch: () => new Response('', { status: 404 }) },
