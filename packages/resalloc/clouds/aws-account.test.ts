@@ -40,7 +40,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     await provider.stop(stopOrder(startOrder(mine, 1, firstOf(provider)), outcome), soon())
   })
 
-  test('start() with an image that does not exist reports a configuration error', async () => {
+  test('start() reports a configuration error if the image does not exist', async () => {
     const mine = owner()
     const provider = fixture.provider(mine, { image: { owner: '1', name: 'Nothing-*' } })
     const outcome = await provider.start(startOrder(mine, 1, firstOf(provider)), soon())

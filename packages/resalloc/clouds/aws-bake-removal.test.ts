@@ -1,4 +1,4 @@
-/** Tests which baked images are deleted and kept, and how failed deletions are reported. */
+/** Tests which baked images are deleted and which are kept, and how failed deletions are reported. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, suite, test } from 'node:test'
 import { DescribeSnapshotsCommand } from '@aws-sdk/client-ec2'
@@ -20,7 +20,7 @@ suite('unneeded images of an EC2 pool', { timeout: 600_000 }, () => {
     assert.deepEqual(await bench.living(), [], 'no machine is left')
   })
 
-  test('--keep removes the oldest images with their snapshots', async () => {
+  test('a bake with --keep removes the oldest images and their snapshots', async () => {
     bench.fresh()
     const ids: string[] = []
     for (let i = 0; i < 3; i++) ids.push((await bench.bake(bench.installs)).image_id)
@@ -102,7 +102,7 @@ suite('unneeded images of an EC2 pool', { timeout: 600_000 }, () => {
   test('an interrupted bake leaves no image, even if EC2 does not list the image yet', async () => {
     bench.fresh()
     const abort = new AbortController()
-    // The next listing returns nothing.
+    // The next response to DescribeImages lists no images.
     const what = { code: '', message: '', status: 200 }
     using _watch = fixture.proxy.onCall('CreateImage', () => {
       fixture.proxy.fail({ action: 'DescribeImages', what })

@@ -1,4 +1,4 @@
-/** Tests what baking builder images creates, leaves behind and reports. bake.sh, which runs on the machine, has its own tests. */
+/** Tests what baking builder images creates, leaves behind and reports. bake.sh, which runs on the baked machine, has its own tests. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, suite, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
@@ -28,7 +28,7 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
     assert.deepEqual(await bench.living(), [], 'no machine is left')
   })
 
-  test('creates an image with its source in its tags, terminates the machine, and the pool starts from the image', async () => {
+  test('creates an image tagged with its source, terminates the machine, and lets the pool start machines from the image', async () => {
     bench.fresh()
     let launched: Instance | undefined
     const before_it = new Map(fixture.proxy.calls)

@@ -11,7 +11,7 @@ const crowdProvider = (endpoint_url: string): Provider =>
 const list = async (provider: Provider): Promise<Listed[]> =>
   await Array.fromAsync(provider.list(soon()))
 
-test('list() reads 3,000 machines in three pages, once for all concurrent callers', async () => {
+test('list() reads 3,000 machines in three pages, only once for all concurrent callers', async () => {
   await using crowd = await startEc2Crowd(COUNT)
   const provider = crowdProvider(crowd.url)
   const lists = await Promise.all([1, 2, 3, 4].map(async () => await list(provider)))
@@ -40,6 +40,6 @@ test('3,000 machines are terminated in at most 32 calls, even if one of them doe
   const all = [...machines, { ...first, provider_id: 'i-fffffffffffffffff' }]
   await Promise.all(all.map(async (each) => await provider.remove(each, soon())))
   assert.equal(crowd.living(), 0)
-  // Sixteen batches; one of them is bisected down to the machine that does not exist.
+  // There are sixteen batches. One of them is bisected until only the machine that does not exist fails.
   assert.ok((crowd.calls.get('TerminateInstances') ?? 0) <= 16 + 16)
 })

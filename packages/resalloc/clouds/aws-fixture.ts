@@ -43,7 +43,10 @@ export interface AwsFixture extends ProviderFixture {
   provider(owner: { installation_id: string; pool: string }, options?: object): Provider
 }
 
-/** Starts an EC2 server on this machine, with an image and two subnets. Providers connect through the faulty proxy, tests directly. */
+/**
+ * Starts an EC2 server on this machine, with an image and two subnets. Providers connect to it through the faulty proxy; tests connect
+ * directly.
+ */
 export async function awsFixture(pool_options: object = {}): Promise<AwsFixture> {
   process.env['AWS_ACCESS_KEY_ID'] = 'test'
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test'
@@ -59,7 +62,7 @@ export async function awsFixture(pool_options: object = {}): Promise<AwsFixture>
     proxy,
     subnets,
     pool: poolText({ endpoint_url: proxy.url, subnets, ...pool_options }),
-    // As in a new process: it shares nothing with the previous provider.
+    // Each provider is like one in a new process: it shares nothing with the previous provider.
     provider: (owner, options = {}) =>
       awsProvider(owner, { endpoint_url: proxy.url, subnets, ...pool_options, ...options }),
     async endMachine(id) {
@@ -121,7 +124,8 @@ async function ownersIn(ec2: EC2Client): ReturnType<ProviderFixture['owners']> {
     ...((await ec2.send(new DescribeVolumesCommand({}))).Volumes ?? []).map(({ Tags }) => Tags),
     ...((await ec2.send(new DescribeKeyPairsCommand({}))).KeyPairs ?? []).map(({ Tags }) => Tags),
     ...interfaces.map(({ TagSet, Attachment }) =>
-      // The server drops the tags that launches set on network interfaces; launch-request.test.ts covers those tags.
+      // The server drops the tags that a launch sets on network interfaces, so those of the instance are returned; launch-request.test.ts
+      // covers the tags of interfaces.
       TagSet?.length
         ? TagSet
         : living.find(({ InstanceId }) => InstanceId === Attachment?.InstanceId)?.Tags,

@@ -17,7 +17,7 @@ import { type AwsFixture, awsFixture } from './aws-fixture.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
 const MAX_LIFETIME = 7200
-/** Seconds by which a machine's own deadline for powering itself off is later than the time when the manager ends it. */
+/** A machine powers itself off this many seconds after the time at which the manager ends it. */
 const DEAD_MAN_MARGIN = 600
 const LIVING = new Set(['pending', 'running'])
 
@@ -147,7 +147,7 @@ suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
     ],
   ] as const)
     test(`the task of an instance that is ${how} is requeued with the cause, and another instance runs it`, async () => {
-      // With a shorter timeout, the manager might notice the missing heartbeats before a listing is due.
+      // With a shorter timeout, the manager might notice the missing heartbeats before it lists the instances.
       await using w = await openFixture({ silence_timeout: 300 })
       const { machine, task, id } = await working(w)
       using _reason = aws.proxy.reword('Client.UserInitiatedShutdown', code)

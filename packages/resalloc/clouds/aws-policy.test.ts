@@ -39,7 +39,7 @@ suite('the policy of EC2 pools', { timeout: 600_000 }, () => {
         const order = startOrder(owner, at * 100 + of, offering)
         const outcome = await provider.start(order, soon())
         assert.ok(outcome.ok, JSON.stringify(outcome))
-        // Without an id, as after a lost response: the provider looks the machine up.
+        // The order has no provider ID, as after a lost response, so the provider looks the machine up.
         await provider.stop(stopOrder(order), soon())
       }
     }
@@ -75,7 +75,7 @@ suite('the policy of EC2 pools', { timeout: 600_000 }, () => {
     const allowed = actionsOf(plain)
     assert.deepEqual(called.difference(allowed), new Set())
     const surplus = [...allowed.difference(called)]
-    // An earlier configuration of the pool may have left rules to revoke.
+    // RevokeSecurityGroupIngress is needed if an earlier configuration of the pool left rules, and CreateTags for the tags of launches.
     assert.deepEqual(surplus, ['ec2:CreateTags', 'ec2:RevokeSecurityGroupIngress'])
   })
 })

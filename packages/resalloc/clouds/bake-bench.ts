@@ -56,7 +56,7 @@ export function bakeBench(fixture: AwsFixture) {
         nonce,
         limit_seconds: 1800,
         poll_ms: 1,
-        // Each reading of the clock advances it by a minute.
+        // Each call advances the clock by a minute.
         now: () => new Date((hour += 60_000)),
         progress: {
           say: (line) => void said.push(line),

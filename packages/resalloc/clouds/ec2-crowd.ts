@@ -1,4 +1,7 @@
-/** A fake of EC2 with thousands of instances, which the general test server would take minutes to list. It only lists and terminates. */
+/**
+ * A fake of EC2 with thousands of instances, which the general test server would take minutes to list. It supports only listing and
+ * terminating instances.
+ */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -8,7 +11,7 @@ export interface Ec2Crowd extends AsyncDisposable {
   readonly url: string
   readonly calls: ReadonlyMap<string, number>
   living(): number
-  /** Number of the first page of instances to which access is denied; undefined: all pages are served. */
+  /** The number of the first page of instances to which access is denied; undefined if all pages are served. */
   denyFromPage: number | undefined
 }
 

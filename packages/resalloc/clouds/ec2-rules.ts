@@ -17,7 +17,7 @@ interface Launch {
   readonly answer: Answer
 }
 
-/** Responds to calls as EC2 does. `consoles` maps the ids of machines to their console output. */
+/** Returns a function that responds to calls as EC2 does. `consoles` maps instance IDs to console output. */
 export function ec2Rules(upstream: string, consoles: ReadonlyMap<string, string>) {
   const launch = tokenKeeper(upstream)
   return async (form: URLSearchParams, authorization: string): Promise<Answer> => {
@@ -40,7 +40,7 @@ interface Call {
 }
 
 const RULES: Record<string, (call: Call) => Promise<Answer>> = {
-  /** The server returns the same output for every machine. */
+  /** The test server would return the same output for every machine. */
   async GetConsoleOutput({ form, consoles }) {
     const id = form.get('InstanceId') ?? ''
     const output = Buffer.from(consoles.get(id) ?? '').toString('base64')
@@ -51,7 +51,7 @@ const RULES: Record<string, (call: Call) => Promise<Answer>> = {
     }
   },
 
-  /** The server accepts tags for images, but not for their snapshots. */
+  /** The test server accepts tags for images, but not for their snapshots, so the tags of snapshots are removed from the call. */
   async CreateImage({ upstream, form, authorization }) {
     const kept = new URLSearchParams(
       [...form].filter(([key]) => !key.startsWith('TagSpecification.2')),
@@ -59,7 +59,7 @@ const RULES: Record<string, (call: Call) => Promise<Answer>> = {
     return await forward(upstream, kept.toString(), authorization)
   },
 
-  /** The server does not delete an image's snapshots with the image. */
+  /** The test server would not delete the snapshots of an image together with the image. */
   async DeregisterImage({ upstream, form, authorization }) {
     const ask = async (call: string): Promise<Answer> =>
       await forward(upstream, `${call}&Version=2016-11-15`, authorization)
@@ -77,7 +77,7 @@ const RULES: Record<string, (call: Call) => Promise<Answer>> = {
   },
 }
 
-/** Terminates instances; in EC2, it is not an error if they have already ended. */
+/** Terminates instances. As in EC2, it is not an error if an instance has already ended. */
 async function terminate(
   upstream: string,
   form: URLSearchParams,
@@ -106,8 +106,9 @@ function hasEnded(described: string, id: string): boolean {
 }
 
 /**
- * Implements RunInstances with EC2's documented client tokens: the same request returns the first one's result. A different request
- * with the token is refused, and so is one whose instance has ended. If the request names a subnet, tokens are scoped to it.
+ * Implements RunInstances with client tokens as EC2 documents them. A repeated request returns the result of the first one. A different
+ * request with the same token is refused, and so is a request whose instance has already ended. If a request specifies a subnet, its token
+ * is scoped to the subnet.
  */
 function tokenKeeper(upstream: string) {
   const launches = new Map<string, Promise<Launch>>()

@@ -7,7 +7,7 @@ import { type Answer, type Ec2Error, ec2Rules, errorAnswer } from './ec2-rules.t
 interface Fault {
   /** Name of the EC2 API call, such as `RunInstances`. */
   readonly action: string
-  /** `lose_answer`: the call is executed, but its response is lost; otherwise the call is refused with this error. */
+  /** With `lose_answer`, the call is executed but its response is lost. With an error, the call is refused with that error. */
   readonly what: 'lose_answer' | Ec2Error
 }
 
@@ -15,15 +15,15 @@ export interface FaultyProxy extends AsyncDisposable {
   readonly url: string
   /** How often each call was made. */
   readonly calls: ReadonlyMap<string, number>
-  /** Injects the fault into the next call with its name, once. */
+  /** Injects the fault into the next call of its action, once. */
   fail(fault: Fault): void
   /** Calls `hear` before each call named `action` is executed, until disposed. */
   onCall(action: string, hear: () => void): Disposable
-  /** Console output of machines by instance id; tests write it. */
+  /** Console output of machines, by instance ID. Tests write to it. */
   readonly consoles: Map<string, string>
-  /** Replaces `from` with `to` in all responses, until disposed. */
+  /** Replaces `from` with `to` in all responses, until the result is disposed. */
   reword(from: string, to: string): Disposable
-  /** Neither executes calls nor responds to them until disposed. */
+  /** Until the result is disposed, calls are neither executed nor answered. */
   hang(): Disposable
 }
 

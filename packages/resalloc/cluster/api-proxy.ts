@@ -10,7 +10,7 @@ type Fault = 'lose_answer' | 'break_answer' | { code: number; message: string }
 /** A proxy in front of the API server that injects network and admission failures. */
 export interface ApiProxy extends AsyncDisposable {
   readonly url: string
-  /** Injects the fault into the next request of which `METHOD PATH` matches `what`. */
+  /** Injects the fault into the next request whose `METHOD PATH` matches `what`. */
   fail(what: RegExp, fault: Fault): void
   /** Stops responding to requests until disposed. */
   hang(): Disposable

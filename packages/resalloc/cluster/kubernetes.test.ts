@@ -16,7 +16,7 @@ import { type ApiProxy, apiProxy } from './api-proxy.ts'
 
 const skip = whyNoCluster(process.env['PATH'])
 const OWNER = { installation_id: 'site-1', pool: 'pods' }
-/** The documented role, which has all the permissions that the manager needs. */
+/** The role as documented, with all permissions that the manager needs. */
 const RULES = [
   { apiGroups: [''], resources: ['pods'], verbs: ['create', 'get', 'list', 'delete'] },
   { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'get', 'list', 'patch', 'delete'] },
@@ -46,7 +46,7 @@ suite('pods in a real API server', { skip }, () => {
 
   providerSuite('kubernetes', async () => await openFixture(cluster))
 
-  test('start() in a namespace that enforces the restricted level is a configuration error', async () => {
+  test('start() reports a configuration error in a namespace that enforces the restricted level', async () => {
     await using fixture = await openFixture(cluster, { podSecurity: 'restricted' })
     const outcome = await startOne(fixture.provider(OWNER))
     assert.ok(!outcome.ok)
@@ -72,14 +72,14 @@ suite('pods in a real API server', { skip }, () => {
     assert.match(second.message, /exceeded quota: builders/)
   })
 
-  test('start() in a namespace where the account has no permissions is a permission error', async () => {
+  test('start() reports a permission error in a namespace where the account has no permissions', async () => {
     await using fixture = await openFixture(cluster, { namespace: 'nowhere' })
     const outcome = await startOne(fixture.provider(OWNER))
     // The API server does not reveal to an account without permissions whether the namespace exists.
     assert.equal(outcome.ok ? 'started' : outcome.failure, 'permission')
   })
 
-  test('a conflict on the ResourceQuota is an unknown failure, and the same start succeeds when it is retried', async () => {
+  test('start() reports a conflict on the ResourceQuota as an unknown failure, and succeeds when it is retried', async () => {
     await using fixture = await openFixture(cluster)
     const message = 'Operation cannot be fulfilled on resourcequotas "builders"'
     fixture.proxy.fail(/^POST .*\/pods/, { code: 409, message })
@@ -88,7 +88,7 @@ suite('pods in a real API server', { skip }, () => {
     assert.ok((await startOne(fixture.provider(OWNER))).ok)
   })
 
-  test('start() with an unreachable API server is an unknown failure, and the same start succeeds when it is retried', async () => {
+  test('start() reports an unreachable API server as an unknown failure, and succeeds when it is retried', async () => {
     await using fixture = await openFixture(cluster)
     await cluster.stopApiServer()
     const outcome = await startOne(fixture.provider(OWNER))
@@ -113,7 +113,7 @@ suite('pods in a real API server', { skip }, () => {
     assert.equal(Buffer.from(secret['data']['enroll-token'], 'base64').toString(), 'enroll-1')
   })
 
-  test('list() reports how pods ended', async () => {
+  test('list() reports how each pod ended', async () => {
     await using fixture = await openFixture(cluster)
     const provider = fixture.provider(OWNER)
     const { provider_id } = await mustStart(provider)
@@ -194,7 +194,7 @@ interface PodFixture extends ProviderFixture {
   provider(owner: { installation_id: string; pool: string }): Provider
 }
 
-/** Opens a namespace with an account that has the documented permissions in it and connects through a proxy. */
+/** Opens a namespace with an account that has the documented permissions there and that connects through a proxy. */
 async function openFixture(
   cluster: Cluster,
   options: { namespace?: string; podSecurity?: 'restricted' | 'privileged' } = {},
@@ -250,7 +250,7 @@ async function giveRole(cluster: Cluster, namespace: string): Promise<void> {
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'resalloc' },
     subjects: [{ kind: 'ServiceAccount', name: 'resalloc', namespace }],
   })
-  // The authorizer applies a new role with a delay.
+  // A new role takes effect with a delay.
   const resourceAttributes = { namespace, verb: 'create', resource: 'secrets' }
   const user = `system:serviceaccount:${namespace}:resalloc`
   for (;;) {
@@ -317,7 +317,7 @@ async function mustStart(provider: Provider) {
   return outcome
 }
 
-/** Waits until the quota controller has processed the quota, which is not enforced before. */
+/** Waits until the quota controller has processed the quota, because the quota is not enforced before that. */
 async function quotaIsKnown(cluster: Cluster, namespace: string): Promise<void> {
   for (;;) {
     const ref = refOf('ResourceQuota', namespace, 'builders')

@@ -18,12 +18,14 @@ export interface DiagnoseOptions {
   now: () => Date
 }
 
-/** Runs the providers' checks, which create nothing; a pool whose checks cannot run does not hide the results of others. */
+/**
+ * Runs the checks of the pools' providers, which create nothing. If the checks of a pool cannot run, the others still report their results.
+ */
 export async function diagnosePools(options: DiagnoseOptions): Promise<PoolFinding[]> {
   const { pools, installation_id, makeProvider, log, now } = options
   const found = await Promise.all(
     Object.entries(pools).map(async ([pool, config]) => {
-      // The machines of a local pool are processes of `coprctl up`: there is nothing to check beforehand.
+      // The machines of a local pool are processes that `coprctl up` starts, so there is nothing to check in advance.
       if (config.provider === 'local') return [{ pool, subject: 'processes started by coprctl up' }]
       const context: ProviderContext = { pool, installation_id, log, now }
       try {

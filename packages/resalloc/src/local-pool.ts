@@ -9,7 +9,7 @@ import { machineGone } from '@copr/domain/builds/lost-machines'
 const POOL = 'local'
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 30_000
-/** A builder that ran for this long was healthy: its replacement starts without a pause. */
+/** A builder that ran longer than this was healthy. The pause before its replacement starts is then the shortest one. */
 const WELL_MS = 30_000
 
 export interface StartedMachine {
@@ -31,8 +31,8 @@ export interface LocalPoolOptions {
 }
 
 /**
- * Keeps a fixed number of builders running on this host. A builder's task is requeued as soon as its process ends,
- * without waiting for the lease to expire.
+ * Keeps a fixed number of builders running on this host. When a builder's process ends, its task is requeued immediately instead of when
+ * its lease expires.
  */
 export async function keepLocalPool(options: LocalPoolOptions): Promise<void> {
   await forgetPool(options.db, POOL, options)
@@ -41,7 +41,7 @@ export async function keepLocalPool(options: LocalPoolOptions): Promise<void> {
   )
 }
 
-/** Records the end of the machines of an earlier run on this host, which no longer exist, and requeues their tasks. */
+/** Records that the machines of an earlier run on this host have ended, because they no longer exist, and requeues their tasks. */
 export async function forgetPool(
   db: Db,
   pool: string,

@@ -16,7 +16,7 @@ const POOLS = PoolsFile.parse({
   here: { provider: 'local', arches: ['x86_64'] },
 })
 
-/** Opens a cloud with two machines of ours, in two pools of one account, and one of another installation. */
+/** Opens a cloud that contains two machines of ours, in two pools of one account, and one machine of another installation. */
 async function fixture(wrap: (provider: Provider) => Provider = (provider) => provider) {
   const cloud = fakeCloud({ now })
   for (const [installation_id, pool, id] of [
@@ -56,13 +56,13 @@ test('leftovers() lists each machine of the installation once, and skips pools o
   assert.deepEqual(unasked, [])
 })
 
-test('reap() removes everything of the installation and nothing of another', async () => {
+test('reap() removes everything that belongs to the installation, and nothing that belongs to another', async () => {
   const { options, running } = await fixture()
   assert.deepEqual(await reap(options), { left: [] })
   assert.deepEqual(running(), [3])
 })
 
-test('reap() retries failed removals, and reports what is left', async () => {
+test('reap() retries failed removals, and reports what remains', async () => {
   let refusals = 2
   const wrap = (provider: Provider): Provider => ({
     ...provider,
@@ -85,7 +85,7 @@ test('reap() retries failed removals, and reports what is left', async () => {
 test('leftovers() reports a cloud that cannot be listed instead of treating it as empty', async () => {
   const { cloud, options } = await fixture()
   cloud.fail({ kind: 'break_listing' })
-  // The next pool lists the same account again.
+  // The other pool lists the same account successfully.
   const { found, unasked } = await leftovers(options)
   assert.equal(found.length, 2)
   assert.deepEqual(unasked, ['a: The cloud aborted its response'])

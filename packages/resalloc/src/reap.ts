@@ -7,7 +7,10 @@ import type { ProviderMaker } from './providers/provider-maker.ts'
 
 const LIST_MS = 600_000
 const REMOVE_MS = 60_000
-/** Resources attached to a machine, such as network interfaces and security groups, can be removed only some time after the machine. */
+/**
+ * Resources attached to a machine, such as network interfaces and security groups, can be removed only some time after the machine, so
+ * removal is retried in several rounds.
+ */
 const ROUNDS = 5
 const BETWEEN_ROUNDS_MS = 10_000
 
@@ -27,8 +30,8 @@ export interface ReapOptions {
 }
 
 /**
- * Lists everything that clouds still contain of an installation, without using its database: providers list only resources that
- * carry the installation's id. Pools with the same account are listed once. `unasked` lists the pools that failed, with reasons.
+ * Lists everything that clouds still contain of an installation, without using its database: providers list only resources that carry the
+ * installation's id. Pools with the same account are listed once. `unasked` contains the pools that could not be listed, with the reasons.
  */
 export async function leftovers(
   options: ReapOptions,
@@ -38,7 +41,7 @@ export async function leftovers(
   const unasked: string[] = []
   const asked = new Set<string>()
   for (const [pool, config] of Object.entries(pools)) {
-    // Its machines are processes, which end with the process that started them.
+    // This provider's machines are processes that end with the process that started them.
     if (config.provider === 'local') continue
     try {
       const provider = makeProvider(config, { pool, installation_id, log, now })
@@ -55,7 +58,7 @@ export async function leftovers(
   return { found, unasked }
 }
 
-/** Removes all leftovers, machines first, and lists again until nothing is left; returns what could not be removed. */
+/** Removes all leftovers, machines first, and lists again until nothing is left. Returns what could not be removed. */
 export async function reap(options: ReapOptions): Promise<{ left: string[] }> {
   const { log, between_rounds_ms = BETWEEN_ROUNDS_MS } = options
   let left: string[] = []
@@ -74,7 +77,7 @@ export async function reap(options: ReapOptions): Promise<{ left: string[] }> {
       }
     }
     if (found.length === 0) break
-    // The second round follows without a pause, because most clouds remove resources at once.
+    // The first removal is checked without a pause, because most clouds remove resources at once.
     if (round > 1 && round < ROUNDS) await sleep(between_rounds_ms)
   }
   return { left }

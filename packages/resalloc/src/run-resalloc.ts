@@ -11,7 +11,7 @@ import { settledFile } from '@copr/process/replaced-file'
 import { makeManager } from './manager/manager.ts'
 import { providerMaker, type Registry } from './providers/provider-maker.ts'
 
-/** Seconds between cycles if nothing triggers one sooner. */
+/** Seconds between cycles if no notification triggers one sooner. */
 const LOOK_SECONDS = 3
 /** Minimum pause between cycles, however many notifications arrive. */
 const PAUSE_MS = 300
@@ -26,7 +26,7 @@ export interface ResallocOptions {
   stop: AbortSignal
 }
 
-/** Keeps the machines of all pools as desired until `stop` aborts. Several instances may run: only one of them acts. */
+/** Keeps the machines of all pools in the desired state until `stop` aborts. Several instances may run, but only one of them acts. */
 export async function runResalloc(options: ResallocOptions): Promise<void> {
   const { db, notices, config, registry, log, now, stop } = options
   const { pools_file, installation_id, public_ca_file } = config

@@ -4,10 +4,11 @@ import type { BootConfig } from '../providers/provider.ts'
 /** Settings that depend on how the agent was installed, not on the machine. */
 type Place = Pick<AgentConfig, 'enroll_token_file' | 'scratch_dir' | 'state_dir' | 'at_end'>
 
-/** Returns the agent's configuration on a machine, however the agent was installed there. */
+/** Returns the agent's configuration for a machine; `place` is specific to the way in which the agent was installed. */
 export function agentConfigOf(boot: BootConfig, place: Place): AgentConfig {
   const { gateway_url, trusted_ca, name, arches, tags, dead_man, single_use } = boot
-  // mock isolates a build less than the native engine does, so no other build may follow on the same machine.
+  // A machine that runs several builds uses the native engine: mock isolates a build less, so no other build may follow it on the same
+  // machine.
   const engine = single_use === false ? 'native' : 'auto'
   return AgentConfig.parse({
     gateway_url,

@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import { bakeFiles, type InstallConfig } from './machine-files.ts'
 
 export interface BakeConfig extends InstallConfig {
-  /** Marks bake.sh's lines on the console, which other programs write to as well. */
+  /** Marks the lines that bake.sh writes to the console, to which other programs write as well. */
   readonly nonce: string
   /** Seconds after which the machine powers itself off even if it has not finished. */
   readonly limit_seconds: number

@@ -27,7 +27,7 @@ test('userData() is far below the 16 KB limit of EC2', () => {
   assert.ok(bytes < 8192, `${bytes} bytes`)
 })
 
-test('cloudConfig() puts secrets only into files of root, not into commands', () => {
+test('cloudConfig() puts secrets only into files that root alone can read, and not into commands', () => {
   const boot = sampleBoot()
   const { write_files, runcmd, bootcmd } = parsed(cloudConfig(boot, EC2))
   const holders = write_files.filter(({ content }) => content.includes(boot.enroll_token))
@@ -46,7 +46,7 @@ test('cloudConfig() writes a configuration that the agent accepts', () => {
   assert.deepEqual(config.dead_man, sampleBoot().dead_man)
 })
 
-test('only machines that are used once may build with mock', () => {
+test('only single-use machines may build with mock', () => {
   const engineOf = (single_use: boolean) => {
     const { write_files } = parsed(cloudConfig(sampleBoot({ single_use })))
     const json = write_files.find(({ path }) => path.endsWith('/agent.json'))?.content ?? ''
@@ -88,7 +88,7 @@ suite('compatibility with cloud-init, systemd and sh', () => {
     const checked = await run(program, args, { env })
     assert.ok(checked.ok, checked.output)
     assert.match(checked.output, /Valid/)
-    // Checks that the schema refuses an invalid configuration.
+    // The schema must refuse an invalid configuration.
     writeFileSync(path, '#cloud-config\nwrite_files: 3\n')
     assert.equal((await run(program, args, { env })).ok, false)
   })
@@ -118,7 +118,10 @@ suite('compatibility with cloud-init, systemd and sh', () => {
     })
 })
 
-/** Finds cloud-init on this machine, or extracts it from its Debian package: installing it would change how the machine boots. */
+/**
+ * Finds cloud-init on this machine, or extracts it from its Debian package. It is not installed, because that would change how the machine
+ * boots.
+ */
 async function findCloudInit(): Promise<
   { program: string; args: string[]; env: Record<string, string> } | string
 > {

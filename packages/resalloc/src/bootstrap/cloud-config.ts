@@ -4,16 +4,16 @@ import type { BootConfig } from '../providers/provider.ts'
 import { type MachineOptions, machineFiles, unitsToStart } from './machine-files.ts'
 
 /**
- * Seconds by which the early dead man's switch, which needs only systemd, fires later than the regular one, which is installed about
- * a minute after boot.
+ * The early dead man's switch fires this many seconds later than the regular one, which is installed about a minute after boot. The early
+ * one needs only systemd.
  */
 const EARLY_SWITCH_EXTRA_SECONDS = 120
 
-/** Returns the cloud-init configuration that turns a stock or prepared Fedora Cloud image into a builder. */
+/** Returns the cloud-init configuration with which a plain or prepared Fedora Cloud image becomes a builder. */
 export function cloudConfig(boot: BootConfig, options: MachineOptions = {}): string {
   const early = Math.ceil(boot.dead_man.enroll_seconds) + EARLY_SWITCH_EXTRA_SECONDS
   const config = {
-    // Runs before everything else, so that a machine on which a later step hangs powers off, too.
+    // bootcmd runs before everything else, so that a machine powers off even if a later step hangs.
     bootcmd: [
       [
         'cloud-init-per',
@@ -32,7 +32,7 @@ export function cloudConfig(boot: BootConfig, options: MachineOptions = {}): str
       permissions: mode,
       owner: 'root:root',
     })),
-    // No logins. `no-block`, because cloud-init must not wait for a unit that installs packages.
+    // Nobody can log in. The units start with `--no-block`, because cloud-init must not wait for a unit that installs packages.
     ssh_pwauth: false,
     runcmd: [
       ['systemctl', 'daemon-reload'],
@@ -44,7 +44,7 @@ export function cloudConfig(boot: BootConfig, options: MachineOptions = {}): str
   return `#cloud-config\n${stringify(config, { lineWidth: 0 })}`
 }
 
-/** Returns {@link cloudConfig} as clouds accept it: compressed, because some accept at most 16 KB. */
+/** Returns {@link cloudConfig} in the form that clouds accept. It is compressed, because some clouds accept at most 16 KB. */
 export function userData(boot: BootConfig, options: MachineOptions = {}): Buffer {
   return gzipSync(cloudConfig(boot, options), { level: 9 })
 }

@@ -109,7 +109,7 @@ test('install.sh on an image with everything installed fetches and installs noth
   assert.equal(m.agent(), 'one')
   const [asked, noted] = [m.fetched.length, m.called()]
   assert.equal(asked, 1)
-  // Runs again, as the units do on a machine that was started from the image.
+  // The script runs again, as it does on a machine that was started from the image.
   const again = await m.install()
   assert.ok(again.ok, again.output)
   assert.equal(m.fetched.length, asked)
@@ -140,7 +140,7 @@ test('install.sh trusts the certificate authority given for the gateway', async 
   assert.equal(m.agent(), 'one')
 })
 
-test('install.sh replaces an agent in the image that has another digest', async (t) => {
+test('install.sh replaces the agent of the image if its digest differs', async (t) => {
   const m = await machine(t)
   m.orders(await agentOf('one'))
   assert.ok((await m.install()).ok)
@@ -170,7 +170,7 @@ test('bake.sh reports success when everything is installed, and leaves nothing s
   assert.match(m.called(), /cloud-init clean --logs/)
 })
 
-test('bake.sh reports the failure after three attempts', async (t) => {
+test('bake.sh reports failure after three attempts', async (t) => {
   const m = await machine(t)
   const broken = join(m.dir, 'broken.sh')
   writeFileSync(broken, 'echo "No match for argument: mock" >&2; exit 1\n')

@@ -33,7 +33,7 @@ export interface MachineOptions {
   interruption_notice?: 'ec2'
 }
 
-/** Returns the files that turn a machine into a builder, however they are copied to the machine. */
+/** Returns the files with which a machine becomes a builder, regardless of how they are copied to it. */
 export function machineFiles(boot: BootConfig, options: MachineOptions = {}): MachineFile[] {
   const more = options.interruption_notice === 'ec2'
   return [
@@ -82,7 +82,7 @@ function fixedFiles(names: string[]): MachineFile[] {
   })
 }
 
-/** Returns the environment file that shells read: every value is quoted. */
+/** Returns an environment file for shells, so every value is quoted. */
 function bootEnv(boot: BootConfig): string {
   const { dead_man } = boot
   return `${installEnv(boot)}${asShell({

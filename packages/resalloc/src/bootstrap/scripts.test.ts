@@ -48,7 +48,7 @@ test("EC2's interruption notice is written to a file for the agent", async (t) =
     asked.push(`${request.method} ${request.url}`)
     const session = request.headers['x-aws-ec2-metadata-token']
     if (request.method === 'PUT') return void response.end('session-1')
-    // The first request finds no notice.
+    // The first request for the notice gets a 404.
     if (session !== 'session-1' || ++looks === 1) response.statusCode = session ? 404 : 401
     response.end('{"action":"terminate","time":"2026-11-25T10:00:00Z"}')
   }).listen(0, '127.0.0.1')

@@ -13,7 +13,7 @@ import { sweepAccount } from './sweep.ts'
 
 /** A machine that has had no contact with its gateway for this long powers itself off. */
 const DEAD_MAN_SILENCE_SECONDS = 1200
-/** Seconds by which a machine's own deadline for powering itself off is later than the time when the manager ends it. */
+/** A machine powers itself off this many seconds after the time at which the manager ends it. */
 const DEAD_MAN_MARGIN_SECONDS = 600
 
 const NO_AGENT: AgentRelease = { sha256: '', node_sha256: {} }
@@ -75,7 +75,7 @@ async function applyToMachine(
       return call(checkMachine)
     case 'end':
       await endMachine(context, machine, action)
-      // The next cycle, which starts at once, asks the provider to stop the machine.
+      // The next cycle starts immediately and has the provider stop the machine.
       return context.wake()
     case 'drop':
     case 'drain': {
@@ -94,7 +94,7 @@ async function create(
   if (actions.length === 0) return
   const { db, holder, now } = context
   await reach(context, 'before planning')
-  // Packaging the agent takes seconds, and local processes run the code of this host anyway.
+  // Local processes run the code of this host, so they need no packaged agent. Packaging it takes seconds.
   const isLocal = actions.every(({ pool }) => isLocalPool(context, pool))
   const agent = isLocal ? NO_AGENT : await context.agent()
   const wanted = actions.flatMap((action) => newMachine(context, action, agent) ?? [])

@@ -1,13 +1,10 @@
 import { messageOf } from '@copr/process/errors'
 import type { Logger } from '@copr/process/log'
 
-/** Maximum concurrent calls of one pool; further ones wait for the next plan. */
+/** Maximum number of concurrent calls per pool. Further calls wait for the next plan. */
 const CALLS_OF_A_POOL = 40
 
-/**
- * The provider calls in progress. The plan does not wait for them: a call that hangs holds up nothing else, and times out at its
- * deadline.
- */
+/** The provider calls in progress. The plan does not wait for them: a call that hangs delays nothing else, and is ended at its deadline. */
 export class Calls {
   readonly #running = new Map<string, { pool: string; ended: Promise<void> }>()
   readonly #log: Logger
@@ -20,7 +17,7 @@ export class Calls {
     return new Set(this.#running.keys())
   }
 
-  /** Starts a call unless one with the same key is in progress or the pool has too many. */
+  /** Starts a call unless a call with the same key is in progress or the pool already has the maximum number of calls. */
   start(key: string, pool: string, call: () => Promise<void>): void {
     const of_pool = [...this.#running.values()].filter((each) => each.pool === pool).length
     if (this.#running.has(key) || of_pool >= CALLS_OF_A_POOL) return

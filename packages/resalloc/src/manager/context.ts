@@ -22,7 +22,7 @@ export function deadlinesOf({ deadlines }: ManagerContext): Deadlines {
   return { ...DEADLINES, ...deadlines }
 }
 
-/** Reports a point of execution to tests: see FAULT_POINTS. */
+/** Reports to tests that the manager has reached a fault point: see FAULT_POINTS. */
 export async function reach(context: ManagerContext, point: FaultPoint): Promise<void> {
   await context.at?.(point)
 }
@@ -60,7 +60,7 @@ export interface Ending {
   is_proved?: boolean
 }
 
-/** Ends the machine's session, requeues its task, and has its provider stop it. */
+/** Ends the machine and requeues its tasks. Unless `is_proved` is set, its provider is then made to stop it. */
 export async function endMachine(
   context: ManagerContext,
   machine: Machine,
@@ -88,7 +88,7 @@ export async function endMachine(
   if (failure === 'boot') await countBootFailure(context, machine, why)
 }
 
-/** Returns the reason shown to the build's owner when a machine ends, and its cause: the build is not at fault. */
+/** When a machine ends, returns the reason that the build's owner sees, and the cause, which shows that the build is not at fault. */
 export function lostBy({
   ended_cause: why,
   failure_class,

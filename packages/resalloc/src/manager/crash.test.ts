@@ -24,7 +24,7 @@ for (const point of FAULT_POINTS)
     assert.deepEqual(await w.machines(), [])
   })
 
-test('the task of a machine that ended while its manager was killed is requeued once', async () => {
+test('if the manager is killed while it handles the end of a machine, the task of that machine is requeued once', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)

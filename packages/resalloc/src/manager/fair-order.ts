@@ -7,7 +7,10 @@ interface Owner {
   readonly groups: { group: Demand; left: number }[]
 }
 
-/** Counts running tasks, and those that a machine was found for, against the configured limits and the quotas that replace them. */
+/**
+ * Counts running tasks, including tasks for which a machine was found, and compares the counts with the configured limits or the quotas
+ * that replace them.
+ */
 export class RunningCounts {
   readonly #counts = new Map<string, number>()
   readonly #limits: RunningLimits
@@ -27,7 +30,7 @@ export class RunningCounts {
     return this.#counts.get(`owner ${ownername}`) ?? 0
   }
 
-  /** Describes the limit that one more task would exceed; undefined if there is none. */
+  /** Describes the limit that one more task would exceed; undefined if it would exceed none. */
   reached(of: Omit<RunningTasks, 'tasks'>): string | undefined {
     const { ownername, project_id, sandbox, arch } = of
     const limits = this.#limits
@@ -68,8 +71,9 @@ function keysOf({ ownername, project_id, sandbox, arch }: Omit<RunningTasks, 'ta
 }
 
 /**
- * Visits the waiting tasks in the order in which machines would claim them: fair between owners, then by age, background builds
- * last. `serve` returns whether the group's next task got a machine; if not, the group is not visited again.
+ * Visits the waiting tasks in the order in which machines would claim them: foreground builds before background builds, then the owner with
+ * the fewest running tasks, then the oldest task. `serve` returns whether the group's next task got a machine; if not, the group is not
+ * visited again.
  */
 export function inFairOrder(
   demand: readonly Demand[],

@@ -33,7 +33,7 @@ test('exactly the desired machines exist after managers were killed with SIGKILL
     await once(child, 'exit')
   }
   const killAgainAndAgain = async (): Promise<void> => {
-    // Kills each manager a little later in its work than the one before.
+    // Each manager is killed a little later than the one before.
     for (let i = 0; i < KILLS; i++) {
       const child = await start()
       await sleep(40 + 45 * i)

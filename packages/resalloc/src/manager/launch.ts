@@ -10,16 +10,16 @@ import { withDeadline } from './calls.ts'
 import { deadlinesOf, endMachine, later, type ManagerContext, reach } from './context.ts'
 import { availableOfferings } from './pool-capacity.ts'
 
-/** Default pauses after failed starts: capacity usually returns within minutes, but an administrator has to raise a quota. */
+/** Default pauses after failed starts. Capacity usually returns within minutes, but a quota has to be raised by an administrator. */
 const NO_CAPACITY_SECONDS = 180
 const QUOTA_SECONDS = 600
 const THROTTLED_SECONDS = 20
-/** Maximum launch attempts of a machine: something is wrong if this many have failed or their tokens were spent. */
+/** Maximum number of launch attempts for a machine. If all of them failed or had a token that was already used, something is wrong. */
 const MAX_ATTEMPTS = 12
 
 /**
- * Asks for a machine until it starts, an outcome is unknown, or the pool has nothing available now. Each attempt is recorded before
- * the call: whatever happens in between, the same token is used again.
+ * Requests a machine repeatedly until it starts, the outcome is unknown, or the pool has nothing available. Each attempt is recorded before
+ * the call, so that the same token is used again if the manager is killed in between.
  */
 export async function launchMachine(
   context: ManagerContext,
@@ -31,7 +31,7 @@ export async function launchMachine(
     machine = await launchOnce(context, machine, active)
 }
 
-/** Makes one attempt. Returns the machine if another attempt can follow at once, otherwise undefined. */
+/** Makes one attempt. Returns the machine if another attempt can follow immediately; undefined if not. */
 async function launchOnce(
   context: ManagerContext,
   seen: Machine,
@@ -98,13 +98,13 @@ function startOrder({ installation_id }: ManagerContext, machine: Machine): Star
   }
 }
 
-/** Returns when the machine expires, derived only from stored values, so that a retried start sends an identical request. */
+/** Returns when the machine expires. The time is derived only from stored values, so that a retried start sends an identical request. */
 function expiryOf({ launching_at, launch_order }: Machine): { expires_at?: Date } {
   if (!launching_at || !launch_order) return {}
   return { expires_at: later(launching_at, launch_order.boot.dead_man.lifetime_seconds) }
 }
 
-/** Records the provider's id, and moves the machine to `booting` unless it has already enrolled or been given up. */
+/** Records the provider's ID of the machine, and moves the machine to `booting` unless it has already enrolled or been given up. */
 async function noteStarted(
   context: ManagerContext,
   machine: Machine,
@@ -132,7 +132,7 @@ async function afterFailure(
   log.warn({ ...facts, offering: machine.offering }, 'Cannot start a machine')
   const noted = { failure_class: failure, failure_text: message }
   if (failure === 'unknown') {
-    // Waits as long as the attempts have taken so far.
+    // The pause is as long as the attempts have taken so far, but between 5 and 60 seconds.
     const tried = (now().getTime() - (machine.launching_at ?? now()).getTime()) / 1000
     const seconds = Math.min(60, Math.max(5, tried))
     const next_try_at = later(now(), failed.retry_seconds ?? seconds)
@@ -145,7 +145,7 @@ async function afterFailure(
   if (again) {
     const set = { ...again, ...noted }
     const moved = await moveMachine(db, machine, { to: 'planned', now: now(), text: message, set })
-    // With a `next_try_at`, a later cycle makes the next attempt.
+    // If `next_try_at` is set, a later cycle makes the next attempt.
     return again.next_try_at ? undefined : moved
   }
   const why = `The start failed (${failure}): ${message}`
@@ -187,7 +187,8 @@ async function punish(
       return await setPool(db, pool, { throttled_until: until(THROTTLED_SECONDS) })
     case 'permission':
     case 'configuration': {
-      // Permissions and images can also change outside the pool's configuration.
+      // Permissions and images can also change without a change to the pool's configuration, so the pool may be tried again after
+      // `retry_seconds`.
       const held_until = retry_seconds === undefined ? null : until(retry_seconds)
       log.error({ pool, reason: message, held_until }, 'Pool held until its configuration changes')
       return await setPool(db, pool, { hold_reason: message, held_until })
@@ -199,7 +200,7 @@ async function punish(
 
 type Again = Partial<ReturnType<typeof nextAttempt>> & { next_try_at: Date | null }
 
-/** Returns the changes for the machine's next attempt; undefined if there is none. */
+/** Returns the changes to the machine for its next attempt; undefined if there will be none. */
 async function another(
   { db, now }: ManagerContext,
   machine: Machine,

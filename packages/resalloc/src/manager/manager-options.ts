@@ -8,25 +8,25 @@ export interface ManagerOptions {
   db: Db
   /** Identifies this manager: no two processes ever have the same value. */
   holder: string
-  /** Seconds after which another manager takes over from one that was killed. */
+  /** If a manager is killed, another one takes over after this many seconds. */
   lease_seconds?: number
   installation_id: string
   /** URL at which machines reach the gateway. */
   gateway_url: string
-  /** PEM certificates of the authorities that machines must trust to reach the gateway. */
+  /** The CA certificates, in PEM, that machines must trust to reach the gateway. */
   trusted_ca?: string
   agent: () => Promise<AgentRelease>
   makeProvider: ProviderMaker
   /** Returns the text of pools.yaml; rejects if it cannot be read. */
   readPools: () => Promise<string>
   limits: RunningLimits
-  /** Maximum attempts of a task whose machines are lost. */
+  /** Maximum number of attempts for a task whose machines are lost. */
   max_attempts: number
   now: () => Date
   log: Logger
   /** Starts the next cycle at once, because something has happened that it should see. */
   wake: () => void
-  /** For tests: called at each fault point, where it can stop the manager as if it were killed. */
+  /** For tests: called at each fault point, where it can stop the manager as if the manager were killed. */
   at?: (point: FaultPoint) => Promise<void>
   deadlines?: Partial<Deadlines>
 }
@@ -46,7 +46,7 @@ export const FAULT_POINTS = [
 ] as const
 export type FaultPoint = (typeof FAULT_POINTS)[number]
 
-/** How long each of a provider's calls may take, in milliseconds. */
+/** The maximum duration of each kind of provider call, in milliseconds. */
 export interface Deadlines {
   start: number
   stop: number

@@ -26,7 +26,7 @@ const foreign = (owner: { installation_id: string; machine_id: number }): StartO
   boot: sampleBoot(),
 })
 
-test('a task launches a machine, which runs it and is deleted', async () => {
+test('a waiting task causes a machine to start, run the task and be deleted', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -65,7 +65,7 @@ test('after a crash between "token stored" and "response received", the machine 
   }
 })
 
-test('a start whose response was lost is retried, and yields only one machine', async () => {
+test('a start whose response was lost is retried, and yields a single machine', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -168,7 +168,7 @@ test('a pool held for a missing permission is retried after the time that the pr
   assert.equal(w.existing().length, 1)
 })
 
-test('a listed machine that no table contains is not touched while it is younger than the minimum age of an orphan', async () => {
+test('a listed machine that is missing from the tables is left alone until it reaches the minimum age of an orphan', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.run(1)
@@ -180,7 +180,7 @@ test('a listed machine that no table contains is not touched while it is younger
   assert.equal((await allSightings(w.db)).length, 1)
 })
 
-test('a machine that is old enough and missing from the tables at two listings is deleted once, and the event is recorded', async () => {
+test('an old enough machine that is missing from the tables in two listings is deleted once, and the event is recorded', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.run(1)
@@ -227,7 +227,7 @@ test('a machine that is still listed after a successful delete call stays in sta
   assert.equal((await w.all())[0]?.state, 'gone')
 })
 
-test('a delete that fails is retried forever, with increasing pauses', async () => {
+test('a failed delete is retried forever, at increasing intervals', async () => {
   await using w = await ManagerFixture.open()
   let tries = 0
   const stop = async (): Promise<void> => {
@@ -248,7 +248,7 @@ test('a delete that fails is retried forever, with increasing pauses', async () 
 for (const how of ['reported by its cloud', 'no longer listed', 'no heartbeats'] as const)
   test(`a machine that vanishes while leased (${how}): the task is requeued because the machine was lost`, async () => {
     await using w = await ManagerFixture.open()
-    // With a shorter timeout, the manager might notice the missing heartbeats before a listing is due.
+    // With a shorter timeout, the manager might notice the missing heartbeats before it lists the machines.
     w.pools({ p: how === 'no heartbeats' ? {} : { silence_timeout: 400 } })
     await w.tasks('a', 1)
     const [machine] = await w.ready()
@@ -274,7 +274,7 @@ for (const how of ['reported by its cloud', 'no longer listed', 'no heartbeats']
     assert.equal((await w.machines()).length, 1, 'another one is on its way')
   })
 
-test('a machine does not count as silent while no gateway is up or shortly afterwards', async () => {
+test('a machine is not considered silent while every gateway is down, nor shortly after one comes back', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -292,7 +292,7 @@ test('a machine does not count as silent while no gateway is up or shortly after
   assert.equal((await w.all())[0]?.failure_class, 'lost')
 })
 
-test('failed cleaning removes the machine even with unlimited reuse; successful cleaning makes it available', async () => {
+test('a machine is removed if cleaning it fails, even with unlimited reuse, and becomes available if cleaning succeeds', async () => {
   await using w = await ManagerFixture.open()
   let works = true
   const clean = async (): Promise<void> => {
@@ -318,7 +318,7 @@ test('failed cleaning removes the machine even with unlimited reuse; successful 
   assert.equal(await w.claim(machine.id), undefined)
 })
 
-test('when the limit is lowered below the current count, idle machines are deleted, and busy ones finish their task first', async () => {
+test('when the limit is lowered below the current number of machines, idle ones are deleted, and busy ones finish their task first', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 5, max: 10, ...REUSE } })
   await w.tasks('a', 2)
@@ -390,7 +390,7 @@ test('an empty file leaves the previous pools active; {} removes them', async ()
   assert.equal((await poolsFile(w.db))?.error, null)
 })
 
-test('of two managers, one acts, and the other stands by until the first has ended', async () => {
+test('of two managers, one is active and the other stands by until the first has ended', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 3)
@@ -437,7 +437,7 @@ test('a provider call that hangs times out and is retried; other pools are not h
   )
 })
 
-test('a burst gets machines beyond the warm pool up to the limit, first in the pool with the higher tag priority', async () => {
+test('a burst gets machines beyond the warm pool, up to the limit, from the pool with the higher tag priority first', async () => {
   await using w = await ManagerFixture.open()
   w.pools({
     dear: { max: 3, max_prealloc: 1, tags: [{ name: 'arch_x86_64', priority: -10 }] },
@@ -467,7 +467,7 @@ test('a burst gets machines beyond the warm pool up to the limit, first in the p
   )
 })
 
-test('an idle machine of another sandbox is evicted at the limit in favor of a waiting task', async () => {
+test('at the limit, an idle machine of another sandbox is evicted in favor of a waiting task', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max: 2, ...REUSE } })
   await w.tasks('a', 2)
@@ -485,7 +485,7 @@ test('an idle machine of another sandbox is evicted at the limit in favor of a w
   assert.equal((await w.machines()).length, 2)
 })
 
-test('one idle machine of another sandbox is evicted per waiting task, but no machine whose own sandbox has a waiting task', async () => {
+test('each waiting task evicts one idle machine of another sandbox, but no machine whose own sandbox has a waiting task', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max: 4, ...REUSE } })
   await w.tasks('a', 3)

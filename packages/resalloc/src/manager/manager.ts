@@ -20,7 +20,7 @@ import { plan } from './plan.ts'
 import { type Observed, secondsSince } from './plan-types.ts'
 
 const LEASE_SECONDS = 20
-/** Seconds of silence after which an unmanaged builder no longer counts. */
+/** An unmanaged builder that has been silent for this many seconds is no longer counted. */
 const OTHERS_SEEN_SECONDS = 60
 const COSTS_EVERY_SECONDS = 60
 
@@ -29,7 +29,7 @@ export interface Manager {
   cycle(): Promise<boolean>
   /** Resolves when no provider call is in progress. */
   settled(): Promise<void>
-  /** Releases the lease to other managers. */
+  /** Gives up the lease, so that another manager can take over. */
   leave(): Promise<void>
 }
 
@@ -54,7 +54,7 @@ export function makeManager(options: ManagerOptions): Manager {
     const desired = { pools: context.pools.all().map((each) => each.desired), limits }
     await apply(context, calls, plan(observed, desired, now()))
     for (const { name, retired_at, listed_at } of observed.pools)
-      // Until FORGET_SECONDS have passed, a listing may still find resources that belong to the pool itself.
+      // Until FORGET_SECONDS have passed, listings are still needed to find and remove resources that belong to the pool itself.
       if (
         retired_at &&
         (listed_at === null || secondsSince(retired_at, listed_at) > FORGET_SECONDS)
@@ -76,12 +76,16 @@ export function makeManager(options: ManagerOptions): Manager {
   }
 }
 
-/** Seconds after a pool left the file when it is forgotten: by then, two sweeps have removed what belongs to the pool itself. */
+/**
+ * A pool is forgotten this many seconds after it was removed from the file. By then, two sweeps have removed the resources that belong to
+ * the pool itself.
+ */
 const FORGET_SECONDS = 900
 
 async function observe({ db, now }: ManagerContext, calls: Calls): Promise<Observed> {
   const at = now()
-  // Read before the tables: otherwise a call that ends in between would be neither in progress nor recorded, and would be repeated.
+  // This is read before the tables. If it were read after them, a call that ends in between would be neither in progress nor recorded, and
+  // would be repeated.
   const in_call = calls.keys()
   return {
     in_call,

@@ -17,7 +17,7 @@ export function planFleet(
   fleet.obeyLimits()
   const counts = new RunningCounts(observed.running, desired.limits, observed.quotas)
   const reasons = new Map<Demand, string>()
-  /** Groups that are at a limit of running tasks, so that more machines would not help. */
+  /** Groups that have reached a limit on running tasks, so more machines would not help them. */
   const limited = new Set<Demand>()
   const unserved = inFairOrder(observed.demand, counts, (group) => {
     const limit = counts.reached(group)
@@ -38,7 +38,7 @@ function reasonOf(group: Demand, tasks: number, why: string | undefined): NewRea
   return { arch: arch ?? '', tags, ownername, sandbox, tasks, reason: why ?? '' }
 }
 
-/** Merges the reasons of foreground and background builds of the same kind. */
+/** Merges the reasons of foreground and background builds that have the same requirements. */
 function merged(reasons: NewReason[]): NewReason[] {
   const byKind = Map.groupBy(reasons, ({ arch, tags, ownername, sandbox }) =>
     JSON.stringify([arch, tags, ownername, sandbox]),
@@ -54,7 +54,7 @@ class Fleet {
   readonly #others: Observed['others'][number][]
   /** Unused machines: each can run any task that its pool supports. */
   readonly #fresh: Candidate[] = []
-  /** Used, idle machines, which can run only tasks of their sandbox. */
+  /** Idle machines that have already run tasks. They can run only tasks of their sandbox. */
   readonly #kept: Candidate[] = []
   /** Sandboxes with waiting tasks. */
   readonly #awaited: ReadonlySet<string>
@@ -139,7 +139,10 @@ class Fleet {
     return this.#whyNot(group, capacities)
   }
 
-  /** Returns the memory for retrying tasks that ran out of memory; 0, for which any machine will do, if no pool offers that much. */
+  /**
+   * Returns the memory that the group's tasks need because they ran out of memory before. Returns 0 if no pool offers that much; then any
+   * machine will do.
+   */
   #memoryFor(group: Demand): number {
     const wanted = group.min_memory_mb ?? 0
     return this.#capacities.some((capacity) => capacity.startsFor(group) && capacity.offers(wanted))
@@ -167,7 +170,7 @@ class Fleet {
     return at >= 0
   }
 
-  /** Takes an unused machine, a ready one in preference to one that is still starting. */
+  /** Takes an unused machine; prefers one that is ready to one that is still starting. */
   #takeFresh(group: Demand): boolean {
     const memory = this.#memoryFor(group)
     const best = this.#fresh
@@ -183,7 +186,10 @@ class Fleet {
     return best !== undefined
   }
 
-  /** Whether the task may take the machine. On-demand pools are reserved for tasks that request their tags while any such task waits. */
+  /**
+   * Whether the task may take the machine. As long as any waiting task requests the tags of an on-demand pool, the pool's machines are
+   * reserved for such tasks.
+   */
   #mayTake({ state }: ManagedMachine, capacity: PoolCapacity, group: Demand): boolean {
     if (capacity.startsFor(group)) return true
     const { tags_on_demand } = capacity.pool.config
@@ -192,8 +198,8 @@ class Fleet {
   }
 
   /**
-   * Dismisses idle machines that are kept for another sandbox or are too small, in pools that are at their limit: as many as tasks
-   * wait, minus the machines that will be removed anyway.
+   * In pools that are at their limit, dismisses idle machines that belong to another sandbox or are too small: as many as there are waiting
+   * tasks, minus the machines that will be removed anyway.
    */
   makeRoom(group: Demand, tasks: number): void {
     const memory = this.#memoryFor(group)
@@ -229,7 +235,7 @@ class Fleet {
     return `no single pool offers ${[...tags, ...(arch === null ? [] : [arch])].join(' and ')}`
   }
 
-  /** Fills the warm pools, and dismisses surplus machines that no task waits for, the longest idle first. */
+  /** Fills the warm pools. Dismisses surplus machines that no task needs; those that have been idle for longest are dismissed first. */
   fillWarmPools(): void {
     for (const capacity of this.#capacities) {
       const { config, name } = capacity.pool
@@ -284,7 +290,10 @@ function inOrderOfPreference(capacities: PoolCapacity[], wish: Wish): PoolCapaci
   )
 }
 
-/** Sorts planned machines, whose start was not requested yet, first, then those idle for longest. */
+/**
+ * Sorts machines by the order of dismissal: first planned machines, which were not yet requested from the provider, then those that have
+ * been idle for longest.
+ */
 function inOrderOfLeaving<T extends { machine: ManagedMachine }>(machines: T[]): T[] {
   const rank = ({ machine }: T): number =>
     machine.state === 'planned'

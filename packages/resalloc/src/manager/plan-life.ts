@@ -57,7 +57,7 @@ function stepOfPlanned(machine: ManagedMachine, { row, now }: Context): Action |
   return isThrottled || !isDue(machine, now) ? undefined : { kind: 'launch', machine }
 }
 
-/** Returns why a pool starts no machines at all; undefined if it may. */
+/** Returns why a pool may not start any machine; undefined if it may. */
 export function whyNoStarts(row: Pool, now: Date): string | undefined {
   if (row.retired_at) return 'was removed from pools.yaml'
   if (row.cordoned || row.config.cordoned) return 'is cordoned'

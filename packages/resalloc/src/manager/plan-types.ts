@@ -17,7 +17,7 @@ export interface Observed {
   readonly running: readonly RunningTasks[]
   readonly quotas: RunningQuotas
   readonly others: readonly OtherBuilder[]
-  /** Pool → its cost in this month. */
+  /** The cost of each pool in the current month, by pool name. */
   readonly costs: ReadonlyMap<string, number>
   /** Since when machines have been able to send heartbeats; undefined if they cannot now. */
   readonly gateway_up_since: Date | undefined
@@ -25,7 +25,7 @@ export interface Observed {
   readonly in_call: ReadonlySet<string>
 }
 
-/** A pool's desired state. A pool that left the file keeps its last configuration. */
+/** A pool's desired state. A pool that was removed from the file keeps its last configuration. */
 export interface DesiredPool {
   readonly name: string
   readonly config: PoolConfig
@@ -58,8 +58,8 @@ export type Action =
   | { kind: 'explain'; reasons: NewReason[] }
 
 /**
- * `boot`: the machine did not enroll in time, which counts against its offering and pool. `interrupted`: the cloud reclaimed the
- * machine, which becomes the cause why its task is retried.
+ * `boot`: the machine did not enroll in time, which counts as a failure of its offering and pool. `interrupted`: the cloud reclaimed the
+ * machine; this is recorded as the cause for which its task is retried.
  */
 export type EndFailure = 'boot' | 'lost' | 'interrupted' | 'unwell' | 'cleaning'
 

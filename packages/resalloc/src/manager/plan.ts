@@ -2,13 +2,16 @@ import { planFleet } from './plan-fleet.ts'
 import { planLife } from './plan-life.ts'
 import { accountKey, type Action, type Desired, type Observed, secondsSince } from './plan-types.ts'
 
-/** Seconds between complete listings of an account; PROOF_SECONDS while a listing has yet to confirm that a machine has ended. */
+/**
+ * Seconds between complete listings of an account. The interval is PROOF_SECONDS as long as a listing must still confirm that a machine has
+ * ended.
+ */
 const SWEEP_SECONDS = 120
 const PROOF_SECONDS = 10
 
 /**
- * Returns the actions that reconcile the observed state with the desired one. It keeps no state of its own, so the manager may
- * be killed at any time. An action fails if the state has changed since it was planned, and the next plan starts from the new one.
+ * Returns the actions that bring the observed state closer to the desired one. The function keeps no state, so the manager may be killed at
+ * any time. If the state has changed since an action was planned, the action fails, and the next plan is based on the new state.
  */
 export function plan(observed: Observed, desired: Desired, now: Date): Action[] {
   const life = planLife(observed, desired, now)
@@ -19,7 +22,7 @@ export function plan(observed: Observed, desired: Desired, now: Date): Action[] 
   ]
 }
 
-/** Plans listings; one pool of each account lists it for all. */
+/** Plans listings. For each account, one pool makes the listing for all pools of the account. */
 function planListings(
   { machines, pools, in_call }: Observed,
   desired: Desired,

@@ -5,7 +5,7 @@ import type { Offering } from '../providers/provider.ts'
 import { type DesiredPool, type Observed, secondsSince } from './plan-types.ts'
 import { whyNoStarts } from './plan-life.ts'
 
-/** A task's requirements for a machine. */
+/** The requirements of a task for its machine. */
 export interface Wish {
   readonly arch: string | null
   readonly tags: readonly string[]
@@ -64,7 +64,7 @@ export class PoolCapacity {
     )
   }
 
-  /** Sums the priorities of the tags that the task requests, including its architecture's; higher is better. */
+  /** Sums the priorities of the tags that the task requests, including the tag for its architecture. A higher sum is better. */
   score({ arch, tags }: Wish): number {
     const asked = arch === null ? [...tags, 'arch_noarch'] : [...tags, `arch_${arch}`]
     return [...new Set(asked)].reduce((sum, tag) => sum + (this.#priorities.get(tag) ?? 0), 0)
@@ -101,7 +101,7 @@ export class PoolCapacity {
     return this.pool.offerings.some(({ memory_mb }) => (memory_mb ?? 0) >= min_memory_mb)
   }
 
-  /** Whether the machine has at least this much memory; the task ran out of memory on a machine with less. */
+  /** Whether the machine has at least this much memory. A task that ran out of memory needs more than its last machine had. */
   isBigEnough({ memory_mb, offering }: ManagedMachine, min_memory_mb: number): boolean {
     const offered = this.pool.offerings.find(({ name }) => name === offering)?.memory_mb
     return (memory_mb ?? offered ?? Infinity) >= min_memory_mb

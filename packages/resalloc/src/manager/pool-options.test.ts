@@ -68,7 +68,7 @@ test('surplus idle machines are deleted after a delay, and unused warm machines 
   assert.notEqual(fresh?.id, kept.id)
 })
 
-test('an exhausted budget stops new machines of its pool only', async () => {
+test('an exhausted budget prevents new machines in its own pool only', async () => {
   await using w = await ManagerFixture.open({ offerings: [{ name: 'x', price_per_hour: 10 }] })
   w.pools({ p: { priority: 1, budget_per_month: 5, ...REUSE }, q: {} })
   await w.tasks('a', 1)
@@ -92,7 +92,7 @@ test('on-demand machines are started only for tasks that request their tags, and
   assert.deepEqual((await w.machines()).map(({ pool }) => pool).toSorted(), ['big', 'p'])
 })
 
-test('owner limits also apply to machines: none is started for tasks over the limit', async () => {
+test('owner limits also apply to machines, so that none are started for tasks over the limit', async () => {
   await using w = await ManagerFixture.open({ limits: { max_builds_per_owner: 3 } })
   w.pools({ p: { max: 50 } })
   await w.tasks('a', 20)
@@ -103,7 +103,7 @@ test('owner limits also apply to machines: none is started for tasks over the li
   assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /a is running 3 builds/)
 })
 
-test('a quota of running tasks also limits how many machines are started, instead of the configured limit', async () => {
+test('a quota of running tasks also limits how many machines are started, and replaces the configured limit', async () => {
   await using w = await ManagerFixture.open({ limits: { max_builds_per_owner: 3 } })
   const quotas = { a: 5, b: null, c: undefined }
   w.pools({ p: { max: 50 } })

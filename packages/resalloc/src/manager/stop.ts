@@ -13,7 +13,7 @@ import {
   stopOrder,
 } from './context.ts'
 
-/** Pause before stopping is retried, in seconds; it doubles up to `longest`, without a limit on attempts. */
+/** Seconds until a stop is retried. The pause doubles after each attempt, up to `longest`; the number of attempts is not limited. */
 const RETRY = { first: 30, longest: 600 }
 
 /** Asks the provider to end a machine. The machine is `gone` only when a listing confirms that it has ended. */
@@ -24,7 +24,7 @@ export async function stopMachine(
 ): Promise<void> {
   const { db, log, now } = context
   await reach(context, 'before the stop')
-  // The machine failed its own self-test, which has not been counted yet.
+  // The machine failed its own self-test. Its first stop counts that as a boot failure.
   if (machine.delete_attempts === 0 && machine.failure_class?.startsWith('self_test'))
     await countBootFailure(context, machine, machine.failure_text ?? '')
   const asked_at = now()
@@ -71,7 +71,9 @@ export async function cleanMachine(
   context.wake()
 }
 
-/** Runs a machine's health check. An unhealthy machine gets no task until it recovers; the plan counts the failures. */
+/**
+ * Runs a machine's health check. An unhealthy machine gets no tasks until it recovers. After too many failures, the plan ends the machine.
+ */
 export async function checkMachine(
   context: ManagerContext,
   machine: Machine,

@@ -18,16 +18,16 @@ import { withDeadline } from './calls.ts'
 import { deadlinesOf, endMachine, later, type ManagerContext, reach } from './context.ts'
 import { secondsSince } from './plan-types.ts'
 
-/** Minimum age of an orphan: the row of a younger resource may not have been written yet. */
+/** Minimum age in seconds of an orphan. A younger resource may belong to a machine whose row has not been written yet. */
 const ORPHAN_SECONDS = 300
-/** Seconds for which a start whose response was lost may still take effect. */
+/** A start whose response was lost may still take effect for this many seconds. */
 const LATE_START_SECONDS = 120
 const NO_CAPACITY_SECONDS = 180
 const FORGET_SIGHTINGS_SECONDS = 3600
 
 /**
- * Lists an account and compares the listing with the tables: first the cloud, then the tables, so that a machine that starts in
- * between is never taken for an orphan.
+ * Lists an account and compares the listing with the tables. The tables are read after the listing, so that a machine that starts in
+ * between is never mistaken for an orphan.
  */
 export async function sweepAccount(context: ManagerContext, active: ActivePool): Promise<void> {
   const { db, now, pools } = context
@@ -61,7 +61,7 @@ interface Sweep {
   /** Time before the listing started. */
   began: Date
   listed: Listed[]
-  /** The account's living machines, read after the listing. */
+  /** The account's machines that are not gone, read after the listing. */
   machines: ManagedMachine[]
   settle_seconds: number
 }
@@ -90,7 +90,7 @@ async function judgeMachines(sweep: Sweep): Promise<void> {
   await noteListed(context.db, present, began)
 }
 
-/** Records the provider's id of a machine whose start response was lost. */
+/** Records the provider's ID of a machine whose start was successful although its response was lost. */
 async function adopt(
   { db, now, log }: ManagerContext,
   machine: ManagedMachine,
@@ -152,7 +152,7 @@ async function judgeAbsent(sweep: Sweep, machine: ManagedMachine): Promise<void>
       await moveMachine(db, machine, { to: 'gone', now: now(), text: 'no longer listed' })
     return
   }
-  // Only a machine that is known to have existed can be found absent; the start of any other machine is retried.
+  // Only a machine that is known to have existed can be missing. For any other machine, the start is retried.
   if (!isKnown) return
   if (machine.absent_since === null) {
     await noteAbsent(db, machine.id, began)
@@ -188,7 +188,7 @@ async function judgeOrphans(sweep: Sweep): Promise<void> {
           (each.expires_at === undefined || each.expires_at > began)
         : owner !== undefined && (each.kind !== 'machine' || isOf(each, owner))
     if (isOwned) continue
-    // The resource may belong to a pool of the same account that is not active in this manager.
+    // The resource may belong to a pool of the same account that this manager has not activated.
     const row = each.machine_id === undefined ? undefined : known.get(each.machine_id)
     if (row && row.state !== 'gone' && !living.has(row.id)) continue
     await judgeOrphan(context, active, each, began, row !== undefined)

@@ -16,15 +16,15 @@ export interface ActivePool {
 }
 
 /**
- * The pools with their providers. The file is read repeatedly; while it is invalid, the last valid contents stay in effect. A pool
- * that has left the file keeps its last configuration until its machines are gone.
+ * The pools and their providers. The file is read repeatedly. As long as it is invalid, its last valid contents stay in effect. A pool that
+ * was removed from the file keeps its last configuration until its machines are gone.
  */
 export class PoolSet {
   readonly #options: ManagerOptions
   readonly #active = new Map<string, ActivePool & { digest: string }>()
-  /** Pool → the digest of a configuration that no provider could be made from. */
+  /** By pool name: the digest of a configuration for which no provider could be made. */
   readonly #failed = new Map<string, string>()
-  /** The digest of the pools file as last read, valid or not; empty if it could not be read. */
+  /** The digest of the pools file that was read last, whether valid or not; empty if the file could not be read. */
   #digest: string | undefined
 
   constructor(options: ManagerOptions) {
@@ -84,7 +84,7 @@ export class PoolSet {
     }))
     await syncPools(db, pools, now())
     for (const { name, config } of pools)
-      // Compares with the form that the table returns, without undefined values.
+      // The configuration is compared in the form in which the table returns it, without undefined values.
       if (
         known.has(name) &&
         !isDeepStrictEqual(known.get(name), JSON.parse(JSON.stringify(config)))

@@ -6,7 +6,7 @@ import { z } from 'zod'
 
 export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** Parses pools.yaml; reports all faults at once, as messages for administrators. */
+/** Parses pools.yaml. All errors are reported at once, in a message for administrators. */
 export function readPoolsText(
   text: string,
 ): { ok: true; pools: PoolsFile } | { ok: false; error: string } {

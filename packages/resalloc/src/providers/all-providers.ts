@@ -6,13 +6,13 @@ import { localProvider, type StartLocal } from './local/local.ts'
 import type { MakeProvider } from './provider.ts'
 import type { Registry } from './provider-maker.ts'
 
-/** Loads the AWS SDK, which takes 90 MB of memory, only when the first AWS pool is made. */
+/** Loads the AWS SDK only when the first AWS pool is created, because the SDK takes 90 MB of memory. */
 const load = createRequire(import.meta.url)
 
 export interface ProvidersOptions {
-  /** The folder in which pools of scripts store their state. */
+  /** The folder in which pools that are implemented by scripts store their state. */
   state_dir: string
-  /** The environment that scripts inherit, except variables that begin with `COPR_`, which may hold secrets. */
+  /** The environment that scripts inherit. Variables that begin with `COPR_` are left out, because they may contain secrets. */
   env: NodeJS.ProcessEnv
   /** Starts a builder as a process on this host; undefined where this is not possible. */
   startLocal: StartLocal | undefined
@@ -28,7 +28,7 @@ export function allProviders({ state_dir, env, startLocal }: ProvidersOptions): 
   }
 }
 
-/** Loads the AWS provider once, so that all AWS pools share its cache of account data. */
+/** Creates the AWS provider factory once, so that all AWS pools share its cache of account data. */
 function lazyAws(): MakeProvider<'aws'> {
   let made: MakeProvider<'aws'> | undefined
   return (config, context) => {

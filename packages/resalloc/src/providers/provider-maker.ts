@@ -1,12 +1,14 @@
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { MakeProvider, Provider, ProviderContext } from './provider.ts'
 
-/** Kind of provider → its factory. A kind that is missing is not available in this program. */
+/** Kind of provider → its factory. Kinds without an entry are not available in this program. */
 export type Registry = { [Kind in PoolConfig['provider']]?: MakeProvider<Kind> }
 
 export type ProviderMaker = (config: PoolConfig, context: ProviderContext) => Provider
 
-/** Returns a factory for all registered kinds; it throws a sentence for the administrator if a kind is not registered. */
+/**
+ * Returns a factory for all registered kinds. For an unregistered kind, it throws an error whose message is meant for the administrator.
+ */
 export function providerMaker(registry: Registry): ProviderMaker {
   return (config, context) => {
     const make = registry[config.provider] as

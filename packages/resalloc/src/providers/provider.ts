@@ -1,11 +1,11 @@
 /**
- * Providers create and delete machines. All calls are idempotent: the manager may be killed between any two calls and then starts
- * over from its tables. Other clouds (libvirt, OpenStack, IBM, Hetzner, GCP, Azure) would need no further calls.
+ * Providers create and delete machines. All calls are idempotent: the manager may be killed between any two calls, and then continues from
+ * its database tables. Other clouds (libvirt, OpenStack, IBM, Hetzner, GCP, Azure) would need no additional calls.
  */
 import type { PoolConfig, PoolConfigOf } from '@copr/contract/pools/provider-options'
 import type { Logger } from '@copr/process/log'
 
-/** Marks everything that a provider makes, as tags, labels or the like. */
+/** Marks everything that a provider creates, in the form of tags, labels or the like. */
 export interface Ownership {
   /** Unique to this installation: resources with another id are never touched. */
   readonly installation_id: string
@@ -13,15 +13,15 @@ export interface Ownership {
   readonly pool: string
 }
 
-/** One way to get a machine: a type in a zone with a purchase option. Pools with only one way have one offering. */
+/** One way to get a machine, such as an instance type in a zone with a purchase option. A pool with only one way has a single offering. */
 export interface Offering {
-  /** Unique in the pool and stable, for example `c7i.xlarge/subnet-1/spot`. */
+  /** Unique within the pool and stable, for example `c7i.xlarge/subnet-1/spot`. */
   readonly name: string
   /** Offerings with the same group, for example `spot`, share a quota. Default: all offerings of the pool. */
   readonly group?: string
-  /** Estimate, used for the order of offerings and for budgets. */
+  /** Estimate, used to sort offerings and to apply budgets. */
   readonly price_per_hour: number
-  /** Memory of the machine in MiB: a task that ran out of memory is retried on a machine with more. */
+  /** Memory of the machine in MiB. It is needed to retry a task that ran out of memory on a machine that has more. */
   readonly memory_mb?: number
 }
 
@@ -30,8 +30,8 @@ export interface StartOrder extends Ownership {
   readonly name: string
   readonly offering: Offering
   /**
-   * Stored before the first call. The same token means the same machine: a retried start with it returns the machine that the first
-   * one made, even if the first response was lost. Only a definite failure leads to a new token.
+   * Stored before the first call. It identifies one machine: a retried start with the same token returns the machine that the first start
+   * made, even if the response to the first was lost. A new token is used only after a definite failure.
    */
   readonly launch_token: string
   /** Time after which the machine should no longer exist. Stored with the token; shown in clouds that have tags. */
@@ -41,31 +41,31 @@ export interface StartOrder extends Ownership {
   /** Values of the pool's `named_counters`. */
   readonly counters: Readonly<Record<string, number>>
   /**
-   * The data that the machine enrolls with: a single-use token, the gateway's address, the agent. Identical in every start with this
-   * launch token: clouds compare the whole request, and a machine may already run with the data of the first one.
+   * The data that the machine needs to enroll: a single-use token, the gateway's address, the agent. It is identical in every start with
+   * this launch token: clouds compare the whole request, and a machine may already be running with the data of the first start.
    */
   readonly boot: BootConfig
 }
 
-/** The agent as the gateway serves it, under `/builder/agent/` by digest. */
+/** The agent that the gateway serves under `/builder/agent/`, by digest. */
 export interface AgentRelease {
   readonly sha256: string
-  /** Architecture → digest of a Node to run it, for machines whose distribution has none that is new enough. */
+  /** Architecture → digest of a Node.js that runs the agent, for machines whose distribution has no version that is new enough. */
   readonly node_sha256: Readonly<Record<string, string>>
 }
 
 export interface BootConfig {
   readonly enroll_token: string
   readonly gateway_url: string
-  /** PEM certificates of a private CA that issued the gateway's certificate. */
+  /** PEM certificates of the private CA that issued the gateway's certificate. */
   readonly trusted_ca?: string
   readonly name: string
   readonly arches: readonly string[]
   readonly tags: readonly string[]
   readonly agent: AgentRelease
-  /** Whether the machine is removed after its first task, whatever the outcome; undefined in orders that version 0.2 stored. */
+  /** Whether the machine is removed after its first task, whatever the outcome; undefined in orders stored by version 0.2. */
   readonly single_use?: boolean
-  /** Seconds until the agent powers its machine off: if it cannot enroll, if it has lost contact, and in any case. */
+  /** Seconds until the agent powers its machine off: if it cannot enroll, after it has lost contact, and at the latest. */
   readonly dead_man: {
     readonly enroll_seconds: number
     readonly silence_seconds: number
@@ -75,11 +75,11 @@ export interface BootConfig {
 
 /**
  * - `no_capacity`: skip this offering for some minutes, and try the next one now
- * - `quota`: as for `no_capacity`, but for all offerings of the group; an administrator has to request a higher quota
+ * - `quota`: like `no_capacity`, but for all offerings of the group; an administrator has to request a higher quota
  * - `throttled`: slow down all calls to this provider
- * - `permission`, `configuration`: stop the pool until its configuration changes or `retry_seconds` have passed, as permissions and
+ * - `permission`, `configuration`: stop the pool until its configuration changes or `retry_seconds` have passed, because permissions and
  *   images can also be corrected in the cloud; the message is for the administrator
- * - `token_spent`: the launch token's machine has already ended, or was started by a different request; list, then use a new token
+ * - `token_spent`: the launch token's machine has already ended, or a different request started it; list the machines, then use a new token
  * - `unknown`: the start may have succeeded; retry with the same token and the same offering
  */
 export type StartFailure =
@@ -95,10 +95,10 @@ export type StartOutcome =
   | { ok: true; provider_id: string; data: Record<string, unknown> }
   | { ok: false; failure: StartFailure; message: string; retry_seconds?: number }
 
-/** Everything that `stop` knows about a machine: it must work without the pool's configuration. */
+/** Everything that `stop` knows about a machine: it must work without the pool's configuration, which may be gone. */
 export interface StopOrder extends Ownership {
   readonly name: string
-  /** Null if the response of `start` was lost: then the machine is found by launch token or name. */
+  /** Null if the response to `start` was lost: then `stop` finds the machine by launch token or name. */
   readonly provider_id: string | null
   readonly launch_token: string
   readonly data: Record<string, unknown>
@@ -111,16 +111,19 @@ export interface Listed {
   /** `machine`, or another kind of resource in the cloud, such as `volume` or `key_pair`. */
   readonly kind: string
   readonly provider_id: string
-  /** Undefined for a resource of a pool rather than a machine: it is an orphan when the pool no longer exists and has no machines. */
+  /**
+   * Undefined for a resource that belongs to a pool and not to a machine. Such a resource is an orphan once the pool no longer exists and
+   * has no machines.
+   */
   readonly machine_id: number | undefined
   readonly pool: string | undefined
   readonly launch_token?: string | undefined
   readonly created_at: Date | undefined
-  /** When a resource that belongs to no machine becomes an orphan. */
+  /** Time at which a resource that belongs to no machine becomes an orphan. */
   readonly expires_at?: Date | undefined
-  /** `ended` means still listed, but without further cost. */
+  /** `ended` means that the resource is still listed but costs nothing more. */
   readonly state: 'starting' | 'running' | 'stopping' | 'ended'
-  /** Why it ended or will end: `interrupted` does not count as a failure, `no_capacity` is a failed start. */
+  /** Why it ended or will end. `interrupted` does not count as a failure; `no_capacity` means that the start failed. */
   readonly cause?: 'interrupted' | 'no_capacity' | 'powered_off' | 'stopped' | 'failed' | undefined
   readonly message?: string | undefined
   /** Provider data that `stop` needs in addition to the id. */
@@ -138,37 +141,41 @@ export interface Finding {
 /** Manages the machines of one pool. Every call has a deadline, at which `signal` aborts. */
 export interface Provider {
   /**
-   * The account of its machines, for example `aws eu-central-1`. Pools with the same account get the same listing, so one of them is
-   * listed for all. Only a listing of the account in which a machine was started proves it absent. Default: the pool's own account.
+   * The account of the pool's machines, for example `aws eu-central-1`. Pools with the same account would get the same listing, so it is
+   * listed only once for all of them. Only a listing of the account in which a machine was started proves that the machine is gone.
+   * Default: an account that is the pool's own.
    */
   readonly account?: string
   /** Seconds after a machine's start during which listings may omit it, because clouds are eventually consistent. Default: 0. */
   readonly settle_seconds?: number
   /** Maximum seconds that `start` may take. Default: 60. */
   readonly start_seconds?: number
-  /** Whether the provider cannot list: a `stop` that does not fail then counts as proof, and nothing is swept. */
+  /**
+   * Whether the provider cannot list machines. Then a `stop` that does not fail counts as proof that the machine is gone, and nothing is
+   * swept.
+   */
   readonly is_blind?: boolean
   /** Returns the offerings; among those with equal prices, the preferred one comes first. */
   offerings(): readonly Offering[]
-  /** Returns cloud errors instead of throwing them; when aborted or without a response, the outcome is `unknown`. */
+  /** Starts a machine. Cloud errors are returned, not thrown; the outcome is `unknown` if the call is aborted or gets no response. */
   start(order: StartOrder, signal: AbortSignal): Promise<StartOutcome>
   /**
-   * Requests the termination of a machine; only its absence from a listing proves that it is gone. Succeeds if the machine does not exist;
-   * throws if the request fails.
+   * Requests the termination of a machine; only its absence from a listing proves that the machine is gone. Succeeds if the machine does
+   * not exist; throws if the request fails.
    */
   stop(order: StopOrder, signal: AbortSignal): Promise<void>
   /**
-   * Lists all resources of this installation in this pool's account, in pages, no older than the call. Throws rather than
+   * Lists all resources of this installation in this pool's account, in pages. The data is never older than the call. Throws instead of
    * returning an incomplete list.
    */
   list(signal: AbortSignal): AsyncIterable<Listed>
-  /** Removes a listed resource that no machine in the tables owns; succeeds if it does not exist. */
+  /** Removes a listed resource that no machine in the tables owns. Succeeds if the resource does not exist. */
   remove(listed: Listed, signal: AbortSignal): Promise<void>
-  /** Returns whether a machine is healthy. Most providers lack this check, because the agents on machines send heartbeats. */
+  /** Returns whether a machine is healthy. Most providers do not have this check, because the agents on their machines send heartbeats. */
   check?(order: StopOrder, signal: AbortSignal): Promise<boolean>
   /** Checks credentials, permissions and configuration without creating anything. */
   diagnose?(signal: AbortSignal): Promise<Finding[]>
-  /** Cleans a machine between two tasks; throws if that fails, and then the machine is removed. */
+  /** Cleans a machine between two tasks. If it throws, the machine is removed. */
   clean?(order: StopOrder, signal: AbortSignal): Promise<void>
 }
 
@@ -179,7 +186,7 @@ export interface ProviderContext {
   readonly now: () => Date
 }
 
-/** Makes a provider. Each kind is one such function in its own folder. It must not contact the cloud yet. */
+/** Makes a provider without contacting the cloud. Each kind of provider has one such function, in its own folder. */
 export type MakeProvider<Kind extends PoolConfig['provider']> = (
   config: PoolConfigOf<Kind>,
   context: ProviderContext,

@@ -7,7 +7,7 @@ interface WrittenFile {
   content: string
 }
 
-/** Extracts the data that an agent enrolls with from the user data of its machine. */
+/** Extracts the enrollment data of an agent from the user data of its machine. */
 export function bootOfUserData(base64: string) {
   const text = gunzipSync(Buffer.from(base64, 'base64')).toString()
   const { write_files } = parse(text) as { write_files: WrittenFile[] }

@@ -15,7 +15,7 @@ interface StoredMachine {
   state: 'running' | 'ended'
 }
 
-/** A cloud in a folder, with a file per machine, that outlives the processes that use it. */
+/** A cloud in a folder, with one file per machine. It outlives the processes that use it. */
 export function directoryCloud(dir: string): Provider & { records(): StoredMachine[] } {
   const pathOf = (launch_token: string): string => join(dir, `${launch_token}.json`)
   const read = (path: string): StoredMachine =>
@@ -29,7 +29,7 @@ export function directoryCloud(dir: string): Provider & { records(): StoredMachi
     if (!existsSync(path)) return
     const aside = `${path}.${process.pid}`
     writeFileSync(aside, JSON.stringify({ ...read(path), state: 'ended' }))
-    // In one step: a process that is killed must not lose the machine.
+    // The file is replaced in one step: if the process is killed, the machine must not be lost.
     renameSync(aside, path)
   }
   const listed = ({ order, state }: StoredMachine): Listed => ({

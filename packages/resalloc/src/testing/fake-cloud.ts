@@ -18,7 +18,7 @@ export interface FakeMachine extends Listed {
 export interface FakeCloudOptions {
   now: () => Date
   offerings?: readonly Offering[]
-  /** Number of entries that a listing returns between two pauses. */
+  /** Number of entries that a listing returns before it pauses. */
   page_size?: number
 }
 
@@ -27,7 +27,7 @@ type Fault =
   | { kind: 'lose_answer' }
   | { kind: 'break_listing' }
 
-/** An in-memory cloud on the test's clock. Its machines do nothing by themselves: the test acts for them. */
+/** An in-memory cloud that uses the test's clock. Its machines do nothing by themselves: the test acts for them. */
 export function fakeCloud({
   now,
   offerings = DEFAULT_OFFERINGS,
@@ -124,7 +124,7 @@ export function fakeCloud({
   return {
     provider,
     machines: (): readonly FakeMachine[] => [...machines.values()],
-    /** Ends a machine from outside. */
+    /** Ends a machine without a call by the manager. */
     endMachine: (id: string, cause: Listed['cause'] = 'powered_off') => end(byId(id), cause),
     /** Removes ended machines from listings. */
     forgetEnded: (before: Date) => {

@@ -5,7 +5,7 @@ import type { ProviderFixture } from './provider-fixture.ts'
 import { can, deadline, succeeded, SuitePool } from './suite-pool.ts'
 
 export function listings(fixture: () => ProviderFixture): void {
-  test('list() returns everything of this installation and nothing of another', async () => {
+  test('list() returns everything that belongs to this installation, and nothing that belongs to another', async () => {
     await using mine = new SuitePool(fixture())
     await using mine_too = new SuitePool(fixture(), { ...mine.owner, pool: 'pool_b' })
     await using foreign = new SuitePool(fixture())
@@ -81,7 +81,7 @@ export function listings(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('all resources of a pool are removed with its machines and the pool', async () => {
+  test('all resources of a pool are removed when its machines and the pool are removed', async () => {
     const pool = new SuitePool(fixture())
     await pool.startNew(1)
     await pool[Symbol.asyncDispose]()

@@ -1,4 +1,4 @@
-/** Runs a manager in a process of its own that a test can kill: `node manager-child.ts DATABASE_URL CLOUD_DIR`. */
+/** Runs a manager in a separate process that a test can kill: `node manager-child.ts DATABASE_URL CLOUD_DIR`. */
 import { randomUUID } from 'node:crypto'
 import { openDb } from '@copr/domain/database/open'
 import { silentLog } from '@copr/process/log'

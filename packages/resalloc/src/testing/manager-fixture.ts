@@ -25,7 +25,7 @@ export type PoolOptions = Record<string, unknown>
 interface FixtureOptions {
   offerings?: readonly Offering[]
   limits?: RunningLimits
-  /** Overrides of the manager's options, for example to use another cloud. */
+  /** Overrides for the manager's options, for example to use another cloud. */
   manager?: Partial<ManagerOptions>
 }
 
@@ -36,7 +36,7 @@ export class ManagerFixture implements AsyncDisposable {
   now: Date = START
   /** The contents of pools.yaml. */
   text = '{}'
-  /** Pool → overrides of its provider. */
+  /** Pool → overrides for its provider. */
   readonly overrides = new Map<string, Partial<Provider>>()
   readonly #end: () => Promise<void>
   readonly #sessions = new Map<number, string>()
@@ -63,7 +63,7 @@ export class ManagerFixture implements AsyncDisposable {
     await this.#end()
   }
 
-  /** Makes a manager as in another process: it shares only the database and the cloud. */
+  /** Makes a manager as if in another process: it shares only the database and the cloud. */
   makeManager(options: Partial<ManagerOptions> = {}): Manager {
     return makeManager({
       db: this.db,
@@ -106,7 +106,7 @@ export class ManagerFixture implements AsyncDisposable {
     await addTasks(this.db, this.now, owner, count, { at: this.now, ...task })
   }
 
-  /** Runs cycles of the manager, each with all calls that it has started. */
+  /** Runs cycles of the manager, and waits for all calls that each cycle has started. */
   async run(cycles = 1, seconds = 2): Promise<void> {
     for (let i = 0; i < cycles; i++) {
       await this.#manager.cycle()
@@ -115,7 +115,7 @@ export class ManagerFixture implements AsyncDisposable {
     }
   }
 
-  /** Advances the clock while living agents send heartbeats and the manager runs. */
+  /** Advances the clock in steps; at each step, the living agents send heartbeats and the manager runs. */
   async pass(seconds: number, step = 20): Promise<void> {
     for (let left = seconds; left > 0; left -= step) {
       await this.heartbeats()
@@ -123,7 +123,7 @@ export class ManagerFixture implements AsyncDisposable {
     }
   }
 
-  /** Kills the manager at a fault point; the next one starts when its lease has expired. */
+  /** Kills the manager at a fault point. The next manager starts when the lease of the killed one has expired. */
   async killManagerAt(point: FaultPoint): Promise<void> {
     const { promise: killed, resolve } = Promise.withResolvers<void>()
     // The previous manager's lease expires.

@@ -1,6 +1,6 @@
 import type { Offering, Ownership, StartOrder, StopOrder } from '../providers/provider.ts'
 
-/** Returns a start order like those of the manager. The same number yields an order for the same machine. */
+/** Returns a start order like those of the manager. The same number always yields an order for the same machine. */
 export function startOrder(
   owner: Omit<Ownership, 'machine_id'>,
   machine_id: number,
@@ -27,7 +27,7 @@ export function startOrder(
   }
 }
 
-/** Returns the order to stop a machine; without `started`, the response to its start was lost. */
+/** Returns the order to stop a machine. Without `started`, it is as if the response to the start had been lost. */
 export function stopOrder(
   order: StartOrder,
   started?: { provider_id: string; data: Record<string, unknown> },

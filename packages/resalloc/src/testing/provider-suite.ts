@@ -1,6 +1,6 @@
 /**
- * The contract tests that every provider passes. They recreate the provider between any two calls, because the manager may be killed
- * there, and must not depend on anything that a provider holds in memory.
+ * The contract tests that every provider must pass. They recreate the provider between any two calls: the manager may be killed at any
+ * time, so nothing may depend on what a provider holds in memory.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
@@ -31,7 +31,7 @@ export function providerSuite(name: string, openFixture: () => Promise<ProviderF
 }
 
 function starts(fixture: () => ProviderFixture): void {
-  test('offerings() have unique, stable names and prices', async () => {
+  test('offerings have unique names, and their names and prices are stable', async () => {
     const pool = new SuitePool(fixture())
     const first = (await pool.provider()).offerings()
     assert.ok(first.length > 0)
@@ -125,7 +125,7 @@ function lostAnswers(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('stop() ends a machine by its token alone', async (t) => {
+  test('stop() can end a machine that is identified only by its token', async (t) => {
     const lose = can(t, fixture().loseNextStart)
     if (!lose) return
     await using pool = new SuitePool(fixture())
@@ -170,7 +170,7 @@ function stops(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('stop() ends a started machine without its id', async () => {
+  test('stop() ends a started machine without knowing its id', async () => {
     await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     succeeded(await pool.start(order))

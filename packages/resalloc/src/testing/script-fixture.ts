@@ -8,7 +8,7 @@ import type { ProviderFixture } from './provider-fixture.ts'
 import type { Provider } from '../providers/provider.ts'
 import { commandProvider } from '../providers/command/command.ts'
 
-// Works like a plugin: the machine has the name that resalloc gives, and nothing else is known about it.
+// Behaves like a plugin: the machine has the name that resalloc assigns, and nothing else about the machine is recorded.
 const NEW = `
 while [ -e "$CLOUD/hang" ]; do sleep 0.05; done
 env | grep ^RESALLOC_ >"$CLOUD/env-$RESALLOC_NAME"
@@ -21,7 +21,7 @@ const LIST = `${WAIT}
 ls "$CLOUD/machines"
 if [ -e "$CLOUD/break" ]; then rm "$CLOUD/break"; exit 1; fi`
 
-/** A cloud that consists of files, used by four scripts. */
+/** A cloud that consists of files and is used by four scripts. */
 export class ScriptFixture implements ProviderFixture {
   readonly dir = mkdtempSync(join(tmpdir(), 'copr-scripts-'))
   readonly #installations = new Set<string>()

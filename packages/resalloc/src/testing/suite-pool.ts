@@ -7,7 +7,7 @@ const DEADLINE_MS = 60_000
 
 type Started = Extract<StartOutcome, { ok: true }>
 
-/** A pool in its own installation, so that tests do not see each other's machines. */
+/** A pool in an installation of its own, so that tests do not see each other's machines. */
 export class SuitePool {
   static #installations = 0
   readonly #fixture: ProviderFixture
@@ -50,7 +50,7 @@ export class SuitePool {
     return await Array.fromAsync((await this.provider()).list(deadline()))
   }
 
-  /** Returns the machines that cost something. */
+  /** Returns the machines that still cost something. */
   async machines(): Promise<Listed[]> {
     return (await this.list()).filter(
       ({ kind, state }) => kind === 'machine' && (state === 'starting' || state === 'running'),

@@ -4,7 +4,7 @@ import { listOwned } from './listing.ts'
 import { shareNext } from './shared-call.ts'
 import { terminator } from './terminate.ts'
 
-/** The rate limits, listings and terminations that pools with the same credentials and region share. */
+/** An AWS account, which all pools with the same credentials and region share: its rate limits, listings and terminations. */
 export interface AwsAccount {
   readonly name: string
   readonly api: Ec2Api

@@ -17,10 +17,10 @@ import { ownedBy, TAG } from './ownership-tags.ts'
 import { poolFacts } from './pool-facts.ts'
 import { removeThing } from './remove.ts'
 
-/** Seconds for which EC2 may not list a new resource. */
+/** For this many seconds, EC2 may not yet list a new resource. */
 const SETTLE_SECONDS = 180
 
-/** Returns the factory of the providers of all EC2 pools: those of one account share its rate limits and listings. */
+/** Returns the factory for the providers of all EC2 pools. Pools of the same account share its rate limits and listings. */
 export function awsProviders(): MakeProvider<'aws'> {
   const accountOf = awsAccounts()
   return (config, context) => {
@@ -76,7 +76,7 @@ export function awsProviders(): MakeProvider<'aws'> {
               retry_seconds: 1800,
             }
           if (!isMissing(error)) return startFailure(error, offering)
-          // If one of our own resources is missing, the next start creates it again.
+          // If the missing resource is one that the pool creates itself, the next start creates it again.
           facts.forget()
           const is_ours =
             (!config.security_groups && /^InvalidGroup|^InvalidKeyPair/.test(codeOf(error))) ||
@@ -116,7 +116,7 @@ const SPENT: StartOutcome = {
   message: 'The machine of this launch token was terminated',
 }
 
-/** Returns the id of the order's machine, new or existing; undefined if it has ended. */
+/** Returns the ID of the order's machine, whether new or already started; undefined if the machine has ended. */
 async function runInstance(
   account: AwsAccount,
   order: StartOrder,
@@ -135,13 +135,14 @@ async function runInstance(
     return hasEnded(instance) ? undefined : instance.InstanceId
   } catch (error) {
     if (codeOf(error) !== 'IdempotentParameterMismatch') throw error
-    // An image or group has changed since the first call, whose response was lost. The machine that it started is used.
+    // An image or security group has changed since the first call, whose response was lost. The machine that the first call started is
+    // used.
     const found = await instancesOf(account, order, signal)
     return found.find((instance) => !hasEnded(instance))?.InstanceId
   }
 }
 
-/** Whether an instance has ended: for a token that was used before, EC2 returns its instance in whatever state. */
+/** Whether an instance has ended. If a token was used before, EC2 returns the token's instance regardless of its state. */
 function hasEnded({ State }: Instance): boolean {
   return State?.Name === 'terminated' || State?.Name === 'shutting-down'
 }
@@ -181,7 +182,7 @@ function keyIn(data: Record<string, unknown>): AccountKey | undefined {
     : { region, endpoint_url: of('endpoint_url'), role_arn: of('role_arn') }
 }
 
-/** Returns the data needed to end a machine even if the pool has moved or no longer exists. */
+/** Returns the data that is needed to end a machine even after its pool has moved to another region or no longer exists. */
 function dataOf({ region, endpoint_url, role_arn }: AccountKey): Record<string, unknown> {
   return {
     region,

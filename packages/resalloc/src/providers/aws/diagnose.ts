@@ -9,7 +9,7 @@ import type { AwsOffering, AwsPool } from './offerings.ts'
 import type { PoolOwner } from './ownership-tags.ts'
 import { vpcsOf } from './pool-facts.ts'
 
-/** Maximum number of dry-run launches: EC2 allows two launch requests a second, so many types and zones would take long. */
+/** Maximum number of dry-run launches. EC2 allows two launch requests per second, so trying all types and zones would take too long. */
 const MOST_LAUNCHES = 40
 
 interface DiagnosedPool {
@@ -91,7 +91,7 @@ class Advised extends Error {
   override readonly name = 'Advised'
 }
 
-/** The administrator's remedy for each failure class. */
+/** For each class of failure, how the administrator can fix it. */
 const HELP: Readonly<Record<StartFailure, string>> = {
   permission:
     'give the manager valid credentials with the policy that "coprctl builders aws-policy" prints',
@@ -105,7 +105,7 @@ const HELP: Readonly<Record<StartFailure, string>> = {
 
 function helpedBy(error: unknown): string {
   if (error instanceof Advised) return error.message
-  // Our own errors describe what is wrong with the pool.
+  // The message of one of our own errors describes what is wrong with the pool.
   if (error instanceof CoprError) return `${error.message}; ${HELP.configuration}`
   const { failure, message } = startFailure(error, { instance_type: '', purchase: 'on_demand' })
   return `${message}; ${HELP[failure]}`

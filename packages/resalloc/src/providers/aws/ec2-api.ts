@@ -4,7 +4,7 @@ import { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { isPassing, isThrottled } from './error-classes.ts'
 import { type TokenBucket, tokenBucket } from './token-bucket.ts'
 
-/** The identity of one account and region. */
+/** Identifies an account and region. */
 export interface AccountKey {
   readonly region: string
   readonly endpoint_url?: string | undefined
@@ -30,7 +30,8 @@ type Send<T> = (client: EC2Client, options: { abortSignal: AbortSignal }) => Pro
 export function ec2Api({ region, endpoint_url, role_arn }: AccountKey) {
   const client = new EC2Client({
     region,
-    // Callers retry instead of the SDK, which mistakes a lack of capacity, which has status 500, for a transient error.
+    // The SDK must not retry: it would take a lack of capacity, which has status 500, for a transient error. Our code decides about
+    // retries.
     maxAttempts: 1,
     ...(endpoint_url === undefined ? {} : { endpoint: endpoint_url }),
     ...(role_arn === undefined

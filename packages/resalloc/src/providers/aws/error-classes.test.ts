@@ -35,7 +35,7 @@ for (const [code, status, failure] of [
     assert.equal(outcome.message.startsWith(`${code}: words`), true)
   })
 
-test('startFailure() of a lost connection is unknown: it may have worked', () => {
+test('startFailure() classifies a lost connection as unknown, because the start may have succeeded', () => {
   assert.equal(startFailure(new Error('socket hang up'), ON_DEMAND).failure, 'unknown')
 })
 
@@ -66,7 +66,7 @@ test('startFailure() omits the encoded authorization message', () => {
   assert.equal(message, 'UnauthorizedOperation: You are not authorized.')
 })
 
-test('isPassing() is true for transient errors, and not for a lack of capacity, which is a 500 too', () => {
+test('isPassing() is true for transient errors, but not for a lack of capacity, although its status is also 500', () => {
   assert.equal(isPassing(ec2Error('RequestLimitExceeded', 503)), true)
   assert.equal(isPassing(new Error('socket hang up')), true)
   assert.equal(isPassing(ec2Error('InsufficientInstanceCapacity', 500)), false)

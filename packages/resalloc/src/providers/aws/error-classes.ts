@@ -8,17 +8,17 @@ interface ErrorClass {
 }
 
 const NO_CAPACITY: ErrorClass = { failure: 'no_capacity', retry_seconds: 180 }
-/** The zone does not offer the instance type, which rarely changes within an hour. */
+/** The zone does not offer the instance type. This rarely changes, so it is retried only once an hour. */
 const NOT_OFFERED: ErrorClass = { failure: 'no_capacity', retry_seconds: 3600 }
 const QUOTA: ErrorClass = { failure: 'quota', retry_seconds: 300 }
 const THROTTLED: ErrorClass = { failure: 'throttled', retry_seconds: 5 }
-/** Retried even without a configuration change: administrators can correct permissions and renew credentials without one. */
+/** Retried even if the configuration stays the same: administrators can correct permissions and renew credentials without changing it. */
 const PERMISSION: ErrorClass = { failure: 'permission', retry_seconds: 600 }
 const CONFIGURATION: ErrorClass = { failure: 'configuration', retry_seconds: 1800 }
 const SPENT: ErrorClass = { failure: 'token_spent' }
 const UNKNOWN: ErrorClass = { failure: 'unknown' }
 
-/** EC2's error codes of failed launches → failure class. Other codes are classified by HTTP status. */
+/** EC2's error code for a failed launch → its class. Other codes are classified by HTTP status. */
 const CLASS_OF: Readonly<Record<string, ErrorClass>> = {
   InsufficientInstanceCapacity: NO_CAPACITY,
   InsufficientHostCapacity: NO_CAPACITY,
@@ -77,7 +77,7 @@ function classOf(error: unknown): ErrorClass {
   const known = CLASS_OF[codeOf(error)]
   if (known) return known
   const status = statusOf(error)
-  // EC2 creates nothing when it refuses a launch. After any other failure, the launch may still have succeeded.
+  // A status of 4xx means that EC2 refused the launch and created nothing. After any other failure, the launch may still have succeeded.
   return status !== undefined && status >= 400 && status < 500 ? CONFIGURATION : UNKNOWN
 }
 
@@ -85,7 +85,7 @@ export function isThrottled(error: unknown): boolean {
   return classOf(error) === THROTTLED
 }
 
-/** Reports whether the error is transient: a retry of the same request may succeed. */
+/** Reports whether the error is transient, so that a retry of the same request may succeed. */
 export function isPassing(error: unknown): boolean {
   const { failure } = classOf(error)
   return failure === 'throttled' || (failure === 'unknown' && codeOf(error) !== 'AbortError')
@@ -102,7 +102,7 @@ export function startFailure(
 ): Extract<StartOutcome, { ok: false }> {
   const found = classOf(error)
   const code = codeOf(error)
-  // UnauthorizedOperation includes an encoded message of several thousand characters.
+  // The message of UnauthorizedOperation includes an encoded text of several thousand characters.
   const words = messageOf(error).replace(/\s*Encoded authorization failure message: \S+/, '')
   const quota = found === QUOTA ? ` (${quotaName(code, offering)})` : ''
   return { ok: false, ...found, message: `${code === '' ? '' : `${code}: `}${words}${quota}` }

@@ -11,13 +11,15 @@ import { ownedBy, type PoolOwner, TAG } from './ownership-tags.ts'
 
 export interface Image {
   readonly id: string
-  /** The device name of the image's root volume, whose size a launch changes. */
+  /** The device name of the image's root volume, used to set the volume's size at launch. */
   readonly root_device: string
   /** Minimum size of the root volume in GB. */
   readonly root_gb?: number | undefined
 }
 
-/** Returns the image for new machines: the newest baked one if the pool sets `baked` and there is one, else the base image. */
+/**
+ * Returns the image for new machines: the newest baked image if the pool sets `baked` and such an image exists, otherwise the base image.
+ */
 export async function findImage(
   api: Ec2Api,
   { pool, owner }: { pool: AwsPool; owner: PoolOwner },
@@ -30,7 +32,7 @@ export async function findImage(
   return asImage(await findBase(api, pool, signal))
 }
 
-/** Returns the image to bake from: the pool's base image or, if that one is baked itself, its source. */
+/** Returns the image to bake from: the pool's base image or, if that image was itself baked, the image that it was baked from. */
 export async function findBakeSource(
   api: Ec2Api,
   pool: AwsPool,
@@ -115,7 +117,9 @@ function usable(pool: AwsPool): { Name: string; Values: string[] }[] {
   ]
 }
 
-/** Returns EC2's name of the machine's architecture; undefined if the pool emulates all of its arches, so that any machine will do. */
+/**
+ * Returns EC2's name for the machine's architecture; undefined if the pool emulates all of its arches, so that any architecture will do.
+ */
 function architectureOf(arches: readonly string[]): string | undefined {
   if (arches.includes('aarch64')) return 'arm64'
   return arches.some((arch) => /^(x86_64|i[3-6]86)$/.test(arch)) ? 'x86_64' : undefined

@@ -9,7 +9,10 @@ import { codeOf } from './error-classes.ts'
 import type { AwsPool } from './offerings.ts'
 import { ownedBy, type PoolOwner, poolTags, TAG } from './ownership-tags.ts'
 
-/** Ensures that a key pair exists for the pool's public key, if it has one, and returns its name; deletes those of previous keys. */
+/**
+ * Ensures that a key pair exists for the pool's public key, if it has one, and returns the key pair's name. Deletes the key pairs of
+ * previous keys.
+ */
 export async function ensureKeyPair(
   api: Ec2Api,
   { pool, owner }: { pool: AwsPool; owner: PoolOwner },
@@ -27,7 +30,7 @@ export async function ensureKeyPair(
   return name
 }
 
-/** Returns a name that depends on the key, because a key pair cannot be changed. */
+/** Returns a name derived from the key: an existing key pair cannot be changed, so a new key needs a new name. */
 function keyPairName({ installation_id, pool }: PoolOwner, public_key: string): string {
   const digest = createHash('sha256').update(public_key).digest('hex').slice(0, 12)
   return `copr ${installation_id} ${pool} ${digest}`

@@ -75,7 +75,7 @@ test('launchRequest() terminates an interrupted spot instance, and sets a price 
   assert.equal(capped.InstanceMarketOptions?.SpotOptions?.MaxPrice, '0.05')
 })
 
-test('launchRequest() is byte-identical for the same order, and its token is valid for any installation id', () => {
+test('launchRequest() returns identical bytes for the same order, and a valid client token for any installation id', () => {
   assert.deepEqual(request(ON_DEMAND), request(ON_DEMAND))
   assert.match(request(ON_DEMAND).ClientToken ?? '', /^[0-9a-f]{64}$/)
 })

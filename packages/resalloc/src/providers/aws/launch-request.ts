@@ -12,11 +12,11 @@ export interface LaunchSettings {
   readonly image: Image
   readonly security_groups: readonly string[]
   readonly key_name?: string | undefined
-  /** Gzipped user data, which cloud-init decompresses. */
+  /** Gzipped user data; cloud-init decompresses it. */
   readonly user_data: Buffer
 }
 
-/** Builds a launch request, byte-identical for the same arguments: EC2 compares requests with the same token. */
+/** Builds a launch request. The same arguments always yield the same bytes, because EC2 compares requests that have the same token. */
 export function launchRequest(
   pool: AwsPool,
   order: StartOrder,
@@ -30,7 +30,7 @@ export function launchRequest(
     ImageId: image.id,
     InstanceType: instance_type as NonNullable<RunInstancesCommandInput['InstanceType']>,
     UserData: fitting(user_data).toString('base64'),
-    // A machine that has lost contact with the gateway powers itself off, and must then be terminated.
+    // A machine that has lost contact with the gateway powers itself off. EC2 must then terminate it, not just stop it.
     InstanceInitiatedShutdownBehavior: 'terminate',
     // A hop limit of 1 keeps containers and network namespaces on the machine from reading the user data.
     MetadataOptions: {
@@ -104,7 +104,10 @@ function fitting(user_data: Buffer): Buffer {
   return user_data
 }
 
-/** Returns an order for a launch without a machine in the tables. It has the real owner, because the policy requires the owner's tag. */
+/**
+ * Returns an order for launching an instance that is not in the machine tables. It has the real owner, because the policy requires the
+ * owner's tag.
+ */
 export function pseudoOrder(owner: PoolOwner, offering: AwsOffering, name: string): StartOrder {
   return {
     ...owner,

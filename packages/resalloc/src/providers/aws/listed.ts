@@ -16,13 +16,13 @@ const STATE_OF_INSTANCE: Readonly<Record<string, State>> = {
   pending: 'starting',
   running: 'running',
   'shutting-down': 'stopping',
-  // The volume of an instance that somebody else stopped still costs money: the instance counts as a machine until it is found lost.
+  // Somebody else may stop an instance, but its volume still costs money: the instance counts as a machine until it is found lost.
   stopping: 'running',
   stopped: 'running',
   terminated: 'ended',
 }
 
-/** EC2's state reason → why an instance ended. A launch may fail after it was accepted. */
+/** EC2's state reason → why an instance ended. A launch that EC2 accepted may still fail. */
 const CAUSE_OF: Readonly<Record<string, NonNullable<Listed['cause']>>> = {
   'Server.SpotInstanceTermination': 'interrupted',
   'Server.SpotInstanceShutdown': 'interrupted',

@@ -19,7 +19,7 @@ import {
 } from './listed.ts'
 import { ownedBy } from './ownership-tags.ts'
 
-/** EC2's maximum page size. Unpaginated calls are throttled sooner. */
+/** EC2's maximum page size. Calls without pagination are throttled sooner. */
 const PAGE = 1000
 const VOLUMES_PAGE = 500
 
@@ -34,7 +34,7 @@ type ReadPage = (
   filter: { Filters: [ReturnType<typeof ownedBy>]; NextToken?: string },
 ) => Promise<Page>
 
-/** Lists each kind of resource that a launch creates or that a pool owns. */
+/** One function per kind of resource that a launch creates or that a pool owns; each lists a page. */
 const KINDS: readonly ReadPage[] = [
   async (client, options, filter) => {
     const command = new DescribeInstancesCommand({ ...filter, MaxResults: PAGE })

@@ -10,13 +10,15 @@ export interface AwsOffering extends Offering {
   readonly purchase: Purchase
 }
 
-/** Approximate price per vCPU-hour of general-purpose and compute-optimized types, which is similar in all regions. */
+/** Approximate price in USD per vCPU-hour of general-purpose and compute-optimized types. It is similar in all regions. */
 const PRICE_PER_VCPU = 0.048
 /** A typical spot price as a fraction of the on-demand price. */
 const SPOT_SHARE = 0.4
 const GIB_PER_VCPU: Record<string, number> = { c: 2, m: 4, r: 8 }
 
-/** Returns the offerings sorted by purchase option: all types and zones with the first option come before those with the next one. */
+/**
+ * Returns the offerings in the order of the purchase options: all types and zones with the first option come before those with the second.
+ */
 export function awsOfferings({ instance_types, subnets, purchase }: AwsPool): AwsOffering[] {
   return purchase.flatMap((option) =>
     instance_types.flatMap((type) =>
@@ -44,12 +46,12 @@ function priceOf(type: InstanceType, purchase: Purchase): number {
 function memoryOf({ type, memory_mb }: InstanceType): { memory_mb?: number } {
   if (memory_mb !== undefined) return { memory_mb }
   const gib = GIB_PER_VCPU[type[0] ?? '']
-  // Only for types like `c7i.xlarge`: in other families, the first letter does not indicate the memory.
+  // Only for types like `c7i.xlarge`: in other families, the first letter does not indicate the amount of memory.
   if (gib === undefined || !/^[cmr]\d[a-z]*\.\d*x?large$/.test(type)) return {}
   return { memory_mb: vcpusOf(type) * gib * 1024 }
 }
 
-/** Returns the number of vCPUs: two for `large`, four per `xlarge`. */
+/** Returns the number of vCPUs: two for `large`, four for `xlarge`, and n times four for `nxlarge`. */
 function vcpusOf(type: string): number {
   const size = /\.(\d*)(x?)large$/.exec(type)
   if (!size) return 2

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import type { Filter, Tag } from '@aws-sdk/client-ec2'
 import type { Ownership } from '../provider.ts'
 
-/** Tags of the resources that pools create. The IAM policy does not allow terminating anything without the first tag (docs/aws.md). */
+/** Tags of the resources that pools create. The IAM policy allows nothing to be terminated without the first tag (docs/aws.md). */
 export const TAG = {
   installation: 'copr-installation',
   machine: 'copr-machine',
   pool: 'copr-pool',
   launch_token: 'copr-launch-token',
   expires_at: 'copr-expires-at',
-  /** The nonce of the bake: on the image, its snapshots, and the instance that the image is made from. */
+  /** The nonce of a bake. It tags the image, its snapshots, and the instance that the image is made from. */
   bake: 'copr-bake',
   source_image: 'copr-source-image',
   agent: 'copr-agent-sha256',
@@ -48,7 +48,7 @@ export function ownerOf(tags: readonly Tag[] | undefined) {
   }
 }
 
-/** Returns EC2's client token: at most 64 characters, and unique even if several installations share an account. */
+/** Returns EC2's client token. It has at most 64 characters, and is unique even if several installations share an account. */
 export function clientToken(order: { installation_id: string; launch_token: string }): string {
   return createHash('sha256')
     .update(`${order.installation_id}\n${order.launch_token}`)

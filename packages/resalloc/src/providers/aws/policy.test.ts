@@ -33,7 +33,7 @@ const policyOf = (more?: Record<string, object>) =>
 const actionsOf = (more?: Record<string, object>): Set<string> =>
   new Set(policyOf(more).Statement.flatMap(({ Action }) => Action))
 
-test('awsPolicy() of the pool in docs/aws.md returns the policy shown there', () => {
+test('awsPolicy() returns the policy shown in docs/aws.md for the pool shown there', () => {
   const read = readPoolsText(/```yaml\n(.*?)```/s.exec(PAGE)?.[1] ?? '')
   assert.ok(read.ok)
   const shown = /```json\n(.*?)```/s.exec(PAGE)?.[1] ?? ''
@@ -52,7 +52,7 @@ function callsIn(folder: URL): string[] {
   })
 }
 
-test('awsPolicy() of a pool with all options allows every call that the provider makes, and no other', () => {
+test('awsPolicy() for a pool with all options allows every call that the provider makes, and no other', () => {
   // The provider never calls CreateTags, but launches that set tags require it.
   assert.deepEqual(actionsOf({ p: FULL }), new Set([...callsIn(HERE), 'ec2:CreateTags']))
 })
@@ -60,7 +60,7 @@ test('awsPolicy() of a pool with all options allows every call that the provider
 test('awsPolicy() with `bake` also allows the calls of a bake', () => {
   const policy = awsPolicy({ installation_id: 'i', pools: pools({ p: FULL }), bake: true })
   const calls = [...callsIn(HERE), ...callsIn(new URL('bake/', HERE))]
-  // A bake never calls DeleteSnapshot, but deregistering an image together with its snapshots requires it.
+  // A bake never calls DeleteSnapshot, but deregistering an image together with its snapshots requires the permission.
   const implied = ['ec2:CreateTags', 'ec2:DeleteSnapshot']
   const allowed = policy.Statement.flatMap(({ Action }) => Action)
   assert.deepEqual(new Set(allowed), new Set([...calls, ...implied]))
@@ -105,7 +105,7 @@ test('awsPolicy() uses the ARN partition of the region', () => {
   }
 })
 
-test('awsPolicy() refuses pools that need more than one policy, with the remedy', () => {
+test('awsPolicy() refuses pools that need more than one policy, and names the remedy', () => {
   const role_arn = 'arn:aws:iam::1:role/builders'
   assert.throws(() => policyOf({ a: {}, b: { role_arn }, c: {} }), {
     message: `Cannot create one policy for several roles: name only the pools of one role: a c (no role); b (${role_arn})`,

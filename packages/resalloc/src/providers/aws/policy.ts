@@ -4,7 +4,7 @@ import { TAG } from './ownership-tags.ts'
 
 export interface PolicyOptions {
   readonly installation_id: string
-  /** Pools with the same role: the principal with this policy starts the machines of all of them. */
+  /** Pools with the same role: the principal that has this policy starts the machines of all of them. */
   readonly pools: Readonly<Record<string, AwsPool>>
   /** Whether to allow the calls of `coprctl image bake` as well. */
   readonly bake?: boolean
@@ -12,7 +12,7 @@ export interface PolicyOptions {
 
 type Statement = ReturnType<typeof allow>
 
-/** Returns the minimal policy for the pools: nothing can be created or ended without the installation's tag. */
+/** Returns the minimal policy for the pools: without the installation's tag, nothing can be created or terminated. */
 export function awsPolicy({ installation_id, pools, bake = false }: PolicyOptions) {
   const all = Object.values(pools)
   requireOneRole(pools)
@@ -54,7 +54,7 @@ export function awsPolicy({ installation_id, pools, bake = false }: PolicyOption
   }
   if (bake) {
     statements.push(
-      // CreateImage is allowed from our instances only, and only if the new image and snapshots carry our tag.
+      // CreateImage is allowed only from our instances, and only if the new image and its snapshots carry our tag.
       allow('BakeFrom', ['ec2:CreateImage', 'ec2:GetConsoleOutput'], arns('instance'), owned),
       allow('Bake', ['ec2:CreateImage'], arns('image', 'snapshot'), made),
       allow(
@@ -121,7 +121,7 @@ const READ = [
   'ec2:DescribeVolumes',
 ]
 
-/** Actions that remove resources, including kinds that pools no longer create. */
+/** Actions that remove resources, including kinds of resources that pools no longer create. */
 const REMOVE = [
   'ec2:CancelSpotInstanceRequests',
   'ec2:DeleteKeyPair',

@@ -7,7 +7,7 @@ import type { AwsPool } from './offerings.ts'
 import type { PoolOwner } from './ownership-tags.ts'
 import { ensureSecurityGroup } from './security-group.ts'
 
-/** Lifetime of the cache in milliseconds; until then, a new base image is not used and a deleted security group not recreated. */
+/** Lifetime of the cache in milliseconds. Until it expires, a new base image is not used and a deleted security group is not recreated. */
 const FRESH_MS = 600_000
 
 export interface PoolFacts {
@@ -28,7 +28,7 @@ export function poolFacts(
       if (known && now_ms < known.until_ms) return await known.facts
       const facts = establish(api, { pool, owner }, signal)
       known = { facts, until_ms: now_ms + FRESH_MS }
-      // All callers that wait for this lookup get its error; the next call starts over.
+      // All callers waiting for this lookup get its error; the next call tries again.
       facts.catch(() => {
         if (known?.facts === facts) known = undefined
       })

@@ -16,7 +16,7 @@ type Remove = (
   options: { abortSignal: AbortSignal },
 ) => Promise<unknown>
 
-/** Kind of resource, other than a machine → its removal. */
+/** Kind of resource other than a machine → function that removes it. */
 const REMOVE: Readonly<Record<string, Remove>> = {
   volume: async (client, VolumeId, options) =>
     await client.send(new DeleteVolumeCommand({ VolumeId }), options),
@@ -33,7 +33,7 @@ const REMOVE: Readonly<Record<string, Remove>> = {
     await client.send(new DeleteSecurityGroupCommand({ GroupId }), options),
 }
 
-/** Removes a resource. Fails while it is still in use: the next sweep retries it. */
+/** Removes a resource. Fails while the resource is still in use; the next sweep then retries the removal. */
 export async function removeThing(api: Ec2Api, listed: Listed, signal: AbortSignal): Promise<void> {
   const remove = REMOVE[listed.kind]
   if (!remove) throw new Error(`Cannot remove a ${listed.kind}: unknown kind of EC2 resource`)

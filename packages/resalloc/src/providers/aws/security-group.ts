@@ -13,7 +13,10 @@ import { ownedBy, type PoolOwner, poolTags, TAG } from './ownership-tags.ts'
 
 const SSH = 22
 
-/** Ensures that the pool's group exists in a VPC; it allows no inbound traffic except SSH from the pool's ranges. Returns its id. */
+/**
+ * Ensures that the pool's security group exists in a VPC, and returns its id. The group allows no inbound traffic except SSH from the
+ * pool's ranges.
+ */
 export async function ensureSecurityGroup(
   api: Ec2Api,
   { pool, owner, vpc_id }: { pool: AwsPool; owner: PoolOwner; vpc_id: string },
@@ -71,7 +74,7 @@ async function createGroup(
     )
     return GroupId === undefined ? {} : { GroupId }
   } catch (error) {
-    // A concurrent start of this pool created it first, or the response to this one was lost.
+    // A concurrent launch of this pool created the group first, or the response to an earlier attempt was lost.
     const found =
       codeOf(error) === 'InvalidGroup.Duplicate' && (await findGroup(api, owner, vpc_id, signal))
     if (found) return found
@@ -119,7 +122,7 @@ function isSsh({ IpProtocol, FromPort, ToPort }: IpPermission): boolean {
   return IpProtocol === 'tcp' && FromPort === SSH && ToPort === SSH
 }
 
-/** Returns the CIDR ranges that may connect by SSH. */
+/** Returns the CIDR ranges that may connect over SSH. */
 function rangesOf({ IpPermissions = [] }: SecurityGroup): string[] {
   return IpPermissions.filter(isSsh).flatMap(({ IpRanges = [], Ipv6Ranges = [] }) => [
     ...IpRanges.flatMap(({ CidrIp }) => CidrIp ?? []),
@@ -127,7 +130,9 @@ function rangesOf({ IpPermissions = [] }: SecurityGroup): string[] {
   ])
 }
 
-/** Returns the part of a rule to revoke: everything except SSH from the configured ranges. Empty if there is nothing to revoke. */
+/**
+ * Returns the permissions of a rule that must be revoked: all except SSH from the configured ranges. Empty if there is nothing to revoke.
+ */
 function withoutWanted(rule: IpPermission, wanted: ReadonlySet<string>): IpPermission[] {
   if (!isSsh(rule)) return [rule]
   const IpRanges = rule.IpRanges?.filter(({ CidrIp }) => !wanted.has(CidrIp ?? '')) ?? []

@@ -15,7 +15,7 @@ function slowWork() {
 }
 const forLong = (): AbortSignal => new AbortController().signal
 
-test('shareNext() shares one run among concurrent callers, and the next run among later ones', async () => {
+test('shareNext() lets concurrent callers share one run, and later callers share the next run', async () => {
   const { begun, share, turn } = slowWork()
   const first = Promise.all([share(forLong()), share(forLong())])
   await turn()
@@ -30,7 +30,7 @@ test('shareNext() shares one run among concurrent callers, and the next run amon
   assert.deepEqual(await second, [2, 2])
 })
 
-test('shareNext() obeys the deadline of each caller, and aborts the run when all have left', async () => {
+test('shareNext() obeys the deadline of each caller, and aborts the run when all callers have left', async () => {
   const { begun, share, turn } = slowWork()
   const leaving = new AbortController()
   const [left, stays] = [share(leaving.signal), share(forLong())]
@@ -49,7 +49,7 @@ test('shareNext() obeys the deadline of each caller, and aborts the run when all
   assert.equal(begun[1]?.signal.aborted, true)
 })
 
-test('shareNext() continues after a failure, which all waiting callers get', async () => {
+test('shareNext() reports a failure to all waiting callers, and works again afterwards', async () => {
   const { begun, share, turn } = slowWork()
   const failing = Promise.allSettled([share(forLong()), share(forLong())])
   await turn()

@@ -1,5 +1,5 @@
 /**
- * A run of `work` that several callers wait for. Each leaves at its own deadline; when all have left, the run is aborted.
+ * Runs `work` once for several callers that wait for it. Each caller leaves at its own deadline; when all have left, the run is aborted.
  */
 function sharedCall<T>(work: (signal: AbortSignal) => Promise<T>) {
   const abort = new AbortController()
@@ -34,7 +34,10 @@ function sharedCall<T>(work: (signal: AbortSignal) => Promise<T>) {
 
 type Shared<T> = ReturnType<typeof sharedCall<T>>
 
-/** Runs `work` one at a time. A call during a run shares the next run, so that every result is newer than the call. */
+/**
+ * Returns a function that runs `work`, one run at a time. Calls made during a run share the next run, so a result is never older than the
+ * call.
+ */
 export function shareNext<T>(work: (signal: AbortSignal) => Promise<T>) {
   let running: Promise<unknown> | undefined
   let next: Shared<T> | undefined

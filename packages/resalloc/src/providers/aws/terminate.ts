@@ -23,7 +23,7 @@ export function terminator(api: Ec2Api) {
   }
 }
 
-/** Terminates a batch. One instance that does not exist fails the whole call: then the batch is bisected. */
+/** Terminates a batch. If one instance does not exist, EC2 rejects the whole call; the batch is then bisected. */
 async function terminateAll(
   api: Ec2Api,
   ids: readonly string[],

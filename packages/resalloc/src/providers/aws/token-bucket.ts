@@ -8,7 +8,9 @@ export interface TokenBucketOptions {
 
 export type TokenBucket = ReturnType<typeof tokenBucket>
 
-/** Limits calls like the cloud does, to avoid being throttled: a burst of `capacity`, then `per_second`. */
+/**
+ * Limits the rate of calls as the cloud does, to avoid being throttled: a burst of `capacity` calls, then `per_second` calls per second.
+ */
 export function tokenBucket({
   capacity,
   per_second,
@@ -34,7 +36,7 @@ export function tokenBucket({
       const wait_ms = reserve()
       if (wait_ms > 0) await sleep(wait_ms, undefined, { signal })
     },
-    /** Empties the bucket after the cloud has throttled a call, because other clients may use the account, too. */
+    /** Empties the bucket after the cloud has throttled a call: other clients may use the same account and its limits. */
     drain(): void {
       refill()
       tokens = Math.min(tokens, 0)

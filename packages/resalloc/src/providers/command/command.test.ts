@@ -47,17 +47,17 @@ for (const [command, call] of [
     assert.equal(Buffer.from(said(), 'base64').toString(), 'host-13.example\n')
   })
 
-test('a failed cmd_livecheck means an unhealthy machine, a failed cmd_release is an error', async () => {
+test('a failed cmd_livecheck means an unhealthy machine, and a failed cmd_release is an error', async () => {
   const order = stopOrder(startOrder(owner, 14, OFFERING))
   const provider = fixture.provider(owner, { cmd_livecheck: 'exit 1', cmd_release: 'exit 1' })
   assert.equal(await provider.check?.(order, deadline()), false)
   await assert.rejects(async () => await provider.clean?.(order, deadline()), /cmd_release/)
 })
 
-test('a launch that was interrupted by the end of the process is cleaned up, and its token is spent', async () => {
+test('a launch that was interrupted by the end of the manager is cleaned up, and its token cannot be used again', async () => {
   const order = startOrder(owner, 15, OFFERING)
   const name = scriptName(order)
-  // Left by a manager that was killed while cmd_new ran.
+  // As left behind by a manager that was killed while cmd_new ran.
   writeFileSync(join(fixture.dir, 'machines', name), '')
   const note = { name, machine_id: 15, phase: 'creating', at: new Date() }
   writeFileSync(
@@ -69,7 +69,7 @@ test('a launch that was interrupted by the end of the process is cleaned up, and
   assert.equal(existsSync(join(fixture.dir, 'machines', name)), false)
 })
 
-test('a script that is slower than a call continues, and the next call returns its machine', async () => {
+test('a script that outlasts the call that started it continues, and the next call returns its machine', async () => {
   const order = startOrder(owner, 16, OFFERING)
   const hanging = fixture.hang()
   const first = await fixture.provider(owner).start(order, AbortSignal.timeout(50))
@@ -112,7 +112,7 @@ test('runScript() kills all processes that a script has started', async () => {
   while (isRunning(pid)) await sleep(5)
 })
 
-/** Whether a process runs. A killed one ends with a delay, and stays as a zombie if its parent does not wait for it. */
+/** Whether a process is running. A killed process ends with a delay, and remains as a zombie if its parent does not wait for it. */
 function isRunning(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0] !== 'Z'
@@ -121,7 +121,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-test('a child process that keeps the output of a script open does not delay the end of the script', async () => {
+test('a child process that keeps the output of a script open does not delay the result of the script', async () => {
   const file = join(fixture.dir, 'child')
   const script = `sleep 1000 & echo $! >${file}; echo done`
   const env = { PATH: '/bin:/usr/bin' }

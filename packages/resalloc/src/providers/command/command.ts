@@ -23,7 +23,7 @@ import { machineOfName, scriptName } from './script-name.ts'
 type Config = PoolConfigOf<'command'>
 
 export interface CommandOptions {
-  /** Directory of the launch notes and the hosts' keys; outlives the process. */
+  /** Directory of the launch notes and the hosts' SSH keys. It is kept when the process ends. */
   state_dir: string
   /** Variables that scripts inherit in addition to those of resalloc's contract. */
   env: Record<string, string>
@@ -34,7 +34,7 @@ export interface CommandOptions {
 const RUNNING = new Map<string, { outcome: Promise<StartOutcome>; abort: AbortController }>()
 const ASK_AGAIN_SECONDS = 5
 
-/** Makes machines with scripts, under resalloc's contract: plugins written for resalloc run unchanged. */
+/** Makes machines with scripts, following resalloc's contract: plugins written for resalloc work unchanged. */
 export function commandProvider(options: CommandOptions): MakeProvider<'command'> {
   return (config, context) => new CommandProvider(config, context, options)
 }
@@ -58,7 +58,10 @@ class CommandProvider implements Provider {
     return [{ name: 'script', price_per_hour: this.#config.price_per_hour }]
   }
 
-  /** Starts or joins a launch. The script may outlast a call: it continues, and a call with the same token waits for it again. */
+  /**
+   * Starts a launch or joins one in progress. The script may run longer than a call: it continues, and a later call with the same token
+   * waits for it again.
+   */
   async start(order: StartOrder, signal: AbortSignal): Promise<StartOutcome> {
     const unknown = {
       ok: false,
@@ -187,7 +190,7 @@ class CommandProvider implements Provider {
     signal.throwIfAborted()
     const { installation_id, pool, now } = this.#context
     const listed = await this.#names(signal)
-    // Read after the listing: a launch that started in the meantime has at least a note.
+    // The notes are read after the listing: a launch that started in the meantime is missing from the listing but has a note.
     const notes = new Map((await this.#notes.living(now())).map((note) => [note.name, note]))
     const creating = [...notes.values()].filter(({ phase }) => phase === 'creating')
     const names = listed ? [...listed, ...creating.map(({ name }) => name)] : [...notes.keys()]

@@ -20,7 +20,7 @@ async function problemsOf(options: object): Promise<Record<string, string>> {
   return Object.fromEntries(wrong ?? []) as Record<string, string>
 }
 
-test('diagnose() reports no problem for valid scripts and keys', async () => {
+test('diagnose() reports no problem if scripts and keys are valid', async () => {
   const ssh = { ssh_key_file: path('key'), ssh_known_hosts_file: path('known') }
   const scripts = { cmd_new: `A=1 ${path('new', 0o755)} --all`, cmd_livecheck: '! false; (exit 0)' }
   assert.deepEqual(await problemsOf({ ...ssh, ...scripts }), {})

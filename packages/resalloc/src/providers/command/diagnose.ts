@@ -24,7 +24,7 @@ interface Asked {
   list: ((signal: AbortSignal) => Promise<unknown>) | undefined
 }
 
-/** Checks scripts and keys. Of the scripts, only `cmd_list` is run, because it changes nothing. */
+/** Checks scripts and keys. The only script that it runs is `cmd_list`, because that one changes nothing. */
 export async function diagnose(
   { config, env, list }: Asked,
   signal: AbortSignal,
@@ -74,7 +74,7 @@ async function commandFinding(
   })
 }
 
-/** Returns the program of a plain command line; empty if only a shell can determine the program. */
+/** Returns the executable of a simple command line; empty if only a shell can determine it. */
 function firstWord(command: string): string {
   const line = command.trimStart().split('\n')[0] ?? ''
   const word = line.replace(/^(?:[A-Za-z_]\w*=\S* +)*/, '').split(/\s/)[0] ?? ''

@@ -6,14 +6,14 @@ export interface Host {
   ssh_port: number
 }
 
-/** The YAML document that Copr's wrappers around resalloc's plugins print. */
+/** The YAML document that Copr's wrappers for resalloc's plugins print. */
 const HostFile = z.object({
   host: z.string().min(1),
   ssh_port: z.coerce.number().int().min(1).max(65535).default(22),
 })
 const HOST = /^[A-Za-z0-9][A-Za-z0-9.:_%-]*$/
 
-/** Returns a new machine's host: from the first line of the script's output, or from a YAML document with `host` and `ssh_port`. */
+/** Returns a new machine's host, read from the first line of the script's output or from a YAML document with `host` and `ssh_port`. */
 export function hostOf(output: string): Host | undefined {
   const [first = ''] = output.trimStart().split('\n')
   const found =

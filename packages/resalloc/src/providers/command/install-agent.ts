@@ -11,30 +11,30 @@ const START = new URL('start-agent.sh', import.meta.url)
 const DIR = '/var/lib/copr-builder'
 
 export interface Installation {
-  /** Unique; used as the name of a folder and of a unit. */
+  /** Unique; names the agent's folder and systemd unit. */
   name: string
   host: Host
   boot: BootConfig
   config: Pick<PoolConfigOf<'command'>, 'ssh_user' | 'ssh_key_file' | 'ssh_known_hosts_file'>
-  /** File that stores the host's key from the first connection on, unless the pool names a file. */
+  /** File that stores the host's key after the first connection, unless the pool names a file of its own. */
   known_hosts_file: string
   signal: AbortSignal
 }
 
 /**
- * Starts the agent on a host. All data is sent through standard input, because the host's other users could read arguments of commands.
- * Afterwards the agent connects to the gateway, and nothing connects to the host again.
+ * Starts the agent on a host. All data is sent through standard input, because other users of the host could read command arguments. After
+ * this, the agent connects to the gateway, and nothing connects to the host again.
  */
 export async function installAgent(installation: Installation): Promise<void> {
   const { name, host, boot, signal } = installation
   const { bytes } = await agentBundle()
   const dir = `${DIR}/${name}`
   const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
-  // The host's administrator decides which authorities it trusts.
+  // The host's administrator decides which certificate authorities the host trusts.
   const { trusted_ca: _, ...facts } = boot
   const agentConfig = agentConfigOf(facts, {
     enroll_token_file: `${dir}/enroll-token`,
-    // The next agent on the host reuses the cached roots and packages.
+    // The next agent on the host reuses the cached chroots and packages.
     scratch_dir: `${DIR}/scratch`,
     state_dir: `${dir}/state`,
     // We must not power off a host that is not ours.

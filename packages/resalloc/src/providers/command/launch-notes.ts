@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { z } from 'zod'
 
-/** State that scripts cannot report again: their output, and that a launch has ended. */
+/** Facts that scripts cannot report a second time: the output of a launch, and whether it has ended. */
 const Note = z.object({
   name: z.string(),
   machine_id: z.number(),

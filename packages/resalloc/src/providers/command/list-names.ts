@@ -1,6 +1,9 @@
 import { runScript } from './script.ts'
 
-/** Maximum bytes of a list; a longer list is an error. resalloc truncates it at 5 KB, but we would then consider omitted machines gone. */
+/**
+ * Maximum size of a list in bytes; a longer list is an error. resalloc truncates lists at 5 KB, but then we would consider the omitted
+ * machines gone.
+ */
 const MAX_LIST_BYTES = 4 * 1024 * 1024
 
 /** Returns the names that `cmd_list` prints; throws if it fails or prints too much. */

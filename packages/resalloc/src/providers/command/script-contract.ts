@@ -14,7 +14,7 @@ interface Told {
   output?: string
 }
 
-/** Returns the environment of a script. For `cmd_list`, which is not about a single machine, the id is 0. */
+/** Returns the environment of a script. `cmd_list` does not concern a single machine: its machine id is 0. */
 export function environmentOf(told: Told): Record<string, string> {
   const { pool, machine_id = 0, name, id_in_pool, counters = {}, output } = told
   const env: Record<string, string> = {

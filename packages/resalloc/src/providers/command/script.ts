@@ -16,14 +16,14 @@ export interface ScriptOptions {
 export interface ScriptEnd {
   /** Exit code; null if the script was killed. */
   code: number | null
-  /** The first `max_output_bytes` of stdout; `is_cut` if there was more. */
+  /** The first `max_output_bytes` of stdout; `is_cut` is set if there was more. */
   output: string
   is_cut: boolean
   /** The end of stderr. */
   errors: string
 }
 
-/** Runs a command of a pool's configuration in a shell, like resalloc, and in its own process group. */
+/** Runs a command from a pool's configuration in a shell, as resalloc does, and in a process group of its own. */
 export async function runScript(
   command: string,
   { env, signal, max_output_bytes }: ScriptOptions,
@@ -76,6 +76,6 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {
-    // it has ended already
+    // the process has already ended
   }
 }

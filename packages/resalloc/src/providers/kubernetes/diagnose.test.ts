@@ -20,7 +20,10 @@ interface Says {
   pod?: { code: number; message: string }
 }
 
-/** Runs diagnose() on a fake cluster with this permission and this response; cluster/kubernetes.test.ts uses a real cluster. */
+/**
+ * Runs diagnose() against a fake cluster that denies this permission and gives this response; cluster/kubernetes.test.ts uses a real
+ * cluster.
+ */
 async function findingsOf(t: TestContext, { denied, pod }: Says): Promise<Finding[]> {
   const server = createServer((request, response) => {
     void text(request).then((body) => {
@@ -119,7 +122,7 @@ for (const [what, code, message, words] of [
     assert.match(finding?.problem ?? '', words)
   })
 
-test('diagnose() reports only once that a cluster is unreachable or invalid', async (t) => {
+test('diagnose() reports an unreachable cluster in a single finding, and a missing cluster with a remedy', async (t) => {
   const closed = kubeconfigOf(t, 2)
   const [finding, ...more] = await diagnosed({ kubeconfig: closed })
   assert.deepEqual(more, [])

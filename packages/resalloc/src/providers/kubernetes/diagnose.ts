@@ -25,7 +25,7 @@ export async function diagnose(
     ),
   )
   const [first] = rights
-  // All checks failed for the same reason: the cluster could not be queried at all.
+  // If all checks failed for the same reason, the cluster could not be queried at all.
   if (first?.problem !== undefined && rights.every(({ problem }) => problem === first.problem))
     return [{ subject: 'cluster', problem: first.problem }]
   return [...rights, await podFinding(api, config, owner)]
@@ -48,7 +48,7 @@ async function mayFinding(
   }
 }
 
-/** Returns the cluster's error message and the administrator's remedy. */
+/** Returns the cluster's error message and what the administrator can do about it. */
 function helped(error: unknown, namespace: string): string {
   const { failure, message } = failureOf(error)
   return `${message}; ${HELP[failure](namespace)}`
@@ -66,7 +66,7 @@ const HELP: Readonly<Record<StartFailure, (namespace: string) => string>> = {
   unknown: () => 'check that this host can reach the API server',
 }
 
-/** Checks by a dry run whether a pod of this pool would be admitted by quotas, Pod Security and SCCs. */
+/** Checks with a dry run whether quotas, Pod Security and SCCs would admit a pod of this pool. */
 async function podFinding(
   api: KubeApi,
   config: PoolConfigOf<'kubernetes'>,

@@ -36,6 +36,6 @@ test('failureOf() uses the Retry-After of the server', () => {
   assert.equal(failureOf(error).retry_seconds, 7)
 })
 
-test('failureOf() of a lost connection is unknown', () => {
+test('failureOf() classifies a lost connection as unknown', () => {
   assert.equal(failureOf(new TypeError('fetch failed')).failure, 'unknown')
 })

@@ -3,7 +3,7 @@ import { messageOf } from '@copr/process/errors'
 import type { StartFailure, StartOutcome } from '../provider.ts'
 
 const QUOTA = /exceeded quota|must specify (limits|requests)/
-/** Admission errors for pods that this namespace never allows. */
+/** Admission errors that mean that this namespace will never allow the pod. */
 const POLICY =
   /violates PodSecurity|unable to validate against any security context constraint|required-scc|admission webhook/
 
@@ -25,7 +25,8 @@ function failureClass(code: number, message: string): StartFailure {
   if (code === 403 && POLICY.test(message)) return 'configuration'
   if (code === 401 || code === 403) return 'permission'
   if (code === 429) return 'throttled'
-  // Conflicts and timeouts are transient; any other 4xx means an invalid request, such as a missing namespace or an invalid field.
+  // Conflicts, timeouts and server errors are transient; any other 4xx means an invalid request, such as a missing namespace or an invalid
+  // field.
   if (code === 408 || code === 409 || code >= 500) return 'unknown'
   return 'configuration'
 }

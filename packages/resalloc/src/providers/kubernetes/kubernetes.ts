@@ -20,15 +20,15 @@ import { type Pod, podOf, secretOf } from './pod.ts'
 
 type Config = PoolConfigOf<'kubernetes'>
 
-/** The name with which this program identifies itself to the API server. */
+/** The field manager and user agent name that this program sends to the API server. */
 const MANAGER = 'copr-resalloc'
 
 /**
- * Makes machines as pods in a dedicated namespace. Each pod has a secret of the same name, created before it and kept until its
- * machine is forgotten: it carries the single-use token to the agent and records that a launch token was used.
+ * Makes machines as pods in a dedicated namespace. Each pod has a secret of the same name that is created before the pod and kept until the
+ * machine is forgotten. The secret carries the single-use token to the agent and records that a launch token was used.
  */
 export const kubernetesProvider: MakeProvider<'kubernetes'> = (config, context): Provider => {
-  // Read on first use: a pool whose kubeconfig does not exist yet must not keep other pools from being made.
+  // Read on first use: if a pool's kubeconfig does not exist yet, the other pools can still be made.
   let opened: KubeApi | undefined
   const api = async (signal: AbortSignal): Promise<KubeApi> => {
     opened ??= await (config.kubeconfig === undefined
@@ -64,7 +64,7 @@ export const kubernetesProvider: MakeProvider<'kubernetes'> = (config, context):
     async remove(listed, signal) {
       const cluster = await api(signal)
       const where = { namespace: namespaceOf(listed, config), name: listed.provider_id }
-      // Deleting the secret also deletes its pod, but deleting the pod itself takes effect at once.
+      // Deleting the secret would also delete its pod, but deleting the pod directly takes effect at once.
       await cluster.remove(refOf('Pod', where))
       if (listed.kind === 'secret') await cluster.remove(refOf('Secret', where))
     },
@@ -98,7 +98,7 @@ const UNITS: Record<string, number> = {
   Ti: 2 ** 40,
 }
 
-/** Converts a Kubernetes quantity to MiB, rounded down; undefined if its suffix is not one used for memory. */
+/** Converts a Kubernetes quantity to MiB, rounded down; undefined if its suffix is not used for memory. */
 export function megabytes(quantity: string): number | undefined {
   const [, number, unit] = /^(\d+(?:\.\d+)?)([kMGT]?i?)$/.exec(quantity) ?? []
   const factor = unit === undefined ? undefined : UNITS[unit]
@@ -126,7 +126,7 @@ function spent(): StartOutcome {
 
 async function stopPod(api: KubeApi, namespace: string, order: StopOrder): Promise<void> {
   const where = { namespace, name: order.provider_id ?? podName(order) }
-  // Marks the secret before it deletes the pod, so that retrying a start whose response was lost does not create the pod again.
+  // Marks the secret before deleting the pod: if the response to a start was lost, its retry must not create the pod again.
   await unlessMissing(annotate(api, where, { [ANNOTATIONS.stopped]: 'true' }))
   await api.remove(refOf('Pod', where))
 }

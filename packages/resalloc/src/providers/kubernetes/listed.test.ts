@@ -69,7 +69,7 @@ for (const [title, status, expected] of [
     assert.partialDeepStrictEqual(listedPod(pod(status)), expected)
   })
 
-test('listedPod() of a pod that is being deleted is stopping', () => {
+test('listedPod() reports a pod that is being deleted as stopping', () => {
   const deleted = pod({ phase: 'Running' }, { deletionTimestamp: '2026-11-30T12:00:00Z' })
   assert.equal(listedPod(deleted).state, 'stopping')
 })

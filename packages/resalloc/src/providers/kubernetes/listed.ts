@@ -7,7 +7,7 @@ import type { Pod } from './pod.ts'
 const POD = 'machine'
 const SECRET = 'secret'
 
-/** Reasons for which a pod's container will never run. */
+/** Waiting reasons that mean that a pod's container will never run. */
 const HOPELESS = new Set([
   'CreateContainerConfigError',
   'CreateContainerError',
@@ -18,7 +18,7 @@ const HOPELESS = new Set([
   'InvalidImageName',
   'RunContainerError',
 ])
-/** Reasons of pods that the cluster itself ended: the node is drained, too full, or shut down. */
+/** Reasons of pods that the cluster itself ended because the node was drained, overcommitted or shut down. */
 const INTERRUPTED = new Set([
   'Evicted',
   'Preempting',
@@ -34,7 +34,7 @@ export function listedPod(pod: Pod): Listed {
   return { kind: POD, ...factsOf(pod.metadata), ...outcomeOf(pod) }
 }
 
-/** Lists a secret, which costs nothing and is deleted with its machine. */
+/** Lists a secret. It costs nothing and is deleted together with its machine. */
 export function listedSecret(secret: KubeObject): Listed {
   return { kind: SECRET, ...factsOf(secret.metadata), state: 'running' }
 }
@@ -85,7 +85,7 @@ function endOf(status: V1PodStatus | undefined): Pick<Listed, 'cause' | 'message
   return { cause: 'failed', message: message ?? (reason || undefined) }
 }
 
-/** Returns why a pod does not run yet, if known. */
+/** Returns why a pod is not running yet, if known. */
 function delayOf(status: V1PodStatus | undefined): Pick<Listed, 'cause' | 'message'> {
   const waiting = status?.containerStatuses?.[0]?.state?.waiting
   if (waiting?.reason !== undefined && HOPELESS.has(waiting.reason))

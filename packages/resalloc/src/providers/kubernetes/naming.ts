@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Ownership } from '../provider.ts'
 
 const DOMAIN = 'copr.build'
-/** Ownership labels; listings select by `installation`. */
+/** Labels that identify the owner; listings select by `installation`. */
 export const LABELS = {
   installation: `${DOMAIN}/installation`,
   machine: `${DOMAIN}/machine`,
@@ -12,9 +12,9 @@ export const LABELS = {
 export const ANNOTATIONS = {
   launch_token: `${DOMAIN}/launch-token`,
   machine_name: `${DOMAIN}/machine-name`,
-  /** On the secret: the UID of its pod. It records that the pod existed, even after the pod has been deleted. */
+  /** On the secret: the UID of its pod. It shows that the pod existed, even after the pod has been deleted. */
   pod_uid: `${DOMAIN}/pod-uid`,
-  /** On the secret: its machine was stopped, whether or not it was ever started. */
+  /** On the secret: its machine has been stopped, even if it was never started. */
   stopped: `${DOMAIN}/stopped`,
 } as const
 
@@ -42,7 +42,9 @@ export function ownerLabels({
   }
 }
 
-/** Returns the name of the pod and its secret, derived from the launch token, so that a retried start finds existing ones. */
+/**
+ * Returns the name of the pod and its secret. The name is derived from the launch token, so that a retried start finds what already exists.
+ */
 export function podName({
   installation_id,
   launch_token,

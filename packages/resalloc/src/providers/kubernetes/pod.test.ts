@@ -34,7 +34,7 @@ test('podOf() gives builds root in a user namespace, but no rights on the node',
   assert.ok(security?.capabilities?.add?.includes('SYS_ADMIN'))
 })
 
-test('podOf() stays within the limits of the SCC nested-container', () => {
+test('podOf() requests nothing beyond the limits of the SCC nested-container', () => {
   const options = { required_scc: 'nested-container' }
   assert.deepEqual(containerOf(options)?.securityContext?.capabilities, {
     drop: ['ALL'],
@@ -44,7 +44,7 @@ test('podOf() stays within the limits of the SCC nested-container', () => {
   assert.equal(annotations?.['openshift.io/required-scc'], 'nested-container')
 })
 
-test('podOf() is privileged only if requested', () => {
+test('podOf() makes a pod privileged only if requested', () => {
   assert.equal(containerOf({ privileged: true })?.securityContext?.privileged, true)
 })
 
@@ -59,7 +59,7 @@ test('podOf() stores builds on a volume claim if there is a storage class', () =
   assert.equal(containerOf()?.resources?.limits?.['ephemeral-storage'], '40Gi')
 })
 
-test('podOf() sets a deadline shortly after the end of the agent lifetime', () => {
+test('podOf() sets a deadline shortly after the lifetime of the agent ends', () => {
   const { activeDeadlineSeconds } = podOf(pool(), order, 'uid').spec ?? {}
   assert.equal(activeDeadlineSeconds, order.boot.dead_man.lifetime_seconds + 900)
 })
@@ -72,7 +72,7 @@ test('podOf() does not let extra labels override the owner', () => {
   assert.equal(labels?.['team'], 'x')
 })
 
-test('podName() is readable, valid and follows the launch token', () => {
+test('podName() is readable and valid, and depends on the launch token', () => {
   const of = (name: string, launch_token = 't') =>
     podName({ installation_id: 'site', launch_token, name })
   assert.match(of('AWS_x86_00000012_20261125'), /^aws-x86-00000012-20261125-[0-9a-f]{12}$/)

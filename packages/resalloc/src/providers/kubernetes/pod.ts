@@ -12,15 +12,15 @@ export interface Pod extends KubeObject {
   status?: V1PodStatus
 }
 
-/** The agent's command in the builder image, under a PID 1 that reaps processes left by builds. */
+/** The agent's command in the builder image. As PID 1, tini reaps the processes that builds leave behind. */
 const AGENT = ['/usr/bin/tini', '--', 'node', '/opt/copr/packages/builder/src/main.ts']
 /** Directory of the agent's configuration. */
 const AGENT_DIR = '/etc/copr-builder'
 const SCRATCH_DIR = '/var/lib/copr-builder'
 const STATE_DIR = '/run/copr-builder'
-/** Seconds that the agent has to return its task when its pod is deleted. */
+/** Seconds that the agent has to return its task after its pod is deleted. */
 const GRACE_SECONDS = 30
-/** Seconds after the end of the agent's lifetime at which the cluster ends a pod whose agent has not ended itself. */
+/** If an agent has not exited by the end of its lifetime, the cluster ends its pod this many seconds later. */
 const LIFETIME_MARGIN_SECONDS = 900
 
 /** Capabilities of root in the pod's own user namespace that rpm, dnf and chroot need. */
@@ -39,10 +39,15 @@ const ROOT_CAPABILITIES = [
   'SYS_ADMIN',
   'SYS_CHROOT',
 ]
-/** The only capabilities that OpenShift's SCC `nested-container` allows; the builder gets the others in a namespace that it creates. */
+/**
+ * The only capabilities that OpenShift's SCC `nested-container` allows. The builder gets the others in a user namespace that it creates.
+ */
 const NESTED_CONTAINER = { scc: 'nested-container', capabilities: ['SETUID', 'SETGID'] }
 
-/** Returns the secret with the agent's configuration and single-use token. It outlives the pod, so that a used token stays used. */
+/**
+ * Returns the secret with the agent's configuration and single-use token. The secret outlives the pod, to record that the token has been
+ * used.
+ */
 export function secretOf(config: Config, order: StartOrder): KubeObject {
   const { boot } = order
   const agent = agentConfigOf(boot, {
@@ -72,7 +77,7 @@ export function podOf(config: Config, order: StartOrder, secret_uid: string): Po
       labels: { ...extra_labels, ...metadata.labels },
       annotations: {
         ...metadata.annotations,
-        // A build cannot be moved: evicting its pod loses it.
+        // A build cannot be migrated: evicting its pod loses it.
         'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
         ...(required_scc ? { 'openshift.io/required-scc': required_scc } : {}),
       },
@@ -128,7 +133,7 @@ function metadataOf(config: Config, order: StartOrder) {
   }
 }
 
-/** Returns requests that equal the limits: a build must not depend on what other pods leave unused. */
+/** Returns resources whose requests equal their limits: a build must not depend on capacity that other pods leave unused. */
 function resourcesOf({ cpu, memory, ephemeral_storage, storage_class }: Config) {
   // Storage on a PersistentVolumeClaim does not count against the node's ephemeral storage.
   const disk = storage_class === undefined ? { 'ephemeral-storage': ephemeral_storage } : {}
@@ -144,7 +149,7 @@ function securityOf({ privileged, required_scc }: Config): V1SecurityContext {
     runAsUser: 0,
     allowPrivilegeEscalation: true,
     capabilities: { drop: ['ALL'], add },
-    // Builds create namespaces within the pod's own, and mount a new /proc in them.
+    // Builds create namespaces inside the pod's own and mount a new /proc in them.
     procMount: 'Unmasked',
     seccompProfile: { type: 'Unconfined' },
   }

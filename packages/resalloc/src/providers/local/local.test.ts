@@ -4,7 +4,7 @@ import { PoolConfig } from '@copr/contract/pools/provider-options'
 import { providerSuite } from '../../testing/provider-suite.ts'
 import assert from 'node:assert/strict'
 
-/** Each fixture represents one process: a restart would end its builders. */
+/** Each fixture represents one process, because builders end when their process restarts. */
 providerSuite('local', async () => {
   const running = new Map<string, (reason: string) => void>()
   const ids = new Map<string, string>()
@@ -40,7 +40,7 @@ providerSuite('local', async () => {
     },
     async endMachine(id) {
       running.get(ids.get(id) ?? '')?.('killed')
-      // The parent process notices the exit a little later.
+      // The parent process notices the exit only after a moment.
       await new Promise((resolve) => setImmediate(resolve))
     },
     loseNextStart: none,

@@ -14,11 +14,11 @@ interface Process {
 }
 
 /**
- * Makes builders as processes of this host. They end with the process that started them, so its memory is a complete record: after
- * a restart there are none.
+ * Makes builders as processes on this host. They end together with the process that started them, so the memory of that process is a
+ * complete record: after a restart, there are no builders.
  */
 export function localProvider(start: StartLocal): MakeProvider<'local'> {
-  /** Processes of all pools by launch token. Those that ended are kept, so that no token is used twice. */
+  /** Processes of all pools, by launch token. Ended processes are kept, so that no token is used twice. */
   const processes = new Map<string, Process>()
 
   function spawn(order: StartOrder, now: Date): Process {

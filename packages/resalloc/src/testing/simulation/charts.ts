@@ -27,7 +27,7 @@ export function linesOf(samples: readonly Sample[]): Line[] {
   ]
 }
 
-/** Renders each line in its own strip, over the same hours. */
+/** Draws each line in a strip of its own; all strips have the same time axis. */
 export function svgOf(lines: readonly Line[], hours: number): string {
   const [width, height, gap] = [760, 120, 34]
   const strips = lines.map(({ name, color, values }, row) => {
@@ -48,7 +48,7 @@ export function svgOf(lines: readonly Line[], hours: number): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width + 80}" height="${bottom}" font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="#fff"/>${strips.join('')}${ends}</svg>\n`
 }
 
-/** Returns the value that `percent` percent of the values do not exceed. */
+/** Returns a percentile of the values: the value that about `percent` percent of them do not exceed. */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? 0

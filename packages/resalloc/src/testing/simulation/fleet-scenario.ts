@@ -5,7 +5,7 @@ export interface FleetScenario {
   hours: number
   builds: number
   owners: number
-  /** Builds that one user submits at once. */
+  /** A burst of builds that one user submits all at once. */
   burst: { at_hour: number; builds: number }
   machines: number
   /** The mean duration of a build; durations are exponentially distributed. */
@@ -26,20 +26,20 @@ export interface Sample {
 
 export interface FleetOutcome {
   samples: Sample[]
-  /** Seconds that builds waited for a machine, except the builds of the burst's owner. */
+  /** Seconds that builds waited for a machine; excludes the builds of the burst's owner. */
   waits: number[]
   burst_waits: number[]
   builds: number
-  /** Builds that did not end; `doubled` counts those that ended twice. */
+  /** `unfinished` counts the builds that did not end, `doubled` those that ended twice. */
   unfinished: number
   doubled: number
   machines_made: number
   interrupted: number
   boot_failed: number
   restarts: number
-  /** Maximum time that a machine existed after it was no longer needed. */
+  /** Longest time in seconds that a machine existed after it was no longer needed. */
   longest_leftover_seconds: number
-  /** Machines that exist in the cloud at the end without a living row. */
+  /** Machines that still exist in the cloud at the end although the tables have no living row for them. */
   orphans: number
   cost: Map<string, number>
 }

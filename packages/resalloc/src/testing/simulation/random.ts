@@ -1,4 +1,4 @@
-/** Returns a generator of numbers from 0 to 1, the same in each run. Source: mulberry32, in the public domain. */
+/** Returns a generator of numbers from 0 to 1 that yields the same sequence for the same seed. Source: mulberry32, in the public domain. */
 export function randomNumbers(seed: number): () => number {
   let state = seed
   return () => {

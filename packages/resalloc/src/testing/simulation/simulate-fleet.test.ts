@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { openTestDb } from '@copr/testkit/postgres'
 import { simulateFleet } from './simulate-fleet.ts'
 
-test('a small fleet survives two hours with a burst, failing boots, interruptions and restarts', async () => {
+test('a small fleet survives two hours that include a burst, failing boots, interruptions and restarts', async () => {
   await using t = await openTestDb()
   const outcome = await simulateFleet({
     db: t.db,

@@ -28,7 +28,10 @@ const FACULTIES = {
 const BOOT_TIMEOUT = 300
 const REUSE = 90
 
-/** Simulates a fleet with the real manager, the real claims and a real database; only the clouds and the clock are simulated. */
+/**
+ * Simulates a fleet with the real manager, the real code for claiming tasks and a real database; only the clouds and the clock are
+ * simulated.
+ */
 export async function simulateFleet(scenario: FleetScenario): Promise<FleetOutcome> {
   const simulation = new Simulation(scenario)
   return await simulation.run()
@@ -118,7 +121,7 @@ class Simulation {
       await this.#boot()
       await this.#claim()
       if (this.#seconds >= restart) {
-        // Kills the manager in the middle of a cycle; the next one waits until the lease expires.
+        // Kills the manager in the middle of a cycle; the next manager waits until the lease expires.
         void this.#manager.cycle().catch(() => undefined)
         this.#manager = this.#makeManager()
         this.#restarts++
@@ -128,7 +131,7 @@ class Simulation {
       await this.#manager.settled()
       await this.#look()
     }
-    // Leaves time to delete everything that is no longer needed.
+    // Gives the manager time to delete everything that is no longer needed.
     for (let i = 0; i < 120; i++, this.#seconds += tick_seconds) {
       await this.#boot()
       await this.#manager.cycle()
@@ -137,7 +140,7 @@ class Simulation {
     return await this.#outcome()
   }
 
-  /** Submits builds: more by day than by night, and the burst all at once. */
+  /** Submits builds: more by day than by night, and those of the burst all at once. */
   async #submit(): Promise<void> {
     const { db, builds, hours, owners, burst, tick_seconds } = this.#scenario
     const day = (this.#seconds / 3600 / hours) * 2 * Math.PI
@@ -215,7 +218,7 @@ class Simulation {
     this.#cloud.forgetEnded(new Date(this.#now().getTime() - 3_600_000))
   }
 
-  /** Has idle machines claim tasks, as the gateway does: only machines for which there may be a task, used machines first. */
+  /** Has idle machines claim tasks as the gateway does: only machines for which there may be a task, and used machines first. */
   async #claim(): Promise<void> {
     if (this.#queued === 0) return
     const idle = [...this.#ready.values()].filter(({ id }) => !this.#work.has(id))
@@ -236,12 +239,12 @@ class Simulation {
     if (!task) return false
     machine.uses++
     this.#queued--
-    // addTasks() adds one millisecond per build id, which orders the queue.
+    // addTasks() adds one millisecond per build id to `queued_at` to order the queue. This is subtracted here.
     const queued = task.queued_at.getTime() - task.build_id
     const waited = (this.#now().getTime() - queued) / 1000
     if (task.attempts === 1)
       (task.ownername === 'rebuilder' ? this.#burstWaits : this.#waits).push(waited)
-    // Exponentially distributed: most are short, some take long.
+    // Exponentially distributed: most builds are short, a few take long.
     const takes = -Math.log(1 - this.#random()) * mean_seconds
     const breaks = this.#random() < interruptions
     const ends = this.#seconds + (breaks ? takes * this.#random() : takes)
@@ -288,12 +291,15 @@ class Simulation {
   }
 }
 
-/** Splits a list into chunks of eight, the number of concurrent database queries. */
+/** Splits a list into chunks of eight, which is how many database queries run concurrently. */
 function chunks<T>(all: T[]): T[][] {
   return Array.from({ length: Math.ceil(all.length / 8) }, (_, at) => all.slice(at * 8, at * 8 + 8))
 }
 
-/** Returns the seconds for which an ended machine outlived its use: its task, reuse period, boot time or place in the warm pool. */
+/**
+ * Returns for how many seconds a machine that has ended existed after its use was over. Its use may be a task, the wait for reuse, its boot
+ * time or a place in the warm pool.
+ */
 function leftover(row: Machine): number {
   if (!row.gone_at || !row.launching_at) return 0
   const started = row.launching_at.getTime()

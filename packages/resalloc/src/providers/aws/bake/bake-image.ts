@@ -29,14 +29,14 @@ export interface BakeOptions {
   readonly pool: AwsPool
   readonly owner: PoolOwner
   readonly gateway_url: string
-  /** PEM certificates of a private CA that issued the gateway's certificate. */
+  /** The private CA that issued the gateway's certificate, in PEM. */
   readonly trusted_ca?: string
   readonly agent: AgentRelease
-  /** Unique to this bake; tags all resources that it creates. */
+  /** An ID of this bake. It is unique, and tags all resources that the bake creates. */
   readonly nonce: string
   /** Number of the pool's newest baked images to keep, including the new one; default: all. */
   readonly keep?: number | undefined
-  /** Ids of further images to keep because other pools name them. */
+  /** IDs of further images to keep, because other pools refer to them. */
   readonly in_use?: readonly string[]
   readonly limit_seconds: number
   readonly progress: BakeProgress
@@ -52,13 +52,13 @@ export interface Baked {
 }
 
 const POLL_MS = 10_000
-/** Seconds after a machine has stopped during which its console output may still be missing. */
+/** After a machine has stopped, its console output may still be missing for this many seconds. */
 const CONSOLE_SECONDS = 600
 const CLEANUP_MS = 120_000
 
 /**
- * Makes an image from a machine that has installed itself. Nothing connects to the machine: it reports success or failure on its
- * console and then powers itself off. The machine is terminated in any case; an aborted bake leaves no image.
+ * Makes an image from a machine that installs itself. Nothing connects to the machine: it reports success or failure on its console and
+ * then powers itself off. The machine is terminated in any case. A bake that is aborted leaves no image.
  */
 export async function bakeImage(options: BakeOptions, signal: AbortSignal): Promise<Baked> {
   const { pool, owner, nonce, progress, now } = options
@@ -75,7 +75,7 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
     async () => await findBakeSource(api, pool, signal),
     ({ id }) => id,
   )
-  // Undefined if the launch got no response: the machine may exist nevertheless, and is then found by its tag.
+  // Undefined if the launch got no response. The machine may exist nevertheless; it is then found by its tag.
   let model_id: string | undefined
   const end = async (): Promise<void> =>
     await endInstances(api, tags, model_id, AbortSignal.timeout(CLEANUP_MS))
@@ -128,7 +128,7 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
   return { image_id, source_image: source.id, removed }
 }
 
-/** Reports a failed cleanup instead of throwing, so that the bake's own error is the one that is thrown. */
+/** Reports a failed cleanup instead of throwing, so that the bake's own error is thrown. */
 async function orSay(
   progress: BakeProgress,
   what: string,
@@ -227,7 +227,7 @@ async function removeOlder(
       const all = (await bakedImages(api, { pool, owner }, signal)).map(
         ({ ImageId = '' }) => ImageId,
       )
-      // Listings may not include the new image yet.
+      // The listing may not yet include the new image, so the new image is counted separately.
       const others = all.filter((id) => id !== image_id)
       for (const id of others.slice(Math.max(0, keep - 1)).filter((each) => !stay.has(each)))
         try {

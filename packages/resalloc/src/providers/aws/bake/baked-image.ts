@@ -14,7 +14,7 @@ import type { Model } from './model-instance.ts'
 
 const CREATE_MS = 120_000
 
-/** Creates the image. Not abortable: without the response, an image with an unknown id would be left. */
+/** Creates the image. The call cannot be aborted: without its response, an image with an unknown ID would be left. */
 export async function createImage(
   api: Ec2Api,
   { model, name, tags }: { model: Model; name: string; tags: Record<string, string> },
@@ -53,7 +53,7 @@ export async function imageState(
   }
 }
 
-/** Deletes an image and its snapshots. Also rejects if only a snapshot remains, because it costs money. */
+/** Deletes an image and its snapshots. Also throws if only a snapshot is left, because snapshots cost money. */
 export async function removeImage(
   api: Ec2Api,
   ImageId: string,

@@ -34,12 +34,15 @@ interface ModelOrder {
 }
 
 const LAUNCH_MS = 120_000
-/** Size of the image's volume, which is the minimum for machines started from it. */
+/**
+ * Maximum size of the image's root volume, unless the source image needs more. Machines that are started from the image cannot have a
+ * smaller one.
+ */
 const MODEL_VOLUME_GB = 20
 
 /**
- * Launches the machine as an on-demand instance, because spot interruptions cost time, wherever there is capacity. Not abortable: an
- * abort could leave a machine behind.
+ * Launches the machine wherever there is capacity. It is an on-demand instance, because spot interruptions cost time. The launch cannot be
+ * aborted, because that could leave a machine behind.
  */
 export async function launchModel(
   api: Ec2Api,
@@ -61,7 +64,7 @@ export async function launchModel(
           user_data: order.user_data,
         },
       ),
-      // No image can be made from a terminated instance.
+      // The machine stops instead of terminating, because no image can be made from a terminated instance.
       InstanceInitiatedShutdownBehavior: 'stop' as const,
       TagSpecifications: tagsOf(order),
     }
@@ -116,11 +119,11 @@ export async function readModel(
       : name === 'terminated' || name === 'shutting-down'
         ? 'ended'
         : 'running'
-  // Read after the state: the console output of a stopped machine is complete.
+  // The console is read after the state, because the console output of a stopped machine is complete.
   return { state, said: bakeStateOf(await consoleOf(api, id, signal), nonce) }
 }
 
-/** Returns the latest console output if the instance type supports it, otherwise the last output that EC2 has posted. */
+/** Returns the latest console output. If the instance type does not support that, returns the last output that EC2 has posted. */
 async function consoleOf(api: Ec2Api, InstanceId: string, signal: AbortSignal): Promise<string> {
   for (const Latest of [true, false])
     try {
