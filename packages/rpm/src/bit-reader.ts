@@ -1,8 +1,8 @@
-/** Reads bits from bytes in memory, the highest bit of each byte first. */
+/** Reads bits from bytes in memory, starting with the most significant bit of each byte. */
 export class BitReader {
   readonly #bytes: Buffer
   #position = 0
-  /** the bits that have been read from the bytes but not taken yet, in the lowest positions */
+  /** bits that have been read from the bytes but not yet taken; they are the lowest bits */
   #pending = 0
   #pendingCount = 0
 
@@ -10,12 +10,12 @@ export class BitReader {
     this.#bytes = bytes
   }
 
-  /** the number of whole bytes that are left */
+  /** number of whole bytes that are left */
   get bytesLeft(): number {
     return this.#bytes.length - this.#position + (this.#pendingCount >> 3)
   }
 
-  /** Returns a reader of the bits that this one has not read yet, followed by the given bytes. */
+  /** Returns a reader of the bits that this reader has not taken yet, followed by the given bytes. */
   append(more: Buffer): BitReader {
     const start = this.#position - Math.ceil(this.#pendingCount / 8)
     const reader = new BitReader(Buffer.concat([this.#bytes.subarray(start), more]))
@@ -23,7 +23,7 @@ export class BitReader {
     return reader
   }
 
-  /** Returns up to 24 bits, as if the bytes continued with zeros. */
+  /** Returns up to 24 bits without taking them. After the end, the bits are zeros. */
   peek(count: number): number {
     while (this.#pendingCount < count) {
       const byte = this.#position < this.#bytes.length ? this.#bytes[this.#position]! : 0
@@ -34,7 +34,7 @@ export class BitReader {
     return (this.#pending >>> (this.#pendingCount - count)) & ((1 << count) - 1)
   }
 
-  /** Skips up to 24 bits; throws at the end. */
+  /** Skips up to 24 bits; throws if fewer are left. */
   skip(count: number): void {
     this.peek(count)
     this.#pendingCount -= count

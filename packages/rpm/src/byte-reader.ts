@@ -26,7 +26,7 @@ export class ByteReader {
     return some
   }
 
-  /** Returns exactly `length` bytes; undefined if there are fewer. The caller limits the length. */
+  /** Returns exactly `length` bytes; undefined if fewer are left. The caller must limit the length. */
   async take(length: number): Promise<Buffer | undefined> {
     const parts: Buffer[] = []
     for (let missing = length; missing > 0;) {

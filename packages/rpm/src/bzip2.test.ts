@@ -42,17 +42,17 @@ suite('bzip2', { skip: missingTools('bzip2') }, () => {
       })
 })
 
-test('truncation of bzip2 data at any point is detected', async () => {
+test('truncation of a bzip2 stream at any point is detected', async () => {
   for (let length = 0; length < HELLO.length; length++)
     await assert.rejects(unpack(HELLO.subarray(0, length)), RpmFormatError, String(length))
 })
 
-test('a change of any bit of bzip2 data is detected, or does not change the contents', async () => {
+test('a change of any bit of a bzip2 stream is detected, or does not change the contents', async () => {
   for (let bit = 32; bit < HELLO.length * 8 - 7; bit++) {
     const damaged = Buffer.from(HELLO)
     damaged[bit >> 3]! ^= 0x80 >> (bit & 7)
     const outcome = await unpack(damaged).catch((error: unknown) => error)
-    // The second table of codes is unused.
+    // The damaged bit may be in the second code table, which is unused.
     if (outcome instanceof Buffer) assert.equal(outcome.toString(), 'hello\n', `bit ${bit}`)
     else assert.ok(outcome instanceof RpmFormatError, `bit ${bit}: ${String(outcome)}`)
   }
@@ -82,7 +82,7 @@ for (const [title, packed, message] of BAD)
     await assert.rejects(unpack(packed), message)
   })
 
-test('a bzip2 bomb stops at the limit of the contents', async () => {
+test('decompression of a bzip2 bomb stops at the size limit of the contents', async () => {
   const rpm = makeRpm({
     files: [{ name: 'hello.spec' }],
     payload: BOMB,
@@ -106,7 +106,7 @@ function replaced(packed: Buffer, at: number, byte: string): Buffer {
   ])
 }
 
-/** Returns a block whose first code length goes up and down for 4 MiB, more than a block may have. */
+/** Returns a block in which the first code length is incremented and decremented for 4 MiB, which is more than a block may have. */
 function endlessTable(): Buffer {
   const start = [...Buffer.from('BZh9')].map((byte) => bitsOf(byte, 8)).join('')
   const block = `${bitsOf(0x314159, 24)}${bitsOf(0x265359, 24)}${bitsOf(0, 32)}${bitsOf(0, 25)}`
@@ -132,7 +132,7 @@ async function* oneChunk(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes
 }
 
-/** Feeds pieces of 997 bytes, so that boundaries fall within them; stops at `limit` bytes of output. */
+/** Decompresses input in pieces of 997 bytes, so that the boundaries fall within fields and blocks; stops after `limit` bytes of output. */
 async function unpack(packed: Buffer, limit = 32 * MEGABYTE): Promise<Buffer> {
   async function* pieces(): AsyncGenerator<Buffer> {
     for (let at = 0; at < packed.length; at += 997) yield packed.subarray(at, at + 997)

@@ -2,7 +2,7 @@ import { BitReader } from './bit-reader.ts'
 import { ByteReader } from './byte-reader.ts'
 
 const OUTPUT_SIZE = 64 * 1024
-/** Maximum compressed size of a block; no compressor needs that much for the 900,000 bytes of a block. */
+/** Maximum compressed size of a block. No compressor needs that much for a block, which holds at most 900,000 bytes. */
 const MAX_PACKED_BLOCK = 3 * 1024 * 1024
 const BLOCK_MAGIC = 0x314159265359
 const END_MAGIC = 0x177245385090
@@ -64,10 +64,10 @@ function take32(bits: BitReader): number {
   return (bits.take(16) << 16) | bits.take(16)
 }
 
-/** Decodes the blocks one after another, reusing the same memory. */
+/** Decodes one block after another, reusing the same memory. */
 class BlockDecoder {
   readonly #limit: number
-  /** the bytes of the block in the lower 8 bits; in the upper 24, the index at which the text continues */
+  /** lower 8 bits: the bytes of the block; upper 24 bits: the index at which the text continues */
   readonly #next: Uint32Array
   #length = 0
   #start = 0
@@ -77,7 +77,7 @@ class BlockDecoder {
     this.#next = new Uint32Array(limit)
   }
 
-  /** Reads a block, which follows its checksum. */
+  /** Reads a block; its checksum has already been read. */
   read(bits: BitReader): void {
     if (bits.take(1) === 1) throw new Error('its bzip2 blocks are randomized, as before 1998')
     const start = bits.take(24)
@@ -96,7 +96,7 @@ class BlockDecoder {
     this.#start = next[start]! >>> 8
   }
 
-  /** Stores the bytes of the block in their sorted sequence; returns how often each occurs. */
+  /** Stores the bytes of the block in sorted order; returns how often each byte occurs. */
   #readSymbols(bits: BitReader): Uint32Array {
     const used = readUsedBytes(bits)
     const codes = new CodeReader(bits, used.length + 2)
@@ -132,7 +132,7 @@ class BlockDecoder {
     return counts
   }
 
-  /** Yields the text of the block; throws if it does not match its checksum. */
+  /** Yields the text of the block; throws if the text does not match its checksum. */
   *write(expected: number): Generator<Buffer> {
     const next = this.#next
     let out = Buffer.allocUnsafe(OUTPUT_SIZE)
@@ -145,7 +145,7 @@ class BlockDecoder {
       const entry = next[at]!
       const byte = entry & 0xff
       at = entry >>> 8
-      // After four equal bytes, the next byte says how many more times the repeated byte occurs.
+      // After four equal bytes, the next byte gives the number of further repetitions.
       const isCount = equal === 4
       const repeat = isCount ? byte : 1
       if (isCount) equal = 0
@@ -187,7 +187,7 @@ function moveToFront(list: number[], index: number): number {
   return value
 }
 
-/** Reads symbols by prefix codes; every 50 symbols, another table may follow. */
+/** Reads symbols encoded with prefix codes; after every 50 symbols, the code table may change. */
 class CodeReader {
   readonly #bits: BitReader
   readonly #tables: CodeTable[]
@@ -243,11 +243,11 @@ function readSelectors(bits: BitReader, tableCount: number): number[] {
 }
 
 interface CodeTable {
-  /** for each code length, the largest code plus 1; 0 if no code has that length */
+  /** for each code length, the largest code plus 1; 0 if no code has this length */
   limits: number[]
-  /** for each code length, the number that is added to a code to get the index of its symbol */
+  /** for each code length, the number to add to a code to get the index of its symbol */
   offsets: number[]
-  /** the symbols in the order of their codes */
+  /** symbols in the order of their codes */
   symbols: number[]
   shortest: number
 }

@@ -4,20 +4,20 @@ import type { ListedFile } from './file-list.ts'
 
 export interface PayloadLimits {
   maxFiles: number
-  /** bytes of one file, decompressed */
+  /** maximum size of one file in bytes, decompressed */
   maxFileSize: number
-  /** bytes of the whole archive, decompressed */
+  /** maximum size of the whole archive in bytes, decompressed */
   maxTotalSize: number
 }
 
 export interface PayloadEntry {
   name: string
-  /** type and permissions as in stat() */
+  /** file type and permissions, as returned by stat() */
   mode: number
   size: number
   /** seconds since 1970 */
   mtime: number
-  /** the content, which may be left unread, but cannot be read after the next entry was requested */
+  /** the content; it may be left unread, but cannot be read after the next entry has been requested */
   data: AsyncIterable<Buffer>
 }
 
@@ -34,7 +34,7 @@ const STRIPPED_MAGIC = '07070X' // rpm's own for files over 4 GiB: contains only
 const MAX_NAME_SIZE = 4096
 const TRAILER = 'TRAILER!!!'
 
-/** Yields the entries of a cpio archive in sequence. Throws RpmFormatError if it is invalid or exceeds a limit. */
+/** Yields the entries of a cpio archive in order. Throws RpmFormatError if the archive is invalid or exceeds a limit. */
 export async function* readCpio(
   chunks: AsyncIterable<Buffer>,
   { label, files, limits }: { label: string; files: ListedFile[]; limits: PayloadLimits },
@@ -124,7 +124,7 @@ async function takeOrRefuse(reader: ByteReader, length: number, label: string): 
   return (await reader.take(length)) ?? refuse(label, 'its payload is truncated')
 }
 
-/** Accepts up to 64 KiB after the last entry: cpio(1) fills the last block, but more could be a decompression bomb. */
+/** Accepts up to 64 KiB after the last entry: cpio(1) pads the last block, but more data could be a decompression bomb. */
 async function expectEnd(reader: ByteReader, label: string): Promise<void> {
   let left = 64 * 1024
   for (let some; (some = await reader.takeSome(left + 1)); left -= some.length)

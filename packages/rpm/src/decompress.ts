@@ -4,15 +4,15 @@ import { decompressBzip2 } from './bzip2.ts'
 import { refuse, RpmFormatError } from './errors.ts'
 import { decompressLzma, decompressXz } from './xz.ts'
 
-/** The names that rpm gives to compressors in PAYLOADCOMPRESSOR. */
+/** The names that rpm uses for compressors in PAYLOADCOMPRESSOR. */
 export type Compressor = 'identity' | 'gzip' | 'bzip2' | 'zstd' | 'xz' | 'lzma'
 
-/** Allows windows of at most 128 MiB, like the zstd command by default. */
+/** Allows windows of at most 128 MiB, which is also the default of the zstd command. */
 const ZSTD_WINDOW_LOG = 27
 
 /**
- * Decompresses a stream; the caller must limit the size of the output. Stops reading when the caller stops
- * iterating. Throws RpmFormatError for damaged data.
+ * Decompresses a stream; the caller must limit the size of the output. Stops reading when the caller stops iterating. Throws RpmFormatError
+ * if the data is damaged.
  */
 export async function* decompress(
   chunks: AsyncIterable<Buffer>,
@@ -51,7 +51,7 @@ function decompressed(
   }
 }
 
-/** Pipes chunks through a decompressor and passes on errors and an early stop, which pipe() does not. */
+/** Pipes chunks through a decompressor. Unlike pipe(), it propagates errors, and stops the source when the caller stops early. */
 async function* through(
   chunks: AsyncIterable<Buffer>,
   decompressor: ReturnType<typeof createGunzip>,
@@ -66,7 +66,7 @@ async function* through(
   }
 }
 
-/** Whether an error was caused by the system, such as by a failing disk, rather than by the package. */
+/** Whether an error was caused by the system, for example by a failing disk, and not by the package. */
 function isInputOutputError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error
 }

@@ -17,8 +17,8 @@ export type DigestName =
   | 'header-and-payload-md5'
 
 /**
- * Recomputes every digest in the package and returns which ones it contains. Throws RpmFormatError if one is
- * wrong. Digests detect accidental damage; only a signature proves where a package comes from.
+ * Recomputes every digest in the package and returns the names of those that it contains. Throws RpmFormatError if a digest is wrong.
+ * Digests detect accidental damage; only a signature proves where a package comes from.
  */
 export async function verifyDigests(from: RpmInput): Promise<DigestName[]> {
   return await withRpmFile(from, async (source) => {
@@ -35,7 +35,7 @@ export async function verifyDigests(from: RpmInput): Promise<DigestName[]> {
   })
 }
 
-/** Checks the digests that cover only the header, and that the file has the recorded size. */
+/** Checks the digests that cover only the header, and checks that the file has the recorded size. */
 export function checkHeaderDigests({
   label,
   signature,
@@ -72,15 +72,15 @@ const FORMAT_6_DIGESTS = [
 
 export interface PayloadCheck {
   name: DigestName
-  /** to be updated with the compressed payload */
+  /** must be updated with the compressed payload */
   hash: Hash
   /** hex */
   expected: string
 }
 
 /**
- * Returns the digests that cover the payload. Packages before rpm 4.14 have only the MD5 of header and payload; those of format 6
- * have three digests of the payload.
+ * Returns the digests that cover the payload. Packages built by rpm before 4.14 have only an MD5 of header and payload; packages of format
+ * 6 have three digests of the payload.
  */
 export function payloadChecks({ signature, header }: RpmHeader): PayloadCheck[] {
   const check = payloadCheck(header)
@@ -97,7 +97,7 @@ export function payloadChecks({ signature, header }: RpmHeader): PayloadCheck[] 
   return checks
 }
 
-/** Returns the main header's own digest of the payload; undefined if there is none. */
+/** Returns the payload digest stored in the main header; undefined if there is none. */
 export function payloadCheck(header: HeaderBlock): PayloadCheck | undefined {
   const [digest] = getStrings(header, TAG.PAYLOADDIGEST)
   if (digest === undefined) return undefined

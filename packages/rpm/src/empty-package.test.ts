@@ -35,7 +35,7 @@ function requirement(text: string): Requirement {
 }
 
 suite('emptyPackage() and the real rpm', { skip: missingTools('rpmbuild', 'rpm') }, () => {
-  /** Features for files, and for the payloads of other compressors, which a package without files does not need. */
+  /** Features that only packages with files need: those for files, and those for payloads of other compressors. */
   const FOR_FILES = /^rpmlib\((CompressedFileNames|FileDigests|PayloadFilesHavePrefix)\)/
   const FORMAT = '[%{REQUIRENAME}|%{REQUIREFLAGS}|%{REQUIREVERSION}\n]'
 
@@ -79,7 +79,7 @@ suite('emptyPackage() and the real rpm', { skip: missingTools('rpmbuild', 'rpm')
     assert.equal(inRoot('-qa'), '')
   })
 
-  test('rpm refuses to install an empty package while a requirement is missing', async () => {
+  test('rpm refuses to install an empty package if one of its requirements is missing', async () => {
     await using dir = await temporaryDirectory()
     const path = join(dir.path, 'needs.rpm')
     await writeFile(path, emptyPackage({ ...NAMES, requires: REQUIRES.map(requirement) }))

@@ -13,7 +13,7 @@ export interface EmptyPackage {
   version: string
   release: string
   summary: string
-  /** in any order; the name of a rich dependency is its whole text */
+  /** in any order; the name of a rich dependency is its full expression */
   requires: readonly Requirement[]
 }
 
@@ -28,12 +28,12 @@ const SENSE: Record<Requirement['comparison'], number> = {
 }
 const SHA256 = 8
 
-/** The end mark of a cpio archive, which is all that an archive without files contains. */
+/** The trailer of a cpio archive. An archive without files contains nothing else. */
 const EMPTY_ARCHIVE = Buffer.from(
   `070701${[0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 11, 0].map((one) => one.toString(16).padStart(8, '0')).join('')}TRAILER!!!\0\0\0\0`,
 )
 
-/** Returns an unsigned noarch package without files, with its requirements stored as rpmbuild stores them. */
+/** Returns an unsigned noarch package without files. Its requirements are stored as rpmbuild stores them. */
 export function emptyPackage(wanted: EmptyPackage): Buffer {
   const payload = gzipSync(EMPTY_ARCHIVE)
   const header = buildHeader(
@@ -49,7 +49,7 @@ export function emptyPackage(wanted: EmptyPackage): Buffer {
   return Buffer.concat([lead(wanted), signature, header, payload])
 }
 
-/** The lead only marks the file as a binary package: rpm reads everything else from the header. */
+/** The lead only marks the file as a binary package; rpm reads everything else from the header. */
 function lead({ name, version, release }: EmptyPackage): Buffer {
   const bytes = Buffer.alloc(LEAD_SIZE)
   bytes.writeUInt32BE(0xedabeedb, 0)
@@ -103,7 +103,7 @@ function requireEntries(requires: readonly Requirement[]): NewEntry[] {
   ]
   const key = (one: (typeof stored)[number]): string =>
     [one.name, one.version, one.flags].join('\0')
-  // rpmbuild sorts and deduplicates too.
+  // rpmbuild also sorts and deduplicates its entries.
   const unique = [...new Map(stored.map((one) => [key(one), one])).entries()]
     .toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     .map(([, one]) => one)
@@ -123,7 +123,10 @@ function requireEntries(requires: readonly Requirement[]): NewEntry[] {
   ]
 }
 
-/** Returns the features that rpm needs to read these requirements; an older rpm then refuses the package instead of misreading it. */
+/**
+ * Returns the rpmlib() features that rpm must have to read these requirements, so that an older rpm refuses the package instead of
+ * misreading it.
+ */
 function featuresFor(requires: readonly Requirement[]) {
   const versions = requires
     .flatMap((one) => (isRich(one) ? richOperands(one.name) : one))
@@ -155,7 +158,7 @@ function list(tag: number, values: string[]): NewEntry {
   return checked(strings(tag, TYPE.STRING_ARRAY, values))
 }
 
-/** A NUL within a value would shift all values after it. */
+/** A NUL inside a value would shift all values after it. */
 function checked(entry: NewEntry): NewEntry {
   let ends = 0
   for (const byte of entry.data) if (byte === 0) ends++

@@ -305,7 +305,7 @@ function bombAfterTrailer(): Buffer {
   return Buffer.concat([cpioArchive([SPEC], false), Buffer.alloc(64 * MEGABYTE)])
 }
 
-/** Makes an archive with a file that declares 900,000 bytes and continues for 64 MiB. */
+/** Makes an archive with a file that declares a size of 900,000 bytes but continues for 64 MiB. */
 function bombInFile(): Buffer {
   const start = cpioArchive([{ name: 'big', archivedSize: 900_000 }], false)
   return Buffer.concat([start.subarray(0, start.indexOf('070701', 6)), Buffer.alloc(64 * MEGABYTE)])

@@ -19,7 +19,7 @@ import { findSpec } from './spec-file.ts'
 import { FILE_FLAG } from './tags.ts'
 
 export interface ExtractedSrpm {
-  /** name of the spec file; other files may end in .spec as well */
+  /** name of the spec file (there may be other files that end in .spec) */
   spec: string
   files: ExtractedFile[]
 }
@@ -38,9 +38,8 @@ const REGULAR_FILE = 0o100000
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
 
 /**
- * Writes the files of a source package into an existing directory, and checks every digest. Throws
- * RpmFormatError for a package that is damaged, not a source package, or beyond the limits, and then leaves
- * none of its files behind.
+ * Writes the files of a source package into an existing directory and checks every digest. Throws RpmFormatError if the package is damaged,
+ * is not a source package, or exceeds the limits; in that case, none of its files are left behind.
  */
 export async function extractSrpm(
   from: RpmInput,
@@ -110,7 +109,7 @@ function checkEntry(
   if (files.has(name)) refuse(label, `file ${quote(name)} appears twice`)
 }
 
-/** Registers the file before its content is written, so that a failure removes it. */
+/** Registers the file before its content is written, so that it is removed if that fails. */
 async function extractFile(
   { name, size, data }: PayloadEntry,
   destDir: string,

@@ -5,7 +5,7 @@ import { HASH_NAME, TAG } from './tags.ts'
 
 /** A file in the header's list. */
 export interface ListedFile {
-  /** in a source package, without a directory */
+  /** without a directory in a source package */
   path: string
   size: number
   mode: number
@@ -14,11 +14,11 @@ export interface ListedFile {
   flags: number
   /** hex; '' when there is none (directories, symlinks) */
   digest: string
-  /** Node's name of the digest algorithm; undefined if it is unknown */
+  /** Node's name for the digest algorithm; undefined if the algorithm is unknown */
   digestAlgorithm: string | undefined
 }
 
-/** Returns the files that the header lists, in its order. */
+/** Returns the files that the header lists, in the header's order. */
 export function listFiles(header: HeaderBlock): ListedFile[] {
   const paths = filePaths(header)
   const sizes = getInts(

@@ -20,7 +20,7 @@ const FILES: MadeFile[] = [
   { name: 'hello.tar', content: 'x'.repeat(5001) },
 ]
 const FORMAT_6: MadeRpm = { format: 6, files: FILES, compressor: 'zstd', requires: ['make'] }
-/** An OpenPGP packet of an RSA signature, which proves nothing. */
+/** An OpenPGP packet that contains an RSA signature; the signature is not valid. */
 const PACKET = Buffer.from([0x88, 4, 4, 0, 1, 8])
 
 test('a source package of format 6 is read, verified and unpacked', async () => {

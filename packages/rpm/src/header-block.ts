@@ -6,7 +6,7 @@ export interface HeaderBlock {
   label: string
   /** offset of the structure in the file */
   start: number
-  /** bytes of the structure, without padding after it */
+  /** size of the structure in bytes, without the padding after it */
   size: number
   /** the whole structure: magic, counts, index, data */
   bytes: Buffer
@@ -21,7 +21,7 @@ export interface HeaderEntry {
   tag: number
   type: number
   count: number
-  /** the entry's bytes, strings with their final NUL */
+  /** the entry's bytes; strings include their terminating NUL */
   data: Buffer
 }
 
@@ -31,7 +31,7 @@ export const INDEX_ENTRY_SIZE = 16
 const HEADER_LIMITS = {
   indexCount: 0xffff,
   dataSize: 64 * 1024 * 1024,
-  /** per entry; the largest known packages have about 200,000 files */
+  /** maximum number of values per entry; the largest known packages have about 200,000 files */
   valueCount: 1 << 20,
 }
 
@@ -41,7 +41,7 @@ const ALIGNMENT: Partial<Record<number, number>> = {
   [TYPE.INT64]: 8,
 }
 
-/** Returns the size of a header structure in bytes, from its first 16 bytes. */
+/** Reads the size of a header structure, in bytes, from its first 16 bytes. */
 export function readHeaderSize(intro: Buffer, label: string, part: string): number {
   if (!intro.subarray(0, 8).equals(HEADER_MAGIC))
     refuse(label, `the ${part} does not start with the magic number`)
@@ -59,8 +59,8 @@ export function readHeaderSize(intro: Buffer, label: string, part: string): numb
 }
 
 /**
- * Parses a complete header structure. As in rpm, entries must follow each other in the data without overlap, so
- * the work is linear in the size, whatever the index contains.
+ * Parses a complete header structure. As in rpm, entries must follow each other in the data without overlap. This keeps the work linear in
+ * the size, whatever the index contains.
  */
 export function parseHeaderBlock(
   bytes: Buffer,
@@ -164,7 +164,7 @@ function isRegionTag(tag: number): boolean {
   return tag >= TAG.HEADERIMAGE && tag <= TAG.HEADERIMMUTABLE
 }
 
-/** Checks the region that a header's first entry declares. Packages of the 1990s have none. */
+/** Checks the region that a header's first entry declares. Packages from the 1990s have none. */
 function checkRegion(
   bytes: Buffer,
   data: Buffer,

@@ -6,19 +6,19 @@ export function hasTag(header: HeaderBlock, tag: number): boolean {
   return header.entries.has(tag)
 }
 
-/** Returns a string, or the untranslated one of a translated string; undefined if there is no such entry. */
+/** Returns a string; for a translated string, the untranslated version. Undefined if there is no such entry. */
 export function getString(header: HeaderBlock, tag: number): string | undefined {
   const entry = stringEntry(header, tag)
   return entry && entry.data.toString('utf8', 0, entry.data.indexOf(0))
 }
 
-/** Returns all strings of an entry, one per language for a translated string; empty if there is no such entry. */
+/** Returns all strings of an entry; a translated string has one per language. Empty if there is no such entry. */
 export function getStrings(header: HeaderBlock, tag: number): string[] {
   const entry = stringEntry(header, tag)
   return entry ? entry.data.toString('utf8', 0, entry.data.length - 1).split('\0') : []
 }
 
-/** Returns unsigned numbers; empty if there is no such entry. Throws unless 64-bit numbers are safe integers. */
+/** Returns unsigned numbers; empty if there is no such entry. Throws if a 64-bit number is not a safe integer. */
 export function getInts(header: HeaderBlock, tag: number): number[] {
   const entry = header.entries.get(tag)
   if (!entry) return []

@@ -188,7 +188,7 @@ test('a package with changed bytes is read or refused, without any other error',
   const outcomes = { refused: 0, accepted: 0 }
   for (let round = 0; round < 2000; round++) {
     const bytes = Buffer.from(GOOD)
-    // Most of a package is reserved space, so half of the rounds change only the first 400 bytes
+    // Most of a package is reserved space, so half of the rounds change only the first 400 bytes.
     const limit = round % 2 === 0 ? bytes.length : 400
     for (let i = 0; i <= round % 3; i++) bytes[next(limit)] = next(256)
     outcomes[await useEverything(bytes, dir.path)]++
@@ -210,7 +210,7 @@ test('random headers after a valid start are read or refused', async () => {
   }
 })
 
-/** Calls all readers on a package; any error other than RpmFormatError fails the test, as does a file that a refused package leaves. */
+/** Calls all readers on a package. The test fails on any error other than RpmFormatError, or if a refused package leaves a file behind. */
 async function useEverything(bytes: Buffer, dir: string): Promise<'accepted' | 'refused'> {
   let outcome: 'accepted' | 'refused' = 'accepted'
   const attempts = [

@@ -5,7 +5,7 @@ import { type HeaderBlock, INTRO_SIZE, parseHeaderBlock, readHeaderSize } from '
 import { TAG } from './tags.ts'
 
 export interface RpmHeader {
-  /** name of the package in messages */
+  /** name for the package in error messages */
   label: string
   lead: { isSource: boolean; name: string }
   signature: HeaderBlock
@@ -22,7 +22,7 @@ export interface RpmSource {
   read(position: number, length: number): Promise<Buffer>
 }
 
-/** A package in a file, which may be open already, or in memory. */
+/** A package in a file, given by its path or as an open file, or in memory. */
 export type RpmInput = string | FileHandle | Buffer
 
 export const LEAD_SIZE = 96
@@ -30,7 +30,7 @@ const SIGNATURE_ALIGNMENT = 8
 const LEAD_MAGIC = 0xedabeedb
 const HEADER_STYLE_SIGNATURE = 5
 
-/** Reads the lead, the signature header and the main header, but not the payload. Throws RpmFormatError if one is invalid. */
+/** Reads the lead, the signature header and the main header, but not the payload. Throws RpmFormatError if one of them is invalid. */
 export async function readRpmHeader(from: RpmInput): Promise<RpmHeader> {
   return await withRpmFile(from, readRpmHeaderFrom)
 }
@@ -42,7 +42,7 @@ export async function readRpmHeaderFromBuffer(
   return await readRpmHeaderFrom(bufferSource(bytes, label))
 }
 
-/** Opens a path, and closes it afterwards, or uses a file that is already open, or bytes in memory. */
+/** Calls a function with a package as an RpmSource. If the package is given as a path, opens the file and closes it afterwards. */
 export async function withRpmFile<T>(
   from: RpmInput,
   use: (source: RpmSource) => Promise<T>,
@@ -99,7 +99,7 @@ export async function readMainHeader(source: RpmSource, start: number): Promise<
   return await readBlock(source, { start, part: 'header', regionTag: TAG.HEADERIMMUTABLE })
 }
 
-/** Returns the size including padding: the main header starts at a multiple of 8 bytes. */
+/** Returns the size including padding, because the main header starts at a multiple of 8 bytes. */
 export function paddedSignatureSize(size: number): number {
   return Math.ceil(size / SIGNATURE_ALIGNMENT) * SIGNATURE_ALIGNMENT
 }
@@ -114,7 +114,7 @@ async function readBlock(
   return parseHeaderBlock(bytes, { label, part, start, regionTag })
 }
 
-/** Reads `length` bytes. Checks the file's size first, so that a wrong length cannot allocate more than the file contains. */
+/** Reads `length` bytes. Checks the file's size first: a wrong length must not cause an allocation larger than the file. */
 async function readExactly(
   source: RpmSource,
   position: number,

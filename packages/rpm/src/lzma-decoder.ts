@@ -18,24 +18,24 @@ const LITERAL_CODER_SIZE = 0x300
 
 const EVEN_CHANCE = 1024
 const MIN_MATCH = 2
-/** maximum input of one symbol, in bytes */
+/** maximum number of input bytes that decoding one symbol consumes */
 const MAX_SYMBOL_INPUT = 20
-/** xz -9 uses this much, and rpm reads no more than 100 MiB */
+/** xz -9 uses a dictionary of this size; rpm limits a decoder's memory to 100 MiB */
 const MAX_DICTIONARY_SIZE = 64 * 1024 * 1024
 const MIN_DICTIONARY_SIZE = 4096
 const FIRST_ALLOCATION = 64 * 1024
 
 /**
- * LZMA decoder with a dictionary of limited size: feed() takes compressed bytes, decode() returns plain ones.
- * Throws Error for data that no encoder writes.
+ * LZMA decoder with a dictionary of limited size: feed() takes compressed bytes, decode() returns decompressed bytes. Throws Error for data
+ * that no encoder writes.
  */
 export class LzmaDecoder {
-  /** Grows up to #dictionarySize while data arrives, because xz declares 8 MiB even for a file of a few bytes. */
+  /** Grows up to #dictionarySize as data arrives, because xz declares 8 MiB even for a file of a few bytes. */
   #dictionary: Buffer
   readonly #dictionarySize: number
-  /** index of the next byte in the dictionary */
+  /** index in the dictionary at which the next byte is stored */
   #position = 0
-  /** number of bytes that a match may reach back */
+  /** maximum distance that a match may reach back, in bytes */
   #filled = 0
   #total = 0
   #probabilities = new Uint16Array(0)
@@ -47,7 +47,7 @@ export class LzmaDecoder {
   #rep1 = 0
   #rep2 = 0
   #rep3 = 0
-  /** bytes of the current match still to be copied; -1 after a literal, which is in the dictionary already */
+  /** bytes of the current match that are still to be copied; -1 after a literal, which is already in the dictionary */
   #matchLeft = 0
   #range = 0
   #code = 0
@@ -64,12 +64,12 @@ export class LzmaDecoder {
     this.#dictionary = Buffer.alloc(Math.min(this.#dictionarySize, FIRST_ALLOCATION))
   }
 
-  /** whether the end marker was seen */
+  /** whether the end marker has been read */
   get isEnded(): boolean {
     return this.#isEnded
   }
 
-  /** whether all input is used up and the range coder is in its final state */
+  /** whether all input has been used and the range coder is in its final state */
   get isInputDone(): boolean {
     return this.#code === 0 && this.#inputPosition === this.#input.length
   }
@@ -98,26 +98,26 @@ export class LzmaDecoder {
     this.#total = 0
   }
 
-  /** Starts the range coder with its first 5 bytes. */
+  /** Initializes the range coder with its first 5 bytes. */
   startRange(bytes: Buffer): void {
     if (bytes[0] !== 0) throw new Error('its range coder does not start with 0')
     this.#range = 0xffffffff
     this.#code = bytes.readUInt32BE(1)
   }
 
-  /** Appends compressed bytes to those not used yet. */
+  /** Appends compressed bytes to the input that has not been used yet. */
   feed(bytes: Buffer): void {
     const left = this.#input.subarray(this.#inputPosition)
     this.#input = left.length === 0 ? bytes : Buffer.concat([left, bytes])
     this.#inputPosition = 0
   }
 
-  /** Adds plain bytes to the dictionary: LZMA2 stores data uncompressed that does not compress well. */
+  /** Adds uncompressed bytes to the dictionary: LZMA2 stores data that does not compress well uncompressed. */
   store(bytes: Buffer): void {
     for (let i = 0; i < bytes.length; i++) this.#put(bytes[i]!)
   }
 
-  /** Returns up to `limit` plain bytes. Without `isComplete`, stops before the input could end within a symbol. */
+  /** Returns up to `limit` decompressed bytes. Without `isComplete`, stops while there is still enough input for a whole symbol. */
   decode(limit: number, isComplete: boolean): Buffer {
     const output = Buffer.allocUnsafe(Math.min(limit, this.#dictionarySize))
     const start = this.#position
@@ -160,7 +160,7 @@ export class LzmaDecoder {
     this.#total = (this.#total + 1) >>> 0
   }
 
-  /** Doubles the dictionary, which has not wrapped yet. */
+  /** Doubles the size of the dictionary, which has not wrapped around yet. */
   #grow(): void {
     const grown = Buffer.alloc(Math.min(this.#dictionary.length * 2, this.#dictionarySize))
     this.#dictionary.copy(grown)

@@ -13,7 +13,7 @@ import { int32, type NewEntry, strings } from './write-header.ts'
 
 const { STRING, STRING_ARRAY, I18NSTRING } = TYPE
 
-/** Returns an entry of strings that need not be UTF-8. */
+/** Returns an entry with strings that need not be valid UTF-8. */
 function bytes(tag: number, type: number, values: (string | Buffer)[]): NewEntry {
   const data = Buffer.concat(values.flatMap((value) => [Buffer.from(value), Buffer.from([0])]))
   return { tag, type, count: values.length, data }
@@ -145,7 +145,7 @@ test('metadataFault() refuses a file list that is not an array', async () => {
 })
 
 suite('createrepo_c', { skip: missingTools('createrepo_c') }, () => {
-  /** Returns the names in primary.xml, filelists.xml and other.xml of a repository with these packages. */
+  /** Returns the names in primary.xml, filelists.xml and other.xml of a repository that contains these packages. */
   async function indexed(
     packages: Record<string, Buffer>,
   ): Promise<{ names: string[]; xml: string }[]> {

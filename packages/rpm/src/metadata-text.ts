@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { HeaderBlock, HeaderEntry } from './header-block.ts'
 import { TAG, TYPE } from './tags.ts'
 
-/** Number of changelog entries per package in repository metadata; these are the newest ones. */
+/** Number of changelog entries per package in repository metadata: the newest ones are included. */
 export const CHANGELOG_ENTRIES_SHOWN = 10
 
 interface ShownTag {
@@ -10,7 +10,7 @@ interface ShownTag {
   what: string
   /** createrepo_c crashes if the strings of this tag are not stored as an array. */
   mustBeArray?: boolean
-  /** Maximum number of values that are shown. */
+  /** Maximum number of values that the metadata includes. */
   limit?: number
 }
 
@@ -25,7 +25,7 @@ const DEPENDENCIES = {
   ENHANCE: 'enhancement',
 } as const
 
-/** The strings of a header that repository metadata shows. */
+/** The strings of a header that repository metadata includes. */
 const SHOWN: ShownTag[] = [
   { tag: TAG.NAME, what: 'name' },
   { tag: TAG.VERSION, what: 'version' },
@@ -55,8 +55,8 @@ const SHOWN: ShownTag[] = [
 ]
 
 /**
- * Returns why repository metadata cannot describe a package; undefined if it can. XML has no way to hold most control characters:
- * createrepo_c leaves out a package with such a character, and other invalid text makes the metadata of the whole repository unreadable.
+ * Returns why repository metadata cannot describe a package; undefined if it can. XML cannot represent most control characters:
+ * createrepo_c leaves out a package that contains one. Other invalid text makes the metadata of the whole repository unreadable.
  */
 export function metadataFault(header: HeaderBlock): string | undefined {
   for (const { tag, what, mustBeArray = false, limit } of SHOWN) {
@@ -92,7 +92,7 @@ function textFault(data: Buffer): string | undefined {
 
 const REPLACEMENT = Buffer.from('\ufffd')
 
-/** Names the first byte that does not belong to UTF-8; decoding has put U+FFFD in its place. */
+/** Describes the first byte that is not valid UTF-8; the decoder has replaced it with U+FFFD. */
 function encodingFault(data: Buffer, text: string): string {
   let at = 0
   for (let from = 0, next = 0; next >= 0; from = next + 1) {

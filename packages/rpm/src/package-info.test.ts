@@ -109,7 +109,7 @@ suite('packages made by rpmbuild', { skip: missingTools('rpmbuild', 'rpm') }, ()
     })
 })
 
-test('a source package that lacks sources is nosrc', async () => {
+test('a source package that lacks sources has the architecture nosrc', async () => {
   const rpm = await readRpmHeaderFromBuffer(makeRpm({ headerEntries: [int32(TAG.NOSOURCE, [0])] }))
   assert.equal(packageInfo(rpm).nevra, 'hello-1.0-1.nosrc')
 })

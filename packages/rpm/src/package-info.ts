@@ -7,14 +7,14 @@ import { formatNevra } from './version.ts'
 
 export interface Dependency {
   name: string
-  /** rpm's flags as stored: comparison, scriptlets, rpmlib(), ... */
+  /** rpm's flags as stored: comparison operator, scriptlets, rpmlib() etc. */
   flags: number
   comparison: '' | '<' | '<=' | '=' | '>=' | '>'
-  /** '' if any version will do */
+  /** '' if any version satisfies the dependency */
   version: string
 }
 
-/** A dependency as a spec states it, without rpm's internal flags. */
+/** A dependency as written in a spec file, without rpm's internal flags. */
 export type Requirement = Pick<Dependency, 'name' | 'comparison' | 'version'>
 
 export interface PackageInfo {
@@ -22,19 +22,19 @@ export interface PackageInfo {
   epoch: number | null
   version: string
   release: string
-  /** 'src' or 'nosrc' for a source package, regardless of the architecture it was built on */
+  /** 'src' or 'nosrc' for a source package, regardless of the architecture on which it was built */
   arch: string
   isSource: boolean
   nevra: string
-  /** the file name that rpmbuild would give the package */
+  /** file name that rpmbuild would give the package */
   fileName: string
   /** seconds since 1970 */
   buildTime: number
-  /** bytes of the installed files */
+  /** total size of the installed files in bytes */
   size: number
   requires: Dependency[]
   provides: Dependency[]
-  /** file name of the source package, null in a source package */
+  /** file name of the source package; null in a source package */
   sourceRpm: string | null
   exclusiveArch: string[]
   excludeArch: string[]
@@ -46,7 +46,7 @@ export interface PackageInfo {
   vendor: string | null
 }
 
-/** Reads a package's metadata. Its names are not checked for use in paths: see checkPackageNames(). */
+/** Reads a package's metadata. Does not check whether its names are safe in paths: see checkPackageNames(). */
 export async function readPackageInfo(from: RpmInput): Promise<PackageInfo> {
   return packageInfo(await readRpmHeader(from))
 }
@@ -83,14 +83,17 @@ export function packageInfo({ label, header }: RpmHeader): PackageInfo {
   }
 }
 
-/** Whether the package is a source package. By rpm's rule, it is one if it does not name its source package. */
+/**
+ * Whether the package is a source package. rpm considers a package a source package if it does not name the source package it was built
+ * from.
+ */
 export function isSourcePackage(header: HeaderBlock): boolean {
   return !hasTag(header, TAG.SOURCERPM)
 }
 
 /**
- * Returns the architecture, or 'src' (or 'nosrc' if it lacks sources) for a source package, whose header has the architecture of the build
- * machine.
+ * Returns the architecture of a binary package; 'src' for a source package, or 'nosrc' if some of its sources are left out. A source
+ * package's header contains the architecture of the build machine instead.
  */
 function archOf(header: HeaderBlock): string {
   if (!isSourcePackage(header)) return requiredString(header, TAG.ARCH, 'architecture')

@@ -26,8 +26,8 @@ const COMPRESSORS = [
 const GZIP_MAGIC = '1f8b'
 
 /**
- * Visits the files of a package in the archive's order, one at a time. Digests are not checked: see
- * verifyDigests(). Throws RpmFormatError if the payload is damaged or exceeds the limits.
+ * Visits the files of a package one at a time, in the archive's order. Digests are not checked: see verifyDigests(). Throws RpmFormatError
+ * if the payload is damaged or exceeds the limits.
  */
 export async function readPayload(
   from: RpmInput,
@@ -63,7 +63,7 @@ async function compressorOf(
   bytes: PayloadBytes,
 ): Promise<Compressor> {
   const name = getString(header, TAG.PAYLOADCOMPRESSOR)
-  // rpm omits the compressor if the payload is uncompressed; in the 1990s, it also did for gzip
+  // rpm omits the compressor if the payload is uncompressed; in the 1990s, it also omitted it for gzip
   if (name === undefined)
     return (await bytes.peek(2)).toString('hex') === GZIP_MAGIC ? 'gzip' : 'identity'
   return (
@@ -72,7 +72,7 @@ async function compressorOf(
   )
 }
 
-/** The compressed payload as chunks. An iteration that stopped early continues at the same position later. */
+/** The compressed payload as chunks. If an iteration stops early, a later one continues at the same position. */
 export class PayloadBytes implements AsyncIterable<Buffer> {
   readonly #source: RpmSource
   readonly #onChunk: (chunk: Buffer) => void

@@ -60,7 +60,7 @@ test('richOperands() refuses deep nesting, and returns for any long text', () =>
 })
 
 test(
-  'rpm accepts and refuses the same rich dependencies',
+  'rpm accepts and refuses the same rich dependencies as richOperands()',
   { skip: missingTools('rpmspec') },
   async () => {
     await using dir = await temporaryDirectory()

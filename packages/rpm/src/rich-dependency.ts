@@ -2,7 +2,7 @@ import { RpmFormatError } from './errors.ts'
 import type { Requirement } from './package-info.ts'
 
 const OPERATORS = new Set(['and', 'or', 'if', 'unless', 'else', 'with', 'without'])
-/** Operators that may follow themselves, as in `(a or b or c)`. */
+/** Operators that may be repeated, as in `(a or b or c)`. */
 const CHAINS = new Set(['and', 'or', 'with'])
 const COMPARISONS: Record<string, Requirement['comparison']> = {
   '<': '<',
@@ -17,18 +17,18 @@ const COMPARISONS: Record<string, Requirement['comparison']> = {
 /** rpm and dnf parse rich dependencies recursively: without a limit, nesting could exhaust their stack. */
 const MAX_DEPTH = 100
 
-/** Whether a requirement is a rich dependency, such as `(gcc or clang)`: rpm stores its whole text as the name. */
+/** Whether a requirement is a rich dependency, such as `(gcc or clang)`. rpm stores the whole expression as the name. */
 export function isRich({ name }: Pick<Requirement, 'name'>): boolean {
   return name.startsWith('(')
 }
 
 /**
- * Returns the simple dependencies in a rich dependency: `gcc >= 12` and `clang` in `(gcc >= 12 or clang)`. Throws an RpmFormatError
- * if the text is malformed, because dnf ignores malformed rich dependencies.
+ * Returns the simple dependencies in a rich dependency: `gcc >= 12` and `clang` for `(gcc >= 12 or clang)`. Throws an RpmFormatError if the
+ * expression is malformed, because dnf ignores malformed rich dependencies.
  */
 export function richOperands(text: string): Requirement[] {
   const operands: Requirement[] = []
-  /** The last operator at each open parenthesis; '' before the first one. */
+  /** For each open parenthesis, the last operator inside it; '' if there has been none yet. */
   const operators: string[] = []
   const fail = (reason: string): never => {
     throw new RpmFormatError(`Cannot parse the rich dependency ${shortened(text)}: ${reason}`)
@@ -75,7 +75,7 @@ function faultOfOperator(operator: string, previous: string): string | undefined
     : `'${operator}' cannot follow '${previous}' without parentheses`
 }
 
-/** Reads a name whose end is known, and its version, if any. */
+/** Reads an operand: its name, whose end is known, and its version, if any. */
 function readOperand(
   text: string,
   { at, end }: { at: number; end: number },
@@ -90,7 +90,7 @@ function readOperand(
   return { name, comparison, version: text.slice(start, versionEnd), end: versionEnd }
 }
 
-/** Returns the offset behind a word, which may contain balanced parentheses, as in `pkgconfig(zlib)`. */
+/** Returns the offset after a name, operator or version, which may contain balanced parentheses, as in `pkgconfig(zlib)`. */
 function endOfWord(text: string, from: number): number {
   let depth = 0
   let at = from
@@ -107,7 +107,7 @@ function skipBlanks(text: string, from: number): number {
   return at
 }
 
-/** Whether a character separates words; in rpm, a comma does too. */
+/** Whether a character separates names, operators and versions. In rpm, a comma does so, too. */
 function isBlank(character: string | undefined): boolean {
   return character !== undefined && ' \t\n\v\f\r,'.includes(character)
 }

@@ -5,15 +5,15 @@ import { TAG } from './tags.ts'
 export interface Scriptlet {
   /** The section of the spec, such as `%post`. */
   section: string
-  /** The program that runs it, such as `/bin/sh` or `<lua>`. */
+  /** The interpreter of the scriptlet, such as `/bin/sh` or `<lua>`. */
   interpreter: string
   text: string
-  /** Whether rpm expands macros in it at installation (`%post -e`). */
+  /** Whether rpm expands macros in the scriptlet at installation (`%post -e`). */
   isExpandedAtInstall: boolean
 }
 
 /**
- * Maps tags to sections: the tag holds the text of the section, and tags with the same name and a suffix hold its interpreter and flags.
+ * Maps tags to sections. The tag holds the text of the section; the tags with the suffixes PROG and FLAGS hold its interpreter and flags.
  */
 const SECTIONS = [
   ['PREIN', '%pre'],
@@ -27,17 +27,17 @@ const SECTIONS = [
   ['VERIFYSCRIPT', '%verifyscript'],
 ] as const
 
-/** Sections of which a package may have several, with the names of their tags. */
+/** Sections that a package may have several times, with the names of their tags. */
 const TRIGGERS = [
   ['TRIGGERSCRIPT', '%trigger'],
   ['FILETRIGGERSCRIPT', '%filetrigger'],
   ['TRANSFILETRIGGERSCRIPT', '%transfiletrigger'],
 ] as const
 
-/** The flag with which rpm marks scriptlets in which macros are expanded at installation. */
+/** rpm's flag for scriptlets in which macros are expanded at installation. */
 const EXPAND = 1
 
-/** Returns the scriptlets and triggers of a package that consist of text; some only name a program. */
+/** Returns the scriptlets and triggers of a package that have a text; those that only name a program are left out. */
 export function scriptletsOf(header: HeaderBlock): Scriptlet[] {
   return [
     ...SECTIONS.flatMap(([tag, section]) =>
@@ -54,7 +54,7 @@ function readScriptlets(
   section: string,
   [texts, programs, flags]: [number, number, number],
 ): Scriptlet[] {
-  // For a section that occurs once, the first string is the program, and the others are its arguments.
+  // A section that occurs once has one text: the first string is its interpreter, and any others are the interpreter's arguments.
   const interpreters = getStrings(header, programs)
   const allFlags = getInts(header, flags)
   return getStrings(header, texts).map((text, i) => ({

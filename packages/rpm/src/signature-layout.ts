@@ -5,7 +5,7 @@ import { paddedSignatureSize } from './header.ts'
 import { SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
 import { binary, buildHeader, int32, type NewEntry, strings } from './write-header.ts'
 
-/** Tags of OpenPGP signatures, over the header alone or (old rpm) over header and payload. */
+/** Tags of OpenPGP signatures, made over the header alone or (by old versions of rpm) over header and payload. */
 const OPENPGP_TAGS: readonly number[] = [
   SIGNATURE_TAG.DSAHEADER,
   SIGNATURE_TAG.RSAHEADER,
@@ -14,13 +14,13 @@ const OPENPGP_TAGS: readonly number[] = [
   SIGNATURE_TAG.GPG,
 ]
 
-/** Tags of entries that hold no data, but reserve space for signatures: rpm 4's and rpm 6's. */
+/** Tags of entries without data that reserve space for signatures: the tag of rpm 4 and that of rpm 6. */
 const RESERVE_TAGS: readonly number[] = [SIGNATURE_TAG.RESERVEDSPACE, SIGNATURE_TAG.RESERVED]
 /** as much as rpmbuild reserves: enough for every type of signature in use */
 const RESERVED_BYTES = 4096
 const MAX_INT32 = 0xffff_ffff
 
-/** Returns the entries with which rpm checks an unsigned package: `md5` and `size` (bytes) are of header and payload together. */
+/** Returns the digests that rpm uses to check an unsigned package; `md5` and `size` (in bytes) are of header and payload together. */
 export function digestEntries(
   header: Buffer,
   { md5, size }: { md5: Buffer; size: number },
@@ -34,7 +34,9 @@ export function digestEntries(
   ]
 }
 
-/** Returns the entries with which rpm 6 checks an unsigned package of its own format; digests of the payload are in its main header. */
+/**
+ * Returns the digests that rpm 6 uses to check an unsigned package of its own format. The digests of the payload are in the main header.
+ */
 export function format6DigestEntries(header: Buffer): NewEntry[] {
   const { SHA256HEADER, SHA3_256HEADER } = SIGNATURE_TAG
   return [hashEntry(SHA256HEADER, 'sha256', header), hashEntry(SHA3_256HEADER, 'sha3-256', header)]
@@ -44,12 +46,12 @@ function hashEntry(tag: number, algorithm: string, header: Buffer): NewEntry {
   return strings(tag, TYPE.STRING, [createHash(algorithm).update(header).digest('hex')])
 }
 
-/** Whether rpm 6 made the package in its own format, whose signature header must not contain tags above 999. */
+/** Whether the package has the format of rpm 6, in which the signature header must not contain tags above 999. */
 export function isFormat6(header: HeaderBlock): boolean {
   return (getInt(header, TAG.RPMFORMAT) ?? 4) >= 6
 }
 
-/** Returns the tag of the space that a package's signature header reserves. */
+/** Returns the tag of the entry that reserves space in a package's signature header. */
 export function reserveTagOf(header: HeaderBlock): number {
   return isFormat6(header) ? SIGNATURE_TAG.RESERVED : SIGNATURE_TAG.RESERVEDSPACE
 }
@@ -61,15 +63,15 @@ function sizeEntry(size: number): NewEntry {
   return { tag: SIGNATURE_TAG.LONGSIZE, type: TYPE.INT64, count: 1, data }
 }
 
-/** Returns the entries to keep: all but OpenPGP signatures, reserved space and the region tag. */
+/** Returns the entries to keep: all except OpenPGP signatures, reserved space and the region tag. */
 export function keptEntries({ entries }: HeaderBlock): NewEntry[] {
   const dropped = [...OPENPGP_TAGS, ...RESERVE_TAGS, SIGNATURE_TAG.HEADERSIGNATURES]
   return [...entries.values()].filter(({ tag }) => !dropped.includes(tag))
 }
 
 /**
- * Builds a signature header with these entries that takes exactly the same space in the file (the rest becomes
- * reserved space); returns undefined if they do not fit.
+ * Builds a signature header with these entries that takes exactly the same space in the file; what is left becomes reserved space. Returns
+ * undefined if the entries do not fit.
  */
 export function fitInto(
   paddedSize: number,
@@ -83,8 +85,8 @@ export function fitInto(
 }
 
 /**
- * Whether an interrupted write of the new signature header over the old one could damage kept entries
- * unnoticed. A different number of entries is always noticed: the first and the last bytes disagree.
+ * Whether writing the new signature header over the old one could damage kept entries without detection if the write is interrupted. If the
+ * number of entries changes, an interruption is always detected: the first and the last bytes disagree.
  */
 export function movesKeptData(old: HeaderBlock, replacement: Buffer): boolean {
   if (old.entries.size !== replacement.readUInt32BE(8)) return false
@@ -107,7 +109,10 @@ function pad(header: Buffer): Buffer {
   return Buffer.concat([header, Buffer.alloc(paddedSignatureSize(header.length) - header.length)])
 }
 
-/** Builds a signature header. rpm sorts entries as it reads them, so the reserve can be last, where it moves no other entry. */
+/**
+ * Builds a signature header. rpm sorts entries when it reads them, so the reserved space can come last, where its size does not move any
+ * other entry.
+ */
 function build(entries: readonly NewEntry[], reserved: number, reserveTag: number): Buffer {
   const sorted = entries.toSorted((a, b) => a.tag - b.tag)
   if (reserved > 0)

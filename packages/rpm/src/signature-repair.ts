@@ -7,9 +7,9 @@ import { digestEntries, format6DigestEntries, isFormat6, reserveTagOf } from './
 import type { NewEntry } from './write-header.ts'
 
 /**
- * Rebuilds the entries of a signature header from the rest of the package, for a package whose entries were lost in an interrupted write;
- * returns undefined if that is impossible. The payload must match the header's digest, so that a package damaged elsewhere does not get
- * digests that hide the damage.
+ * Rebuilds the entries of a signature header from the rest of the package, after they were lost in an interrupted write; returns undefined
+ * if that is impossible. The payload must match the header's digest: if the package is also damaged elsewhere, new digests must not hide
+ * that damage.
  */
 export async function repairSignatureHeader(
   source: RpmSource,
@@ -30,7 +30,10 @@ export async function repairSignatureHeader(
   return { headerStart: header.start, kept, reserveTag: reserveTagOf(header) }
 }
 
-/** Finds the main header. The size of the signature header is intact: its first 16 bytes are in a single disk sector. */
+/**
+ * Finds the main header. The size of the signature header can be trusted: it is in the first 16 bytes of that header, which lie in a single
+ * disk sector.
+ */
 async function findMainHeader(source: RpmSource): Promise<HeaderBlock | undefined> {
   try {
     const intro = await source.read(LEAD_SIZE, INTRO_SIZE)

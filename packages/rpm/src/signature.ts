@@ -26,9 +26,9 @@ import { repairSignatureHeader } from './signature-repair.ts'
 import { SIGNATURE_TAG, TYPE } from './tags.ts'
 import type { NewEntry } from './write-header.ts'
 
-/** rpm 4 keeps EdDSA signatures under the tag for DSA. */
+/** rpm 4 stores EdDSA signatures under the tag for DSA. */
 const TAG_OF = { rsa: SIGNATURE_TAG.RSAHEADER, eddsa: SIGNATURE_TAG.DSAHEADER } as const
-/** OpenPGP's algorithm numbers: EdDSA as in GnuPG 2.2, and Ed25519 as in RFC 9580. */
+/** OpenPGP's algorithm numbers. EdDSA has two: 22 as in GnuPG 2.2, and 27 (Ed25519) as in RFC 9580. */
 const PUBLIC_KEY_NUMBERS = { rsa: [1], eddsa: [22, 27] } as const
 const SIGNATURE_PACKET = 2
 const MAX_PACKET_SIZE = 64 * 1024
@@ -36,8 +36,8 @@ const MAX_PACKET_SIZE = 64 * 1024
 export type SignatureAlgorithm = keyof typeof TAG_OF
 
 /**
- * Returns the bytes that a header signature covers: the whole main header, at most 65 MiB. A version 4 OpenPGP
- * signature is made over the digest of these bytes followed by its own hashed fields.
+ * Returns the bytes that a header signature covers: the whole main header, at most 65 MiB. An OpenPGP signature of version 4 is made over
+ * the digest of these bytes followed by the signature's own hashed fields.
  */
 export async function readSignedRegion(from: RpmInput): Promise<Buffer> {
   return signedRegion(await readRpmHeader(from))
@@ -49,7 +49,7 @@ function signedRegion({ label, header }: RpmHeader): Buffer {
     : refuse(label, 'its header has no immutable region, as rpm 4 writes it')
 }
 
-/** Returns the OpenPGP packet that signs the header; undefined if there is none. */
+/** Returns the OpenPGP packet of the header's signature; undefined if there is none. */
 export async function readHeaderSignature(from: RpmInput): Promise<Buffer | undefined> {
   const { signature } = await readRpmHeader(from)
   const [base64] = getStrings(signature, SIGNATURE_TAG.OPENPGP) // as rpm 6 writes it
@@ -61,9 +61,9 @@ export async function readHeaderSignature(from: RpmInput): Promise<Buffer | unde
 }
 
 /**
- * Makes the OpenPGP packet the package's only signature. The file is changed in place if the signature header
- * has enough space (so every hard link changes too), otherwise replaced by a new file. After a crash, another
- * call completes the work. Returns the previous offset of the main header; nothing from there on has changed.
+ * Makes the OpenPGP packet the package's only signature. If the signature header has enough space, the file is changed in place (so every
+ * hard link to it changes, too); otherwise, it is replaced by a new file. After a crash, calling this again completes the work. Returns the
+ * previous offset of the main header; nothing from there on has changed.
  */
 export async function writeHeaderSignature(
   path: string,
@@ -122,7 +122,7 @@ async function changeSignatures(path: string, signatures: NewEntry[]): Promise<n
   })
 }
 
-/** Reads the entries to keep of the signature header, even if an earlier rewrite of it was interrupted. */
+/** Returns the entries of the signature header that must be kept, even if an earlier rewrite of that header was interrupted. */
 async function readSignatures(source: RpmSource): Promise<{
   headerStart: number
   signature?: HeaderBlock
@@ -146,7 +146,7 @@ async function readSignatures(source: RpmSource): Promise<{
   }
 }
 
-/** Writes a copy next to the file and renames it into place. */
+/** Writes a copy next to the file and renames it over the file. */
 async function replaceFile(
   path: string,
   source: RpmSource,

@@ -1,10 +1,10 @@
 const MAX_NAME_BYTES = 255
-/** Code points that some file systems leave out when they compare names. */
+/** Code points that some file systems ignore when they compare names. */
 const IGNORED = /[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g
 
 /**
- * Returns why a name must not be used for a source file in one of our directories or in git; undefined if it is safe. A name may
- * begin with a dot, such as `.clang-format`.
+ * Returns why a name must not be used for a source file in our directories or in git; undefined if it is safe. A name may begin with a dot,
+ * as in `.clang-format`.
  */
 export function sourceNameFault(name: string): string | undefined {
   if (name === '') return 'is empty'
@@ -18,7 +18,10 @@ export function sourceNameFault(name: string): string | undefined {
   return undefined
 }
 
-/** Whether some file system takes the name for `.git`: NTFS ignores final dots, spaces and streams, HFS+ some code points. */
+/**
+ * Whether some file system treats the name as `.git`: NTFS ignores trailing dots and spaces and names of streams, HFS+ ignores some code
+ * points.
+ */
 function isGitDirectory(name: string): boolean {
   const [file = ''] = name.replace(IGNORED, '').split(':')
   return /^(?:\.git|git~1)[. ]*$/i.test(file)

@@ -3,8 +3,9 @@ import type { ListedFile } from './file-list.ts'
 import { FILE_FLAG } from './tags.ts'
 
 /**
- * Returns the name of a source package's spec file: the one with rpm's flag, because others may be mere sources. Without any flag,
- * it is the only file whose name ends in `.spec`. Throws RpmFormatError if there is none, or more than one.
+ * Returns the name of a source package's spec file: the file with rpm's flag for it, because other files that end in `.spec` may be just
+ * sources. If no file has the flag, it is the only file that ends in `.spec`. Throws RpmFormatError if there is no such file or more than
+ * one.
  */
 export function findSpec(files: readonly ListedFile[], label: string): string {
   const flagged = files.filter(({ flags }) => (flags & FILE_FLAG.SPECFILE) !== 0)

@@ -1,4 +1,4 @@
-/** Tag numbers of the main header, by rpm's names. */
+/** Tag numbers of the main header, under rpm's names. */
 export const TAG = {
   HEADERIMAGE: 61,
   HEADERSIGNATURES: 62,
@@ -124,7 +124,7 @@ export const TAG = {
   PAYLOADSHA3_256: 5123,
 } as const
 
-/** Tag numbers of the signature header. From 1000 on, their meaning differs from that in the main header. */
+/** Tag numbers of the signature header. From 1000 on, their meanings differ from those in the main header. */
 export const SIGNATURE_TAG = {
   HEADERSIGNATURES: 62,
   DSAHEADER: 267,
@@ -159,7 +159,7 @@ export const TYPE = {
   I18NSTRING: 9,
 } as const
 
-/** Node's names of hash algorithms, by their OpenPGP numbers, which rpm uses. */
+/** Node's names for hash algorithms, by the OpenPGP numbers that rpm uses. */
 export const HASH_NAME: Partial<Record<number, string>> = {
   1: 'md5',
   2: 'sha1',
@@ -176,6 +176,6 @@ export const DEPENDENCY_FLAG = {
   LESS: 1 << 1,
   GREATER: 1 << 2,
   EQUAL: 1 << 3,
-  /** a feature that rpm itself must have */
+  /** a feature that rpm itself must support */
   RPMLIB: 1 << 24,
 } as const

@@ -3,7 +3,7 @@ import { RpmFormatError } from './errors.ts'
 export type Order = -1 | 0 | 1
 
 export interface Evr {
-  /** null when there is none, which sorts like 0 */
+  /** null if there is none, which sorts like 0 */
   epoch: number | null
   version: string
   release: string
@@ -14,7 +14,7 @@ export interface Nevra extends Evr {
   arch: string
 }
 
-/** Compares two versions or two releases like librpm's rpmvercmp(). */
+/** Compares two versions or two releases as librpm's rpmvercmp() does. */
 export function compareVersions(a: string, b: string): Order {
   const as = segments(a)
   const bs = segments(b)
@@ -34,7 +34,7 @@ export function compareEvr(a: Evr, b: Evr): Order {
   )
 }
 
-/** Returns `name-[epoch:]version-release.arch`, with the epoch if the package has one, like rpm's %{nevra}. */
+/** Returns `name-[epoch:]version-release.arch`, like rpm's %{nevra}; the epoch is included only if the package has one. */
 export function formatNevra({ name, arch, ...evr }: Nevra): string {
   return `${name}-${formatEvr(evr)}.${arch}`
 }
@@ -57,7 +57,7 @@ export function parseEvr(text: string): Evr {
   }
 }
 
-/** Splits a version into digits, letters, '~' and '^'; all other characters only separate these parts. */
+/** Splits a version into runs of digits, runs of letters, '~' and '^'; any other characters only separate these segments. */
 function segments(version: string): string[] {
   return version.match(/[0-9]+|[a-zA-Z]+|~|\^/g) ?? []
 }
@@ -75,7 +75,7 @@ function compareSegments(x: string | undefined, y: string | undefined): Order {
   return xIsNumber ? compareNumbers(x, y) : compareText(x, y)
 }
 
-/** Compares digits as text: a version may be longer than any number type, and BigInt is slow on long ones. */
+/** Compares numbers as strings of digits: a version may exceed any number type, and BigInt is slow for long ones. */
 function compareNumbers(x: string, y: string): Order {
   const [a, b] = [x.replace(/^0+/, ''), y.replace(/^0+/, '')]
   return sign(a.length - b.length) || compareText(a, b)

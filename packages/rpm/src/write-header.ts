@@ -14,7 +14,7 @@ const ALIGNMENT: Partial<Record<number, number>> = {
   [TYPE.INT64]: 8,
 }
 
-/** Builds a header structure in which an immutable region covers all entries, kept in the order given. */
+/** Builds a header structure from the entries, in the order given; an immutable region covers all of them. */
 export function buildHeader(entries: readonly NewEntry[], regionTag: number): Buffer {
   const data: Buffer[] = []
   const index: Buffer[] = []

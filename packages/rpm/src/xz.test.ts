@@ -78,7 +78,10 @@ function xz(content: Buffer, options: string[]): Buffer {
   return execFileSync('xz', [...options, '--stdout'], { input: content, maxBuffer: 1 << 26 })
 }
 
-/** Feeds pieces of 997 bytes, so that boundaries fall within them; stops at 32 MiB of output, more than any test has. */
+/**
+ * Decompresses input in pieces of 997 bytes, so that the boundaries fall within fields and blocks; stops at 32 MiB of output, which is more
+ * than any test produces.
+ */
 async function unpack(packed: Buffer, format: 'xz' | 'lzma'): Promise<Buffer> {
   async function* pieces(): AsyncGenerator<Buffer> {
     for (let at = 0; at < packed.length; at += 997) yield packed.subarray(at, at + 997)

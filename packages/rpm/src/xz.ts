@@ -6,12 +6,12 @@ import { LzmaDecoder } from './lzma-decoder.ts'
 const OUTPUT_SIZE = 64 * 1024
 const XZ_MAGIC = 'fd377a585a00'
 const LZMA2_FILTER = 0x21
-/** size of a block's checksum in bytes, by the number of its type */
+/** size of a block's checksum in bytes, indexed by the check type */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64]
 const CRC32_CHECK = 1
 const SHA256_CHECK = 10
 
-/** Decompresses the first .xz stream, as rpm does; uses at most 1.5 times the dictionary's limit and 3 MiB of memory. */
+/** Decompresses the first .xz stream, as rpm does. Uses at most 1.5 times the maximum dictionary size plus 3 MiB of memory. */
 export async function* decompressXz(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const reader = new ByteReader(chunks)
   try {
@@ -30,7 +30,7 @@ export async function* decompressXz(chunks: AsyncIterable<Buffer>): AsyncGenerat
   }
 }
 
-/** Returns the size of the block's dictionary; undefined if there are no more blocks. */
+/** Reads a block's header and returns the size of its dictionary; undefined if there are no more blocks. */
 async function readBlockHeader(reader: ByteReader): Promise<number | undefined> {
   const first = await take(reader, 1)
   if (first[0] === 0) return undefined
@@ -73,7 +73,7 @@ async function* decodeBlock(
   sum.finish(await take(reader, CHECK_SIZES[check]!))
 }
 
-/** Checks CRC32 and SHA-256. CRC64, which Node lacks, is not checked: rpm's own digests cover the payload anyway. */
+/** Verifies CRC32 and SHA-256. CRC64 is not verified, because Node does not provide it; rpm's own digests cover the payload anyway. */
 class BlockCheck {
   readonly #check: number
   #crc = 0

@@ -2,7 +2,7 @@
 export interface ArchivedFile {
   name: string
   content?: Buffer | string
-  /** type and permissions; default: a regular file with mode 0644 */
+  /** file type and permissions; default: a regular file with mode 0644 */
   mode?: number
   /** the size that the archive declares */
   archivedSize?: number

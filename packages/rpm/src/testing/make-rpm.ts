@@ -9,9 +9,9 @@ import { type ArchivedFile, cpioArchive } from './make-cpio.ts'
 export interface MadeFile extends ArchivedFile {
   /** the size that the header declares */
   listedSize?: number
-  /** whether the header marks the file as the spec; default: by its name */
+  /** whether the header marks the file as the spec; default: depends on the file's name */
   isSpec?: boolean
-  /** whether the file is left out by a `NoSource`: the header lists it as a ghost, and the archive lacks it */
+  /** whether `NoSource` excludes the file: then the header lists it as a ghost, and it is not in the archive */
   isLeftOut?: boolean
 }
 
@@ -32,9 +32,9 @@ export interface MadeRpm {
   archive?: Buffer
   /** replaces the compressed payload */
   payload?: Buffer
-  /** whether to use rpm's own archive format for large files, which leaves names and sizes to the header */
+  /** whether to use rpm's own archive format for large files, in which names and sizes are only in the header */
   isStripped?: boolean
-  /** 6: the format of rpm 6, which has other digests and sizes, and always the stripped archive */
+  /** 6 means the format of rpm 6, which has other digests and sizes, and always uses the stripped archive format */
   format?: 4 | 6
   /** entries to add to the main header, or to replace those with the same tag */
   headerEntries?: NewEntry[]
@@ -44,7 +44,7 @@ export interface MadeRpm {
   without?: number[]
 }
 
-/** Writes a source package with one spec file, by default `NAME.spec`, and returns its path. */
+/** Writes a source package with one spec file, called `NAME.spec` by default, and returns the package's path. */
 export async function buildSrpm(
   path: string,
   {
@@ -231,7 +231,7 @@ function payloadEntries(payload: Buffer, compressor: string): NewEntry[] {
   ]
 }
 
-/** Replaces and removes entries, and sorts them by tag as rpm does. */
+/** Replaces and removes entries, and sorts the result by tag as rpm does. */
 function replaceEntries(
   entries: NewEntry[],
   replacements: NewEntry[] = [],

@@ -1,4 +1,4 @@
-/** Returns a generator of numbers from 0 to below a limit that are the same in each run (xorshift). */
+/** Returns a function that returns pseudorandom integers from 0 to `limit` - 1, the same sequence in each run (xorshift). */
 export function randomNumbers(seed: number): (limit: number) => number {
   let state = seed | 1
   return (limit) => {

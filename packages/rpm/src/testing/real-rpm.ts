@@ -19,7 +19,7 @@ function hasTool(name: string): boolean {
   }
 }
 
-/** Makes a directory that is deleted at the end of its scope. */
+/** Creates a temporary directory that is deleted at the end of the scope. */
 export async function temporaryDirectory(): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'copr-rpm-'))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
@@ -54,7 +54,7 @@ ln -s a.txt %{buildroot}/usr/share/hello/link
 /usr/share/hello
 `
 
-/** Builds a source and a binary package with rpmbuild; `payload` is rpm's name, such as `w9.xzdio`. */
+/** Builds a source package and a binary package with rpmbuild; `payload` is rpm's name for the compression, such as `w9.xzdio`. */
 export function buildRealPackages(
   dir: string,
   {
