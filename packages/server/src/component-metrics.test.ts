@@ -61,7 +61,7 @@ test('alerts use only metrics and labels that components export', async () => {
   assert.ok(asked.length >= 10)
   for (const { alert, name, labels } of asked) {
     assert.ok(told.has(name), `${alert} uses ${name}, which no component exports`)
-    // A metric of an empty queue has no samples, so its expected labels are listed here.
+    // If the queue is empty, a metric has no samples. Its expected labels are therefore listed here.
     const sample = new RegExp(`^${name}\\{([^}]*)\\}`, 'm').exec(text)?.[1]
     for (const label of labels.filter((each) => each !== 'namespace'))
       assert.ok(

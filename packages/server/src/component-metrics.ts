@@ -12,20 +12,22 @@ import { type QueueCount, queueCounts } from '@copr/domain/queue/queue-counts'
 import { addGauge, type Metrics, type Sample } from '@copr/process/probes/metrics'
 import { processMetrics } from '@copr/process/probes/probes'
 
-/** The components that export metrics of a volume, each with the volume's name. */
+/** The components that export the metrics of a volume, each with that volume's name. */
 const VOLUMES = [
   ['backend', 'results'],
   ['distgit', 'sources'],
 ] as const
 
-/** Returns a component's metrics: of its process, of its volume if it has one, and, for the backend, of the whole system. */
+/**
+ * Returns a component's metrics: those of its process, those of its volume if it has one, and, for the backend, those of the whole system.
+ */
 export function componentMetrics(
   component: string,
   db: Db,
   { data_dir, results }: Pick<Configuration, 'data_dir' | 'results'>,
 ): Metrics {
   const metrics = processMetrics(component)
-  // If results are in S3, the backend's folder holds only files in progress, on the machine's own disk.
+  // If results are stored in S3, the backend's folder holds only files in progress and is on the machine's own disk.
   const volumes = VOLUMES.filter(
     ([owner, volume]) => component.includes(owner) && !(volume === 'results' && results.s3),
   ).map(([, volume]) => volume)
@@ -113,7 +115,7 @@ function addOutbox(metrics: Metrics, db: Db): void {
   )
 }
 
-/** Several components in one process have their volumes in one folder. */
+/** If several components run in one process, their volumes are in the same folder. */
 function addVolumes(metrics: Metrics, volumes: readonly string[], path: string): void {
   const tell = (which: 'blocks' | 'bavail') => async (): Promise<Sample[]> => {
     const found = await statfs(path)
@@ -131,7 +133,7 @@ function addVolumes(metrics: Metrics, volumes: readonly string[], path: string):
   )
 }
 
-/** Rejects while the database is unreachable, or has no tables yet. */
+/** Rejects if the database is unreachable or has no tables yet. */
 export async function requireDatabase(db: Db): Promise<void> {
   await db.selectFrom('chroot').select('id').limit(1).execute()
 }

@@ -34,34 +34,34 @@ import { runResalloc } from '@copr/resalloc/run-resalloc'
 import { routeByPath } from './route-by-path.ts'
 
 const now = (): Date => new Date()
-/** Memory of PostgreSQL in bytes, if the container has no memory limit. */
+/** Memory in bytes that PostgreSQL may use if the container has no memory limit. */
 const POSTGRES_MEMORY = 512 * 1024 ** 2
 
 export interface Running {
   config: Configuration
   log: Logger
   stop: AbortSignal
-  /** Called once the component accepts requests. */
+  /** Called as soon as the component accepts requests. */
   onListening?: (port: number) => void
   /** Starts a builder as a process on this host, for pools of the provider `local`. */
   startBuilder?: StartLocal
 }
 
-/** The dependencies that the components of one process share if they use the database. */
+/** The dependencies that all components of one process share if they use the database. */
 interface Shared extends Running {
   db: Db
   notices: Notices
 }
 
-/** The HTTP apps of a component, and its background loops. */
+/** A component's HTTP apps and its background loops. */
 interface Component {
   apps: Parameters<typeof routeByPath>[0]
   loops: () => Promise<void>
 }
 
 /**
- * Runs components in one process, with a shared port and database, until `stop` aborts. If one of them fails, stops the others
- * and throws the error.
+ * Runs components in one process, with one port and one database connection pool, until `stop` aborts. If one of the components fails,
+ * stops the others and throws its error.
  */
 async function serve(
   running: Running,
@@ -86,7 +86,7 @@ async function serve(
     notices.run(config.database_url, { stop, log }),
     ...started.map(({ loops }) => loops()),
   ]
-  // On shutdown dist-git returns its import tasks over HTTP, so the server stops only after all loops have ended.
+  // On shutdown, dist-git returns its import tasks over HTTP. The server must therefore stop only after all loops have ended.
   const idle = new AbortController()
   void Promise.allSettled(loops).then(() => idle.abort())
   const works = [...loops, serveUntilStopped(app, { ...shared, stop: idle.signal })]
@@ -140,7 +140,7 @@ function frontendComponent(shared: Shared): Component {
   }
   return {
     apps: { frontend: frontendApp(frontend) },
-    // Retries the creation of keys that failed while keygen was unavailable.
+    // Retries creating keys if that failed because keygen was unavailable.
     loops: () => every(15, () => makeMissingKeys(frontend), { stop, log }),
   }
 }
@@ -222,9 +222,9 @@ export const COMPONENT_NAMES: ComponentName[] = [
 
 export interface BuilderOptions {
   name: string
-  /** The folder for builds and caches. */
+  /** The folder for build files and caches. */
   scratch_dir: string
-  /** Undefined if the builder should register itself in the configured database. */
+  /** If undefined, the builder registers itself in the configured database. */
   enroll_token: string | undefined
 }
 

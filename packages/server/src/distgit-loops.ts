@@ -48,7 +48,7 @@ export async function runDistgitLoops(context: DistgitContext): Promise<void> {
   ])
 }
 
-/** Removes dist-git repositories as requested, except those of a new project or package that has taken over the name. */
+/** Removes dist-git repositories whose removal was requested, unless a new project or package has taken over the name. */
 async function removeRepositories({ db, config, log }: DistgitContext): Promise<void> {
   for (const { id, path } of await wantedRemovals(db, 'distgit')) {
     const [owner = '', dirname = '', package_name] = path.split('/')
@@ -67,7 +67,7 @@ async function removeRepositories({ db, config, log }: DistgitContext): Promise<
   }
 }
 
-/** Runs an import agent until `stop` aborts; enrolls a new one whenever it ends, for example because its session is unknown. */
+/** Runs an import agent until `stop` aborts. Whenever the agent ends, for example because its session is unknown, enrolls a new one. */
 async function importSrpms(context: DistgitContext): Promise<void> {
   const { config, db, stop, log } = context
   await forgetPool(db, 'distgit', { max_attempts: config.limits.max_attempts, now })

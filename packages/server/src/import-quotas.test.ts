@@ -58,7 +58,7 @@ suite('quotas of imports, with the real frontend, gateway and dist-git', () => {
       listen: { host: '127.0.0.1', port },
       data_dir,
       database_url: t.url,
-      // No keygen runs: nothing is signed before an import.
+      // keygen is not running: nothing is signed before an import.
       keygen: { url: 'http://127.0.0.1:1', secret: 'a secret for tests only' },
       limits: { max_unpacked_bytes: 8 * MIB, max_unpacked_file_bytes: MIB },
     })
@@ -118,7 +118,7 @@ suite('quotas of imports, with the real frontend, gateway and dist-git', () => {
     assert.deepEqual(tasks, [{ kind: 'import', state: 'done', attempts: 1 }])
   }
 
-  /** Lists all files that dist-git has, temporary ones included. */
+  /** Lists all of dist-git's files, including temporary ones. */
   async function stored(): Promise<string[]> {
     const entries = await readdir(join(data_dir, 'distgit'), {
       recursive: true,

@@ -3,7 +3,7 @@ import { KeygenConfig } from '@copr/keygen/keygen'
 import { CoprError } from '@copr/process/errors'
 import { z } from 'zod'
 
-/** Derives the configuration of keygen from the one that all components share; throws if it is invalid. */
+/** Derives keygen's configuration from the one that all components share; throws if the result is invalid. */
 export function keygenConfig({
   database_url,
   sign_domain,

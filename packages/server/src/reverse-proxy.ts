@@ -19,13 +19,13 @@ export interface Behind {
 export function reverseProxy(to: Behind[], log: Logger): Server {
   const longestFirst = to.toSorted((a, b) => b.path.length - a.path.length)
   const server = createServer((from, answer) => {
-    // Neither decoded nor parsed as a URL: the component rejects invalid targets.
+    // The path is neither decoded nor parsed as a URL here: the component rejects invalid targets.
     const [pathname = '/'] = (from.url ?? '/').split('?')
     const found = longestFirst.find(({ path }) => isBelow(pathname, path))
     if (found) pass(from, answer, { url: found.url, log })
     else answer.writeHead(404).end(`Not found: ${pathname}\n`)
   })
-  // An upload of gigabytes or a followed log may take any time as long as it makes progress.
+  // An upload of several gigabytes, or a log that is being followed, may take any time as long as data keeps flowing.
   server.requestTimeout = 0
   server.headersTimeout = 30_000
   endStalledRequests(server, PROGRESS_LIMITS)

@@ -1,7 +1,7 @@
 import { componentOfPath, type PublicComponent } from '@copr/contract/public-paths'
 import { type HttpApp, type HttpBindings } from '@copr/process/http-server'
 
-/** Returns an app that routes requests to the apps by path; requests for a component that does not run here go to the frontend. */
+/** Returns an app that routes requests to apps by path. Requests for a component that does not run in this process go to the frontend. */
 export function routeByPath(apps: Partial<Record<PublicComponent, HttpApp>>): HttpApp {
   return {
     fetch(request: Request, bindings: HttpBindings): Response | Promise<Response> {
