@@ -134,7 +134,7 @@ suite('OpenShift as a deployment sees it', { skip: whyNoCluster(process.env['PAT
       )
     })
 
-  test('an external certificate needs a router that may read it', async () => {
+  test('a Route with an external certificate is admitted only if the router may read the certificate', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const tls = { termination: 'edge', externalCertificate: { name: 'public' } }

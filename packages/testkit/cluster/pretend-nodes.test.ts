@@ -27,7 +27,7 @@ suite('simulated nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     await cluster?.[Symbol.asyncDispose]()
   })
 
-  /** Waits until an object meets the condition of a test. */
+  /** Waits until an object meets a condition. */
   async function becomes(
     ref: KubeObject,
     isSo: (found: KubeObject) => boolean,

@@ -133,7 +133,7 @@ suite('a node on which pods really run', { skip: whyNoNode(process.env['PATH']) 
 
   test('a pod reaches the API server by the name of its Service', async () => {
     const namespace = await cluster.createNamespace()
-    // busybox supports none of the ciphers: the error about TLS is the expected result.
+    // busybox supports none of the server's ciphers: a TLS error is the expected result, because it shows that the server was reached.
     const script = 'wget -O - http://kubernetes.default.svc.cluster.local:443/version'
     const made = pod(namespace, 'api', spec(script, { restartPolicy: 'Never' }))
     await cluster.admin.client.create(made)

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../src/cluster/kube-client.ts'
 
-/** The security context that Pod Security `restricted` requires of a container. */
+/** The security context that a container must have under the Pod Security level `restricted`. */
 const RESTRICTED = {
   runAsNonRoot: true,
   allowPrivilegeEscalation: false,
@@ -8,7 +8,7 @@ const RESTRICTED = {
   seccompProfile: { type: 'RuntimeDefault' },
 }
 
-/** The spec of a pod that passes `restricted`, with additional fields. */
+/** Returns the spec of a pod that `restricted` admits, with additional fields. */
 export function podSpec(more: Record<string, unknown> = {}, container = {}): object {
   const main = { name: 'main', image: 'registry.invalid/probe', securityContext: RESTRICTED }
   return { containers: [{ ...main, ...container }], ...more }

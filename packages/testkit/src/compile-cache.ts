@@ -1,5 +1,5 @@
 const { NODE_COMPILE_CACHE: folder } = process.env
 
-/** The environment variable with which a Node process that a test starts uses the compiled code of this test run. */
+/** The environment variable that lets a Node process started by a test use this test run's compile cache. */
 export const COMPILE_CACHE: Record<string, string> =
   folder === undefined ? {} : { NODE_COMPILE_CACHE: folder }

@@ -1,7 +1,10 @@
 import type { Db } from '@copr/domain/database/open'
 import { sql } from 'kysely'
 
-/** Returns a digest of all rows of the tables. One statement reads them all, because tests take digests before and after each request. */
+/**
+ * Returns a digest of all rows of the tables. A single statement reads all of them, because tests compute digests before and after each
+ * request.
+ */
 export async function digestOf(db: Db, tables: readonly string[]): Promise<string> {
   const digests = tables.map(
     (name) =>

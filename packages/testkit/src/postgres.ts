@@ -10,10 +10,13 @@ import pg from 'pg'
 
 export { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
 
-/** The variable with the URL of the tests' PostgreSQL, set by the global setup; without it, this process starts its own server. */
+/**
+ * The environment variable with the URL of the tests' PostgreSQL server, set by the global setup. If it is unset, this process starts a
+ * server of its own.
+ */
 const VARIABLE = 'COPR_TEST_POSTGRES'
 
-/** A file system in memory; in containers it has only 64 MB by default. */
+/** A file system in memory; in containers, its default size is only 64 MB. */
 const MEMORY = '/dev/shm'
 const ROOM_BYTES = 3 * 1024 ** 3
 
@@ -22,7 +25,7 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string
 }
 
-/** Starts PostgreSQL in a temporary folder, with the schema in its database `copr`. */
+/** Starts PostgreSQL in a temporary folder. Its database `copr` contains the schema. */
 export async function startTestPostgres(): Promise<TestServer> {
   const dir = mkdtempSync(join(fastFolder(), 'copr-test-postgres-'))
   const server = await startEmbeddedPostgres({
@@ -41,7 +44,7 @@ export async function startTestPostgres(): Promise<TestServer> {
   }
 }
 
-/** Hashes the password again with one round instead of 4,096, because each test opens several connections. */
+/** Sets the password again, with one SCRAM iteration instead of 4,096, because each test opens several connections. */
 async function speedUpLogins(url: string): Promise<void> {
   const client = new pg.Client(url)
   await client.connect()
@@ -49,13 +52,13 @@ async function speedUpLogins(url: string): Promise<void> {
   await client.end()
 }
 
-/** Returns a folder in memory if it has enough space, because cloning databases is mostly creating and deleting files. */
+/** Returns a folder in memory if there is enough space: cloning a database consists mostly of creating and deleting files. */
 function fastFolder(): string {
   try {
     const { bavail, bsize } = statfsSync(MEMORY)
     if (bavail * bsize >= ROOM_BYTES) return MEMORY
   } catch {
-    // no such folder
+    // there is no such folder
   }
   return tmpdir()
 }
@@ -66,7 +69,7 @@ export interface TestDb extends AsyncDisposable {
 }
 
 /**
- * Returns a private database cloned from the migrated template; it is dropped when the test's scope ends. The test run's global setup
+ * Returns a private database cloned from the migrated template; it is dropped at the end of the test's scope. The test run's global setup
  * (test-setup.ts) starts the server.
  */
 export async function openTestDb(): Promise<TestDb> {
@@ -74,8 +77,8 @@ export async function openTestDb(): Promise<TestDb> {
 }
 
 /**
- * Returns a test database that `fill` has filled, and what `fill` returned (plain data). `fill` runs once per test run, for the first
- * caller with this name, and the others get clones of that database: so it must not depend on its test.
+ * Returns a test database that `fill` has filled, and the value (plain data) that `fill` returned. `fill` runs once per test run, for the
+ * first caller that uses this name; the other callers get clones of the same database. `fill` must therefore not depend on its test.
  */
 export async function openFilledTestDb<T>(
   name: string,
@@ -86,10 +89,10 @@ export async function openFilledTestDb<T>(
   return { ...(await openClone(template)), made: deserialize(Buffer.from(made, 'base64')) as T }
 }
 
-/** The results of `fill`, by template, for the templates that this process uses. */
+/** Return values of `fill`, by template, for the templates that this process uses. */
 const fillings: Record<string, Promise<string>> = {}
 
-/** Fills the template in only one of several concurrent processes; a comment on the database holds what `fill` returned. */
+/** Fills the template in only one of several concurrent processes. What `fill` returned is stored as a comment on the database. */
 async function makeFilled<T>(
   template: string,
   fill: (empty: TestDb) => Promise<T>,
@@ -124,7 +127,7 @@ async function openClone(template: string): Promise<TestDb> {
     url: urlOf(name),
     async [Symbol.asyncDispose]() {
       await db.destroy()
-      // Without `force`, PostgreSQL waits for connections that are closing; with it they would report errors.
+      // Without `force`, PostgreSQL waits for connections that are still closing; with `force`, those connections would report errors.
       await adminPool().query(`drop database ${name}`)
     },
   }
@@ -132,17 +135,20 @@ async function openClone(template: string): Promise<TestDb> {
 
 let pool: pg.Pool | undefined
 
-/** Returns the one connection with which this process creates and drops databases; it does not keep the process alive. */
+/**
+ * Returns a pool with the single connection that this process uses to create and drop databases. The connection does not keep the process
+ * alive.
+ */
 function adminPool(): pg.Pool {
   if (pool) return pool
   const connectionString = urlOf('postgres')
   pool = new pg.Pool({ connectionString, max: 1, idleTimeoutMillis: 0, allowExitOnIdle: true })
-  // After a connection is lost, the next query fails, too, so this error need not be handled.
+  // If the connection is lost, the next query fails anyway, so this error need not be handled.
   pool.on('error', () => undefined)
   return pool
 }
 
-/** Clones a database by copying its files: through the write-ahead log, the default, it takes twice as long. */
+/** Clones a database by copying its files; with the default strategy, the write-ahead log, this would take twice as long. */
 async function makeClone(admin: pg.Client | pg.Pool, template: string): Promise<string> {
   const name = `t_${randomUUID().replaceAll('-', '')}`
   await admin.query(`create database ${name} template ${template} strategy file_copy`)

@@ -13,19 +13,19 @@ import { type FileServer, fileServer } from './file-server.ts'
 import { type IndexServer, indexServer } from '../sources/index-server.ts'
 import { type PythonClients, pythonClients } from './python-clients.ts'
 
-/** A chroot that no builder here builds for. */
+/** A chroot for which none of the builders here can build. */
 export const OTHER_CHROOT = 'fedora-43-x86_64'
-/** The 32-bit chroot of the release that the builders build for, for multilib repositories. */
+/** The 32-bit chroot, for multilib repositories, of the release that the builders build for. */
 export const MULTILIB_CHROOT = `${DISTRO_RELEASE}-i386`
 const GROUP = '@crew'
 
-/** A running system, and its users' clients. */
+/** A running system and its users' clients. */
 export interface ClientFixture extends AsyncDisposable {
   readonly system: System
   readonly clients: PythonClients
-  /** copr-cli as the administrator. */
+  /** copr-cli, run as the administrator. */
   readonly cli: CoprCli
-  /** copr-cli as a user without privileges, who is a member of the group. */
+  /** copr-cli, run as an unprivileged user who is a member of the group. */
   readonly kim: CoprCli
   readonly sources: TinySources
   readonly files: FileServer
@@ -34,11 +34,11 @@ export interface ClientFixture extends AsyncDisposable {
   readonly succeeded: Succeeded
   /** A temporary folder for the test's files. */
   readonly dir: string
-  /** Returns the API's response to a GET request, which must succeed. */
+  /** Sends a GET request to the API, which must succeed, and returns the response body. */
   readonly get: <T = Record<string, unknown>>(path: string) => Promise<T>
   /** Waits until a build has ended. */
   readonly ended: (id: number) => Promise<BuildAnswer>
-  /** Waits until work in the background has made a condition true. */
+  /** Waits until background work has made the condition true. */
   readonly eventually: (holds: () => Promise<boolean>) => Promise<void>
 }
 
@@ -79,7 +79,7 @@ export async function clientFixture(): Promise<ClientFixture> {
     },
     ended: async (id) => await system.api.waitForBuild(id),
     eventually: async (holds) => {
-      // The request may fail, for example with 404, until the work is done.
+      // The request may fail, for example with 404, until the work has been done.
       const ask = async (): Promise<boolean> => await holds().catch(() => false)
       await until(ask, { timeout_ms: 30_000, what: String(holds), every_ms: 300 })
     },
@@ -107,12 +107,12 @@ async function addChroots(system: System, dir: string): Promise<void> {
   await coprctl(system, 'chroot', 'add', file)
 }
 
-/** Returns the query that identifies a project of the administrator in the API. */
+/** Returns the query parameters that identify a project of the administrator in the API. */
 export function inProject({ cli }: Pick<ClientFixture, 'cli'>, projectname: string): string {
   return `ownername=${cli.username}&projectname=${projectname}`
 }
 
-/** Returns the build IDs that copr-cli prints after it has submitted builds. */
+/** Returns the build IDs that copr-cli prints after submitting builds. */
 export function createdBuilds(output: string): number[] {
   const ids = /^Created builds: ([\d ]+)$/m.exec(output)?.[1]
   if (ids === undefined) throw new Error(`No builds were created:\n${output}`)

@@ -9,7 +9,7 @@ export interface Account extends Credentials {
   username: string
 }
 
-/** An unmodified copr-cli with one user's configuration. */
+/** An unmodified copr-cli that uses one user's configuration. */
 export interface CoprCli {
   readonly config: string
   readonly username: string
@@ -17,11 +17,11 @@ export interface CoprCli {
   ok(...args: string[]): Promise<string>
   /** Runs a subcommand that must exit with this code; returns what it prints. */
   fails(code: number, ...args: string[]): Promise<string>
-  /** Runs an interactive subcommand with `input`; it must succeed. Returns what it prints. */
+  /** Runs an interactive subcommand with `input` as its standard input; it must succeed. Returns what it prints. */
   answering(input: string, ...args: string[]): Promise<string>
 }
 
-/** The subcommands that have succeeded, for the test that every subcommand is covered. */
+/** The subcommands that have succeeded; a test uses them to check that every subcommand is covered. */
 export type Succeeded = Set<string>
 
 export function coprCli(
@@ -56,7 +56,7 @@ export function coprCli(
   }
 }
 
-/** Writes the configuration in the form that the site's API token page shows. */
+/** Writes the configuration file as the site's API token page shows it. */
 function writeClientConfig(path: string, { url, username, login, token }: Account): void {
   const lines = [
     '[copr-cli]',

@@ -5,14 +5,14 @@ import { type RunOutcome, run } from '@copr/process/run'
 import { DISTRO_OS, DISTRO_VERSION } from '@copr/demo-distro/chroot'
 import { CACHE_DIR, type System } from '../system/start-system.ts'
 
-/** The name by which the plugin's configuration refers to the site. */
+/** The name of the site in the plugin's configuration. */
 const HUB = 'ours'
 
-/** dnf with an unmodified copr plugin, with its own root and configuration. */
+/** dnf with an unmodified copr plugin, and with an install root and configuration of its own. */
 export interface DnfCopr extends Disposable {
   /** The install root. */
   readonly root: string
-  /** Where the plugin writes `.repo` files. */
+  /** The folder to which the plugin writes `.repo` files. */
   readonly repos: string
   copr(...args: string[]): Promise<RunOutcome>
   dnf(...args: string[]): Promise<RunOutcome>
@@ -30,11 +30,11 @@ export function dnfCopr({ port }: Pick<System, 'port'>): DnfCopr {
   writeFileSync(join(config, 'copr.d', `${HUB}.conf`), [`[${HUB}]`, ...hub, ''].join('\n'))
   const base = `[base]\nname=Mini distribution\nbaseurl=file://${CACHE_DIR}/distro/repo\ngpgcheck=0\n`
   writeFileSync(join(repos, 'base.repo'), base)
-  // Replaces the machine's own configuration; dnf requires a regular file.
+  // Used instead of the machine's configuration; dnf requires a regular file.
   writeFileSync(join(dir, 'dnf.conf'), '[main]\n')
   const options = [
     '-y',
-    // Enables only the copr plugin: another of Debian's plugins serves outdated packages from its own cache.
+    // Only the copr plugin is enabled: one of Debian's other plugins serves outdated packages from its own cache.
     '--disableplugin=*',
     '--enableplugin=copr',
     `--config=${join(dir, 'dnf.conf')}`,
@@ -45,7 +45,7 @@ export function dnfCopr({ port }: Pick<System, 'port'>): DnfCopr {
     `--setopt=cachedir=${join(dir, 'cache')}`,
     '--setopt=install_weak_deps=False',
   ]
-  // dnf leaves a gpg-agent running: it is killed with the namespace.
+  // dnf leaves a gpg-agent running; it is killed together with the PID namespace.
   const contained = ['--pid', '--fork', '--kill-child', '--mount-proc', 'dnf']
   const dnf = async (...args: string[]): Promise<RunOutcome> =>
     await run('unshare', [...contained, ...options, ...args], { env: { HOME: '/nonexistent' } })

@@ -4,11 +4,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { basename } from 'node:path'
 
-/** Serves single files by name, like a web server for SRPMs. */
+/** Serves individual files by name, as a web server for SRPMs would. */
 export interface FileServer extends AsyncDisposable {
   /** Starts serving a file; returns its URL. */
   offer(path: string): string
-  /** Starts answering a path with JSON; returns the server's URL. */
+  /** From now on, responds to a path with JSON; returns the server's URL. */
   answer(path: string, body: object): string
 }
 

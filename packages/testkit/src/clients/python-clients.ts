@@ -8,7 +8,7 @@ export interface PythonClients {
   python: string
 }
 
-/** Installs the clients in the requirements file, unmodified. */
+/** Installs unmodified clients from the requirements file. */
 export async function pythonClients(): Promise<PythonClients> {
   const bin = await pythonVenv('clients-requirements.txt', 'packit-requirements.txt')
   return { program: join(bin, 'copr-cli'), python: join(bin, 'python') }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { runOrThrow } from '@copr/process/run'
 import { CACHE_DIR } from '../system/start-system.ts'
 
-/** The Go module that pins the versions of a cluster's programs. */
+/** The Go module that pins the versions of the programs of a cluster. */
 export const MODULE_DIR = fileURLToPath(new URL('../../../../tools/cluster/', import.meta.url))
 
 const PACKAGES = {
@@ -25,7 +25,7 @@ export type Binaries = Record<Binary, string>
 
 const NAMES = Object.keys(PACKAGES) as Binary[]
 
-/** Returns the programs of the pinned versions if they have been built; otherwise undefined. */
+/** Returns the programs if the pinned versions have already been built; otherwise undefined. */
 export function findBinaries(): Binaries | undefined {
   const dir = binariesDir()
   const found = Object.fromEntries(NAMES.map((name) => [name, join(dir, name)])) as Binaries
@@ -44,7 +44,7 @@ export async function clusterBinaries(progress: (line: string) => void): Promise
   mkdirSync(work, { recursive: true })
   try {
     await build(`${dir}.lock`, work, progress)
-    // A binary is named after its package, and etcd's package is called server.
+    // Go names a binary after its package, and etcd's package is called `server`.
     renameSync(join(work, 'server'), join(work, 'etcd'))
     if (!findBinaries()) renameSync(work, dir)
   } finally {
@@ -77,12 +77,12 @@ async function build(lock: string, out: string, progress: (line: string) => void
     said = performance.now()
     progress(`Building the test cluster: ${Math.min(compiled, total)} of ${total} packages`)
   }
-  // flock serializes concurrent builds; the later one finds all packages in Go's build cache.
+  // flock serializes concurrent builds: the second one finds all packages in Go's build cache.
   const command = [lock, 'nice', '-n', '19', 'go', 'build', ...args, '-o', `${out}/`, ...packages]
   await runOrThrow('flock', command, { ...options, onOutput })
 }
 
-/** Linker flags with the version: without them the programs report v0.0.0-master. */
+/** Returns linker flags that set the version: without them, the programs report v0.0.0-master. */
 async function versionFlags(options: { cwd: string; env: Record<string, string> }) {
   const list = ['list', '-m', '-f', '{{.Version}}', 'k8s.io/kubernetes']
   const version = (await runOrThrow('go', list, options)).trim()
@@ -92,13 +92,13 @@ async function versionFlags(options: { cwd: string; env: Record<string, string> 
     .join(' ')
 }
 
-/** Passes on Go's settings: each machine decides where modules are downloaded from. */
+/** Returns Go's settings from the environment: each machine decides where modules are downloaded from. */
 function settingsOfGo(): Record<string, string> {
   const isWanted = (name: string): boolean =>
     /^(GO|SSL_|XDG_)/.test(name) || /_proxy$/i.test(name) || name === 'HOME'
   const settings = Object.entries(process.env).flatMap(([name, value]) =>
     value !== undefined && isWanted(name) ? [[name, value] as const] : [],
   )
-  // Static programs, which need no C compiler.
+  // Static binaries need no C compiler.
   return { ...Object.fromEntries(settings), CGO_ENABLED: '0' }
 }

@@ -13,13 +13,13 @@ interface KeyPair {
 export interface Authority extends KeyPair {
   /** Issues a certificate for a server with these DNS names and IP addresses. */
   forServer(file: string, names: string[]): Promise<KeyPair>
-  /** Issues a certificate for a user of the cluster: Kubernetes reads the name and the groups from the subject. */
+  /** Issues a certificate for a user of the cluster. Kubernetes reads the user's name and groups from its subject. */
   forUser(file: string, name: string, groups: string[]): Promise<KeyPair>
 }
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30']
 
-/** Creates a certificate authority whose files are in `dir`. */
+/** Creates a certificate authority that keeps its files in `dir`. */
 export async function makeAuthority(dir: string, name: string): Promise<Authority> {
   const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign']
   const own = await request(dir, name, `/CN=${name}`, extensions)
@@ -56,7 +56,8 @@ async function request(
   issuer: string[] = [],
 ): Promise<KeyPair> {
   const [certFile, keyFile] = [join(dir, `${file}.crt`), join(dir, `${file}.key`)]
-  // Without a separate configuration, openssl would add the extensions in the machine's configuration, including a second basicConstraints.
+  // Without a configuration file of our own, openssl would add the extensions from the machine's configuration, including a second
+  // basicConstraints.
   const config = join(dir, 'openssl.cnf')
   writeFileSync(config, '[req]\ndistinguished_name = subject\n[subject]\n')
   const wanted = extensions.flatMap((each) => ['-addext', each])

@@ -3,21 +3,21 @@ import { type KubeClient, KubeError } from './kube-client.ts'
 
 export interface ControlLoopOptions {
   client: KubeClient
-  /** `[apiVersion, kind]`: a change of an object of these kinds triggers a step. */
+  /** `[apiVersion, kind]` pairs: a change to any object of these kinds triggers a step. */
   kinds: (readonly [string, string])[]
-  /** Reconciles once; returns after how many milliseconds to reconcile again, if time alone changes the desired state. */
+  /** Reconciles once. Returns the number of milliseconds after which to reconcile again; undefined if only another change requires it. */
   step: () => Promise<number | undefined>
 }
 
 export interface ControlLoop extends AsyncDisposable {
-  /** Triggers a step for a change that no watch reports. */
+  /** Triggers a step after a change that no watch reports. */
   lookAgain(): void
 }
 
-/** How long to wait after an error of the API server or a conflict with a concurrent update. */
+/** How long to wait after an error from the API server or a conflict with a concurrent update. */
 const RETRY_MS = 100
 
-/** Starts a controller like those of Kubernetes: woken by watches, it reconciles the state. */
+/** Starts a controller like those of Kubernetes: watches wake it, and it then reconciles the state. */
 export function startControlLoop({ client, kinds, step }: ControlLoopOptions): ControlLoop {
   const stop = new AbortController()
   const { signal } = stop
@@ -54,7 +54,7 @@ export function startControlLoop({ client, kinds, step }: ControlLoopOptions): C
   }
 }
 
-/** Waits after an error of the API server or the network; rethrows others, because a bug in the loop must be seen. */
+/** Waits after an error of the API server or the network; rethrows any other error, so that a bug in the loop is not hidden. */
 async function afterFailure(error: unknown): Promise<void> {
   const passes = error instanceof KubeError || 'code' in (error as Error) || isAborted(error)
   if (!passes) throw error

@@ -12,11 +12,11 @@ const ISSUER = 'https://kubernetes.default.svc'
 export const SERVICE_NETWORK = '10.217.0.0/16'
 const FIRST_SERVICE = '10.217.0.1'
 
-/** Starts the programs of a control plane that keeps all its files in one folder. */
+/** Starts the programs of a control plane. All of its files are in one folder. */
 export interface ControlPlane {
   readonly address: ClusterAddress
   readonly authority: Authority
-  /** The credential of a cluster administrator. */
+  /** The cluster administrator's credential. */
   readonly admin: Credential
   startEtcd(): Daemon
   startApiServer(): Daemon
@@ -55,7 +55,7 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
         `--listen-client-urls=${etcdUrl}`,
         `--advertise-client-urls=${etcdUrl}`,
         `--listen-peer-urls=http://127.0.0.1:${ports.peer}`,
-        // No data of a test cluster has to survive a crash of the machine.
+        // The data of a test cluster need not survive a crash of the machine.
         '--unsafe-no-fsync',
         '--log-level=warn',
       ]),
@@ -72,13 +72,13 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
         '--enable-admission-plugins=NodeRestriction',
         '--allow-privileged=true',
         `--service-cluster-ip-range=${SERVICE_NETWORK}`,
-        // A loopback address cannot be the endpoint of a Service.
+        // Disabled because a loopback address cannot be the endpoint of a Service.
         '--endpoint-reconciler-type=none',
         `--service-account-issuer=${ISSUER}`,
         `--service-account-jwks-uri=${address.url}/openid/v1/jwks`,
         `--service-account-key-file=${accountsKey}`,
         `--service-account-signing-key-file=${accountsKey}`,
-        // The API server connects to nodes for logs and exec; nodes accept the administrator's certificate.
+        // For logs and exec, the API server connects to nodes; they accept the administrator's certificate.
         `--kubelet-client-certificate=${admin.certFile}`,
         `--kubelet-client-key=${admin.keyFile}`,
         '--kubelet-preferred-address-types=InternalIP',
@@ -94,7 +94,7 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
         `--cluster-signing-key-file=${authority.keyFile}`,
         '--leader-elect=false',
         '--secure-port=0',
-        // The default limits are meant for an API server with more clients than a single test.
+        // The default rate limits are meant for an API server that has more clients than a single test.
         '--kube-api-qps=500',
         '--kube-api-burst=1000',
       ]),
@@ -109,7 +109,7 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
   }
 }
 
-/** Creates the RSA key that service account tokens are signed with. */
+/** Creates the RSA key that signs service account tokens. */
 function writeAccountsKey(pki: string): string {
   const path = join(pki, 'service-accounts.key')
   const { privateKey } = generateKeyPairSync('rsa', {

@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 
-/** A program of the cluster that runs until it is stopped. */
+/** A program of the cluster that runs until it is stopped explicitly. */
 export interface Daemon {
   readonly name: string
   readonly pid: number
-  /** Throws an error with the end of the program's log if it is no longer running. */
+  /** Throws an error that contains the end of the program's log if the program is no longer running. */
   check(): void
   stop(): Promise<void>
 }
@@ -19,7 +19,7 @@ export interface DaemonOptions {
   env?: Record<string, string>
 }
 
-/** Starts a program that the kernel kills when this process ends for any reason. */
+/** Starts a program; the kernel kills it when this process ends for any reason. */
 export function startDaemon({ name, command, args, logFile, env }: DaemonOptions): Daemon {
   const log = openSync(logFile, 'a')
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], {
@@ -42,7 +42,7 @@ export function startDaemon({ name, command, args, logFile, env }: DaemonOptions
     async stop() {
       if (failure || hasEnded(child)) return
       const exit = once(child, 'exit')
-      // A test cluster keeps no data, and on SIGTERM an API server waits for its watchers.
+      // SIGKILL, because a test cluster has no data to keep, and an API server that gets SIGTERM waits for its watchers.
       child.kill('SIGKILL')
       await exit
     },

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:https'
 import { text } from 'node:stream/consumers'
 import type { ClusterAddress, Credential } from './kubeconfig.ts'
 
-/** A Kubernetes object; tests assert the fields that they read. */
+/** A Kubernetes object. Its fields are not typed: tests assert those that they read. */
 export interface KubeObject {
   apiVersion: string
   kind: string
@@ -39,7 +39,7 @@ export interface WatchEvent {
   object: KubeObject
 }
 
-/** An error response of the API server. */
+/** An error response from the API server. */
 export class KubeError extends Error {
   readonly code: number
   readonly reason: string | undefined
@@ -86,7 +86,7 @@ export class KubeClient implements Disposable {
     return await this.request('GET', await this.pathOf(ref))
   }
 
-  /** Reads an object; returns undefined if there is none. */
+  /** Reads an object; returns undefined if it does not exist. */
   async find(ref: ObjectRef): Promise<KubeObject | undefined> {
     return await unlessMissing(this.read(ref))
   }
@@ -101,7 +101,7 @@ export class KubeClient implements Disposable {
       'GET',
       `${path}${options.query ? `?${options.query}` : ''}`,
     )
-    // A list omits apiVersion and kind from its items.
+    // The items of a list do not include apiVersion and kind.
     return items.map((item) => ({ ...item, apiVersion, kind }))
   }
 
@@ -111,7 +111,7 @@ export class KubeClient implements Disposable {
     return await this.request('POST', path, { body: object })
   }
 
-  /** Applies an object server-side; `fieldManager` becomes the owner of its fields. */
+  /** Applies an object server-side; `fieldManager` becomes the owner of the fields that it contains. */
   async apply(object: KubeObject, fieldManager: string, subresource?: string): Promise<KubeObject> {
     const path = `${await this.pathOf(object, subresource)}?fieldManager=${fieldManager}&force=true`
     return await this.request('PATCH', path, {
@@ -132,7 +132,7 @@ export class KubeClient implements Disposable {
     await unlessMissing(this.request('DELETE', await this.pathOf(ref), { body: options }))
   }
 
-  /** Watches all objects of a kind, beginning with the existing ones; ends when the server ends the watch. */
+  /** Watches all objects of a kind, beginning with those that exist already. Ends when the server ends the watch. */
   async *watch(
     apiVersion: string,
     kind: string,
@@ -154,7 +154,7 @@ export class KubeClient implements Disposable {
     }
   }
 
-  /** Returns the path of an object, from the API's discovery document. */
+  /** Returns the path of an object, using the API's discovery document. */
   async pathOf({ apiVersion, kind, metadata }: ObjectRef, subresource?: string): Promise<string> {
     const collection = await this.#collection(apiVersion, kind, metadata.namespace)
     return `${collection}/${metadata.name}${subresource ? `/${subresource}` : ''}`
@@ -208,7 +208,7 @@ export class KubeClient implements Disposable {
           ...('token' in credential ? {} : credential),
           ...(signal ? { signal } : {}),
           headers: {
-            // Keys and health checks have other content types.
+            // The signing keys and the health checks have other content types than JSON.
             accept: 'application/json, */*',
             ...('token' in credential ? { authorization: `Bearer ${credential.token}` } : {}),
             ...(payload === undefined
@@ -241,7 +241,7 @@ function toError(what: string, code: number, answer: string): KubeError {
   try {
     status = JSON.parse(answer) as typeof status
   } catch {
-    // The server answered with plain text.
+    // The response is plain text.
   }
   return new KubeError(`${what}: ${code} ${status.message ?? answer}`, code, status.reason)
 }

@@ -1,13 +1,13 @@
 import { writeFileSync } from 'node:fs'
 
-/** Credentials of a client: a certificate issued by the cluster's CA, or a bearer token. */
+/** A client's credential: a certificate issued by the cluster's CA, or a bearer token. */
 export type Credential = { cert: string; key: string } | { token: string }
 
 export interface ClusterAddress {
   url: string
   /** PEM of the CA that issued the server's certificate. */
   ca: string
-  /** The server's name in its certificate, if it differs from that in the URL. */
+  /** The server's name in its certificate, if it differs from the host name in the URL. */
   serverName?: string
 }
 

@@ -5,7 +5,7 @@ import { missingPrograms } from '../system/requirements.ts'
 import { findBinaries, MODULE_DIR } from './binaries.ts'
 import { CNI_DIRS } from './nodes/node-files.ts'
 
-/** Returns why no cluster can be started on this machine (a reason to skip the tests that need one), or false. */
+/** Returns why no cluster can be started on this machine, as a reason to skip tests; false if one can be started. */
 export function whyNoCluster(path: string | undefined): string | false {
   const missing = missingPrograms(path, ['openssl', 'setpriv', 'flock'])
   if (missing.length > 0) return `needs ${missing.join(', ')}`
@@ -23,7 +23,7 @@ const NODE_PROGRAMS = [
   'busybox',
 ]
 
-/** Returns why no pods can really run on this machine (a reason to skip the tests that need it), or false. */
+/** Returns why pods cannot really run on this machine, as a reason to skip tests; false if they can. */
 export function whyNoNode(path: string | undefined): string | false {
   if (process.getuid?.() !== 0) return 'needs root: a node has namespaces of its own'
   const missing = missingPrograms(path, NODE_PROGRAMS)
@@ -38,7 +38,7 @@ function whyNoBuild(path: string | undefined): string | false {
   const wanted = /^go (\S+)$/m.exec(readFileSync(join(MODULE_DIR, 'go.mod'), 'utf8'))?.[1] ?? ''
   const needs = `needs Go ${wanted} or newer to build Kubernetes`
   if (missingPrograms(path, ['go']).length > 0) return `${needs}, and there is none`
-  // A newer Go downloads the version that the module requires, if it may.
+  // A newer Go downloads the version that the module requires, if downloads are allowed.
   const { stdout, stderr } = spawnSync('go', ['version'], { cwd: MODULE_DIR, encoding: 'utf8' })
   const found = /^go version go([\d.]+)/.exec(stdout)?.[1]
   if (found === undefined) return `${needs}: ${stderr.trim()}`

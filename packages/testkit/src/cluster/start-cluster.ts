@@ -15,7 +15,7 @@ const READY_MS = 120_000
 /** A user of the cluster, with a kubeconfig for programs and a client for tests. */
 export interface Identity {
   readonly name: string
-  /** The path of its kubeconfig. */
+  /** The path of the user's kubeconfig. */
   readonly kubeconfig: string
   readonly client: KubeClient
 }
@@ -24,7 +24,7 @@ interface NamespaceOptions {
   /** The Pod Security level that is enforced; default: `restricted`. */
   podSecurity?: 'restricted' | 'baseline' | 'privileged'
   labels?: Record<string, string>
-  /** Users who get the cluster role `admin` in the namespace: project administrators. */
+  /** Users who get the cluster role `admin` in the namespace, which makes them project administrators. */
   admins?: string[]
 }
 
@@ -44,7 +44,7 @@ interface NamespaceOptions {
  */
 export interface Cluster extends AsyncDisposable {
   readonly url: string
-  /** PEM of its certificate authority. */
+  /** PEM of the cluster's certificate authority. */
   readonly ca: string
   /** The path of the CA certificate. */
   readonly caFile: string
@@ -52,13 +52,13 @@ export interface Cluster extends AsyncDisposable {
   readonly dir: string
   /** A member of the group `system:masters`, which bypasses RBAC. */
   readonly admin: Identity
-  /** Seconds from the call of `startCluster()` until the cluster was usable. */
+  /** Seconds from the call of `startCluster()` until the cluster was ready for use. */
   readonly startSeconds: number
-  /** Returns a user with a certificate, who has no rights except those that tests grant to this name or these groups. */
+  /** Returns a user who has a certificate and no rights except those that tests grant to this name or these groups. */
   user(name: string, groups?: string[]): Promise<Identity>
   /** Returns only the certificate and key of such a user. */
   credential(name: string, groups?: string[]): Promise<Credential>
-  /** Returns a service account, created if it does not exist, with a token that is valid for an hour. */
+  /** Returns a service account with a token that is valid for an hour. The account is created if it does not exist. */
   serviceAccount(
     namespace: string,
     name: string,
@@ -69,16 +69,16 @@ export interface Cluster extends AsyncDisposable {
   kubectl(as: Identity, ...args: string[]): Promise<RunOutcome>
   /** Runs kubectl with `input` as its standard input. */
   kubectlWith(input: string, as: Identity, ...args: string[]): Promise<RunOutcome>
-  /** Stops the API server, as an upgrade of the cluster does. */
+  /** Stops the API server, as happens during an upgrade of the cluster. */
   stopApiServer(): Promise<void>
   /** Starts the API server at the same address; returns once it is ready. */
   startApiServer(): Promise<void>
-  /** Returns the ends of all logs. */
+  /** Returns the last lines of all logs. */
   logs(): string
 }
 
 export interface ClusterOptions {
-  /** Receives messages about steps that take long, such as building Kubernetes at the first call on a machine. */
+  /** Receives messages about slow steps, such as building Kubernetes on the first call on a machine. */
   progress?: (line: string) => void
 }
 
@@ -100,7 +100,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   return cluster
 }
 
-/** Deletes folders of tests that were killed; the kernel has killed their processes. */
+/** Deletes the folders of tests that were killed. The kernel has already killed their processes. */
 function removeLeftovers(): void {
   for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(PREFIX))) {
     const dir = join(tmpdir(), name)
@@ -141,7 +141,7 @@ class RunningCluster implements Cluster {
     this.#daemons.push(this.#plane.startEtcd())
     await this.startApiServer()
     this.#daemons.push(this.#plane.startControllerManager(), this.#plane.startScheduler())
-    // The last objects that the controllers create in a new cluster.
+    // The controllers create these objects last in a new cluster.
     const inDefault = { namespace: 'default' }
     const made = [
       { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', ...inDefault } },
@@ -166,7 +166,7 @@ class RunningCluster implements Cluster {
         await this.admin.client.request<void>('GET', '/readyz?verbose=false')
         return true
       } catch (error) {
-        // The response is "ok", which is not JSON.
+        // The response is "ok", which is not valid JSON.
         if (error instanceof SyntaxError) return true
         if (error instanceof KubeError || isConnectionError(error)) return false
         throw error
@@ -217,7 +217,7 @@ class RunningCluster implements Cluster {
       metadata: { name: namespace, labels: { ...enforce, ...labels } },
     })
     for (const user of admins) await client.create(adminBinding(namespace, user))
-    // Pods are refused until the namespace's default service account exists.
+    // Pods are rejected until the namespace's default service account exists.
     const account = { name: 'default', namespace }
     await this.#until(`the service account of ${namespace}`, async () => {
       const ref = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account }

@@ -9,7 +9,7 @@ export interface Moto extends AsyncDisposable {
   readonly url: string
 }
 
-/** Starts a fake of EC2 and S3 on this machine; `settings` are its environment variables. */
+/** Starts a simulation of EC2 and S3 on this machine; `settings` contains environment variables for it. */
 export async function startMoto(settings: Record<string, string> = {}): Promise<Moto> {
   const bin = await pythonVenv('clouds-requirements.txt')
   const port = await freePort()

@@ -4,7 +4,8 @@ import { run, runOrThrow } from '@copr/process/run'
 
 /**
  * Downloads the original tarballs of a Debian source package into `target`, from the archives that this machine uses. Uses a separate apt
- * configuration, so that the machine's does not change. With `areListsFresh`, a failed download is not retried with new package lists.
+ * configuration, so that the machine's own state does not change. With `areListsFresh`, a failed download is not retried with new package
+ * lists.
  */
 export async function downloadDebianSource(
   name: string,
@@ -24,7 +25,7 @@ export async function downloadDebianSource(
   if (!(await hasTarball(downloads))) {
     const download = [...options, 'source', '--download-only', '--only-source', name]
     const settings = { cwd: downloads, ...(signal && { signal }) }
-    // only the tarball matters: mirrors often lack Debian's own part of a source package
+    // only the tarball matters: mirrors often lack the Debian-specific files of a source package
     const first = await run('apt-get', download, settings)
     if (!first.ok && areListsFresh && !(await hasTarball(downloads)))
       throw new Error(`Cannot download the source of ${name}: ${first.output.slice(-500)}`)
@@ -39,7 +40,7 @@ export async function downloadDebianSource(
     if (isTarball(file)) await copyFile(join(downloads, file), join(target, file))
 }
 
-/** Downloads the lists of the archives that this machine uses; returns the version of each Debian source package, by name. */
+/** Downloads the package lists of the archives that this machine uses. Returns the versions of the Debian source packages by name. */
 export async function debianSourceVersions(
   cacheDir: string,
   signal?: AbortSignal,
@@ -60,7 +61,7 @@ export async function debianSourceVersions(
     for (const stanza of text.split('\n\n')) {
       const name = /^Package: (\S+)$/m.exec(stanza)?.[1]
       const version = /^Version: (\S+)$/m.exec(stanza)?.[1]
-      // later lists are those of updates, and a later stanza has a newer version
+      // later lists are those of updates, and later stanzas have newer versions
       if (name !== undefined && version !== undefined) versions.set(name, version)
     }
   }
@@ -76,7 +77,7 @@ async function hasTarball(dir: string): Promise<boolean> {
   return (await readdir(dir)).some(isTarball)
 }
 
-/** Rewrites the machine's own `deb` entries as `deb-src`; returns the options that make apt read only these. */
+/** Rewrites the machine's own `deb` entries as `deb-src`; returns the options that make apt read only the rewritten entries. */
 async function writeAptSources(dir: string): Promise<string[]> {
   const parts = join(dir, 'parts')
   await mkdir(parts, { recursive: true })
@@ -103,8 +104,8 @@ async function writeAptSources(dir: string): Promise<string[]> {
 }
 
 /**
- * Keeps Debian's own archives: others often have no sources. Security updates are left out: their tarballs are those of the release, and
- * mirrors of that archive are often incomplete.
+ * Keeps only Debian's own archives, because others often have no sources. Security updates are left out: they have the same tarballs as the
+ * release, and mirrors of the security archive are often incomplete.
  */
 export function sourcesOfList(text: string): string {
   return text

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { cachedSrpm } from '@copr/demo-distro/example/cached-srpm'
 import { downloadDebianSource } from './debian-source.ts'
 
-/** The sample packages, and the Debian source package with the tarball of each. */
+/** Sample package → Debian source package that contains its tarball. */
 export const SAMPLES = {
   hello: 'hello',
   lz4: 'lz4',
@@ -20,7 +20,7 @@ export type SampleName = keyof typeof SAMPLES
 
 const SPECS_URL = new URL('specs/', import.meta.url)
 
-/** Builds the SRPM of a sample with its original tarball from Debian; cached by the spec's content. */
+/** Builds the SRPM of a sample from its original tarball in Debian. The result is cached by the content of the spec. */
 export async function fetchSample(
   name: SampleName,
   cacheDir: string,

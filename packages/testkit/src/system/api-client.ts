@@ -24,7 +24,7 @@ interface RawAnswer {
   body: Record<string, unknown>
 }
 
-/** A minimal client of API v3, without retries, so that tests see every response. */
+/** A minimal client of API v3 that does not retry, so that tests see every response. */
 export interface ApiClient {
   readonly url: string
   readonly username: string
@@ -41,9 +41,9 @@ export interface ApiClient {
   waitForState(id: number, states: BuildState[], timeout_ms: number): Promise<BuildAnswer>
   /** Waits until a build has ended, in any state. */
   waitForBuild(id: number, timeout_ms?: number): Promise<BuildAnswer>
-  /** Names of the files in the build's results folder. */
+  /** Returns the names of the files in the build's results folder. */
   resultFiles(id: number): Promise<string[]>
-  /** Returns the builder's log of a running or finished build; empty until there is one. */
+  /** Returns the builder's log of a running or finished build; empty if there is none yet. */
   log(id: number): Promise<string>
 }
 
@@ -165,7 +165,7 @@ export function apiClient(url: string, username: string, credentials?: Credentia
   }
 }
 
-/** Returns the form of an upload, so that a test can also send an invalid one. */
+/** Returns the form data of an upload, so that a test can also send an invalid upload. */
 export async function uploadForm(
   ownername: string,
   projectname: string,

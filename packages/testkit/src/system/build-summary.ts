@@ -7,14 +7,14 @@ import { databaseUrlIn, type System } from './start-system.ts'
 
 type Place = Pick<System, 'dataDir' | 'url'>
 
-/** Reads a build from the database, which has more detail than the API: times in milliseconds, reasons, phases. */
+/** Reads a build from the database, which contains more detail than the API: times in milliseconds, reasons, phases. */
 export async function buildSummary(system: Place, id: number): Promise<Build> {
   const build = await withDb(system, (db) => findBuild(db, id))
   if (!build) throw new Error(`Build ${id} does not exist`)
   return build
 }
 
-/** Returns why a build failed, as its page shows it. */
+/** Returns the reason of a failed build as the build's page shows it. */
 export async function failReason(system: Place, id: number): Promise<string> {
   const { fail_reason, chroots } = await buildSummary(system, id)
   return [fail_reason, ...chroots.map(({ state_reason }) => state_reason)]
@@ -22,12 +22,12 @@ export async function failReason(system: Place, id: number): Promise<string> {
     .join('\n')
 }
 
-/** Creates a user other than the administrator; returns a client. */
+/** Creates a user who is not the administrator; returns a client for that user. */
 export async function anotherUser(system: Place, username: string): Promise<ApiClient> {
   return apiClient(system.url, username, await newAccount(system, username))
 }
 
-/** Creates a user other than the administrator; returns the credentials. */
+/** Creates a user who is not the administrator; returns that user's credentials. */
 export async function newAccount(system: Place, username: string): Promise<Credentials> {
   const now = new Date()
   return await withDb(system, async (db) => {

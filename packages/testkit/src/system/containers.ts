@@ -5,11 +5,11 @@ import { run, runOrThrow } from '@copr/process/run'
 import { missingPrograms } from './requirements.ts'
 
 const STOP_SECONDS = 15
-/** podman raises these limits by default, which some machines do not allow; a build needs many processes. */
+/** podman raises these limits by default, which some machines do not allow. A build needs many processes. */
 const ULIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=32768:32768']
 const ENGINE = ['--runtime', 'runc', '--log-level', 'error']
 
-/** Returns why containers cannot run on this machine, or false. */
+/** Returns why containers cannot run on this machine; false if they can. */
 export async function whyNoContainers(image: string): Promise<string | false> {
   const missing = missingPrograms(process.env['PATH'], ['podman', 'runc'])
   if (missing.length > 0) return `needs ${missing.join(', ')}`
@@ -18,7 +18,7 @@ export async function whyNoContainers(image: string): Promise<string | false> {
 }
 
 export interface ContainerOptions {
-  /** Options of `podman run`. */
+  /** Options for `podman run`. */
   options?: string[]
   /** Arguments for the image's entry point. */
   args: string[]
@@ -36,16 +36,16 @@ export async function runContainer(image: string, options: ContainerOptions): Pr
 
 export interface Container extends AsyncDisposable {
   readonly name: string
-  /** Returns the name of its process 1. */
+  /** Returns the name of the container's process 1. */
   process1(): Promise<string>
-  /** Returns the lines of its log so far. */
+  /** Returns the lines of the container's log so far. */
   log(): Promise<string[]>
   exec(...command: string[]): Promise<string>
   /** Sends SIGTERM; returns the exit code. */
   stop(): Promise<number>
 }
 
-/** Starts a container, which is removed when the scope ends. */
+/** Starts a container; it is removed at the end of the scope. */
 export async function startContainer(
   name: string,
   image: string,
@@ -71,7 +71,7 @@ export async function startContainer(
   }
 }
 
-/** Returns the whole log: `run()` keeps only the end of its output. */
+/** Returns the whole log; `run()` would keep only the end of the output. */
 async function logOf(name: string): Promise<string> {
   const child = spawn('podman', ['logs', name], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''

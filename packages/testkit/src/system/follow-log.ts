@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiClient } from './api-client.ts'
 
 export interface FollowedLog {
-  /** The log as read while the build ran, concatenated from range requests. */
+  /** The log as it was read while the build ran, concatenated from range requests. */
   live: string
-  /** How many requests returned new content. */
+  /** The number of requests that returned new content. */
   growths: number
 }
 
-/** Reads a build's log with range requests while the build runs, like a page that follows it; resolves when the build ends. */
+/** Reads a build's log with range requests while the build runs, as a page that follows the log does. Resolves when the build has ended. */
 export async function followLog(api: ApiClient, id: number): Promise<FollowedLog> {
   const followed: FollowedLog = { live: '', growths: 0 }
   for (;;) {
@@ -27,7 +27,7 @@ async function readMore(api: ApiClient, id: number, followed: FollowedLog): Prom
     headers: { range: `bytes=${have}-` },
   })
   const text = await response.text()
-  // 416: nothing new; 404: no log yet; 200: the build has ended in the meantime, and this is the whole log
+  // 416: there is nothing new; 404: there is no log yet; 200: the build has ended in the meantime, and this is the whole log
   if (response.status !== 206 || text === '') return
   followed.live += text
   followed.growths += 1

@@ -10,11 +10,11 @@ const mountsBelow = (dir: string): string[] =>
     .split('\n')
     .filter((line) => line.includes(dir))
 
-/** Asserts that a stopped system has left no process, mount or open port. */
+/** Asserts that a stopped system has left behind no process, mount or open port. */
 export async function assertNothingLeft(dataDir: string, port: number): Promise<void> {
   const processes = (): string[] =>
     processesOf(dataDir).map(({ pid, args }) => `${pid} ${args.join(' ')}`)
-  // The kernel takes a moment to clean up after a killed process, for example its namespaces.
+  // The kernel takes a moment to clean up after a killed process, for example to remove its namespaces.
   const seen = (): unknown => ({ processes: processes(), mounts: mountsBelow(dataDir) })
   await until(() => processes().length === 0 && mountsBelow(dataDir).length === 0, {
     timeout_ms: 3_000,
@@ -28,7 +28,7 @@ export async function assertNothingLeft(dataDir: string, port: number): Promise<
 export async function assertBuildersIdle(dataDir: string): Promise<void> {
   const sandboxes = (): string[] =>
     processesOf(join(dataDir, 'builders'))
-      // Leaves out the agents themselves, and the processes that hold the locks on the agents' folders.
+      // Excludes the agents themselves and the processes that hold the locks on the agents' folders.
       .filter(
         ({ args }) => !(args.includes('run') && args.includes('builder')) && args[0] !== 'flock',
       )
@@ -51,7 +51,7 @@ async function answers(port: number): Promise<boolean> {
   }).finally(() => socket.destroy())
 }
 
-/** Lists all files under a folder as relative paths, without following links; empty if there is no such folder. */
+/** Lists all files below a folder as relative paths, without following links; empty if the folder does not exist. */
 export function listTree(dir: string): string[] {
   if (!existsSync(dir)) return []
   const walk = (folder: string): string[] =>

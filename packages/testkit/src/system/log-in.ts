@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { type ApiClient, apiClient } from './api-client.ts'
 
-/** Logs in as an administrator does: sets a password with the link that a deployment printed, and creates a token on its page. */
+/**
+ * Logs in as an administrator would: sets a password on the page behind the link that a deployment printed, and creates a token on the API
+ * token page.
+ */
 export async function logInByLink(
   link: string,
   { url, password }: { url: string; password: string },

@@ -7,7 +7,7 @@ export interface ProcessDescription {
   cwd: string
 }
 
-/** Lists the processes of this machine, except zombies and those that exit while they are read. */
+/** Lists the processes of this machine, except zombies and processes that exit while the list is being read. */
 function listProcesses(): ProcessDescription[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name)
@@ -15,7 +15,7 @@ function listProcesses(): ProcessDescription[] {
     const stat = readProc(pid, 'stat')
     const args = readProc(pid, 'cmdline')
     if (stat === undefined || args === undefined) return []
-    // The process name in parentheses may contain spaces and parentheses.
+    // The process name is in parentheses and may itself contain spaces and parentheses.
     const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     if (state === 'Z') return []
     return [{ pid, parent: Number(parent), args: args.split('\0').slice(0, -1), cwd: linkOf(pid) }]
@@ -39,8 +39,8 @@ function linkOf(pid: number): string {
 }
 
 /**
- * Lists the processes that use a folder: in their command line, as their working directory, or in their mounts (the only trace that a
- * sandbox shows).
+ * Lists the processes that use a folder: in their command line, as their working directory, or in their mounts. The mounts are the only
+ * trace of a folder in a sandbox.
  */
 export function processesOf(dir: string): ProcessDescription[] {
   return listProcesses().filter(
@@ -68,7 +68,7 @@ export function isAlive(pid: number): boolean {
 
 export type ComponentToFind = 'main' | 'keygen' | 'postgres' | 'agent'
 
-/** Returns the process IDs of a component of the system that runs on `dataDir`; agents are sorted by name. */
+/** Returns the process IDs of one component of the system that runs on `dataDir`; agents are sorted by name. */
 export function findComponent(component: ComponentToFind, dataDir: string): number[] {
   const has = (args: string[], ...words: string[]): boolean =>
     words.every((word) => args.includes(word))

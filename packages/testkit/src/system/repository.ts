@@ -13,7 +13,7 @@ export interface RepositoryContent {
   packages: { nevra: string; location: string; sha256: string }[]
 }
 
-/** Reads a repository as dnf does, and throws if any file or digest is invalid. */
+/** Reads a repository as dnf does. Throws if any file or digest is invalid. */
 export async function readRepository(baseUrl: string): Promise<RepositoryContent> {
   const base = baseUrl.replace(/\/*$/, '/')
   const repomd = await textAt(`${base}repodata/repomd.xml`)
@@ -72,13 +72,13 @@ function sha256(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex')
 }
 
-/** Verifies signatures of repomd.xml with gpg, accepting a single key. */
+/** Returns a function that verifies signatures of repomd.xml with gpg and accepts only a single key. */
 async function repomdVerifier(
   pubkeyUrl: string,
 ): Promise<{ check(repomd: string, asc: string): Promise<void> } & Disposable> {
   const home = mkdtempSync(join(tmpdir(), 'copr-gpg-'))
   writeFileSync(join(home, 'pubkey.asc'), await textAt(pubkeyUrl))
-  // A keyring for gpgv: gpg would leave an agent running.
+  // Creates a keyring for gpgv, which is used for verifying because gpg would leave an agent running.
   await runOrThrow('gpg', [
     '--homedir',
     home,
@@ -109,11 +109,14 @@ async function repomdVerifier(
 }
 
 export interface RepositoryWatch {
-  /** Stops watching; throws the first error. Returns the number of complete reads and of the generations seen. */
+  /**
+   * Stops watching; throws the first error that occurred. Returns the number of complete reads and the number of generations that were
+   * seen.
+   */
   end(): Promise<{ reads: number; generations: number }>
 }
 
-/** Reads a repository repeatedly, including signatures, until `end()` is called: it must be valid at all times. */
+/** Reads a repository repeatedly, including its signatures, until `end()` is called. The repository must be valid at all times. */
 export async function watchRepository(
   baseUrl: string,
   pubkeyUrl: string,
@@ -126,7 +129,7 @@ export async function watchRepository(
   const readOnce = async (): Promise<void> => {
     const repomd = await textAt(repomdUrl)
     const asc = await textAt(`${repomdUrl}.asc`)
-    // The requests may see two generations; dnf then retries.
+    // The requests may have seen two different generations; dnf also retries in this case.
     if (repomd !== (await textAt(repomdUrl))) return
     await verifier.check(repomd, asc)
     await readRepository(baseUrl)

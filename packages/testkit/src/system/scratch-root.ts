@@ -7,10 +7,10 @@ import { DISTRO_ARCH, DISTRO_RELEASE, DISTRO_VERSION } from '@copr/demo-distro/c
 import { textAt } from './api-client.ts'
 import { CACHE_DIR, type System } from './start-system.ts'
 
-/** A separate root, in which dnf installs packages of a project as on a user's machine. */
+/** A separate install root, into which dnf installs packages of a project as on a user's machine. */
 export interface ScratchRoot extends Disposable {
   readonly dir: string
-  /** Installs packages with their dependencies. */
+  /** Installs packages together with their dependencies. */
   install(...packages: string[]): Promise<void>
   /** Runs dnf with this project as its only repository; returns the outcome, even if it fails. */
   dnf(...args: string[]): Promise<RunOutcome>
@@ -20,7 +20,10 @@ export interface ScratchRoot extends Disposable {
   available(): Promise<string[]>
 }
 
-/** Creates a root with a project's `.repo` file, which must require both signatures to be checked. */
+/**
+ * Creates an install root with a project's `.repo` file. The file must require dnf to check the signatures of both the packages and the
+ * metadata.
+ */
 export async function scratchRoot(
   system: Pick<System, 'url' | 'api'>,
   project: string,
@@ -45,17 +48,18 @@ export async function scratchRoot(
   )
   const options = (reposDir: string): string[] => [
     '-y',
-    // This machine's plugins have their own repositories and rules.
+    // dnf plugins on this machine have their own repositories and rules.
     '--noplugins',
     `--installroot=${root}`,
     `--releasever=${DISTRO_VERSION}`,
     `--setopt=reposdir=${reposDir}`,
-    // Separate caches for different repositories: their IDs differ, but dnf's data about the root must not.
+    // Both sets of repositories use the same cache: it keeps repositories apart by their IDs, and what dnf stores about the root must be
+    // the same for both.
     `--setopt=cachedir=${join(dir, 'cache')}`,
     '--setopt=install_weak_deps=False',
   ]
   const env = { HOME: '/nonexistent' }
-  // dnf leaves a gpg-agent running: it is killed with the namespace.
+  // dnf leaves a gpg-agent running; it is killed together with the PID namespace.
   const contained = ['--pid', '--fork', '--kill-child', '--mount-proc', 'dnf']
   const dnf = async (reposDir: string, args: string[]): Promise<RunOutcome> =>
     await run('unshare', [...contained, ...options(reposDir), ...args], { env })
@@ -85,7 +89,7 @@ export async function scratchRoot(
   }
 }
 
-/** Returns the output of `rpmkeys -K` for a downloaded package, with a keyring that holds only the project's key. */
+/** Returns the output of `rpmkeys -K` for a downloaded package, using a keyring that contains only the project's key. */
 export async function rpmVerdict(pubkeyUrl: string, packageUrl: string): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-verdict-'))
   try {

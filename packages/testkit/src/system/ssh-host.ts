@@ -17,27 +17,27 @@ import { until } from './until.ts'
 const SSHD = '/usr/sbin/sshd'
 const BUILDER_DIR = '/var/lib/copr-builder'
 
-/** A host with its own network, which is reachable only by SSH. */
+/** A host with a network of its own that is reachable only over SSH. */
 export interface SshHost extends AsyncDisposable {
   readonly address: string
-  /** The address of this machine on the host's network. */
+  /** This machine's address on the host's network. */
   readonly gateway: string
   readonly port: number
   readonly key_file: string
   /** The directory that the host sees as /var/lib/copr-builder. */
   readonly builder_dir: string
-  /** Returns the log of sshd so far. */
+  /** Returns sshd's log so far. */
   log(): string
   /** Returns the command lines of all processes on the host. */
   processes(): Promise<string>
 }
 
-/** Returns why this machine cannot run such a host, or false. */
+/** Returns why this machine cannot run such a host; false if it can. */
 export function whyNoSshHost(): string | false {
   return existsSync(SSHD) ? false : 'needs openssh-server'
 }
 
-/** Starts sshd in network, mount and PID namespaces; the addresses are unique to this test process. */
+/** Starts sshd in its own network, mount and PID namespaces. The addresses are unique to this test process. */
 export async function startSshHost(): Promise<SshHost> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-ssh-'))
   const name = `copr${process.pid % 100_000}`
@@ -122,7 +122,7 @@ function startSshd(dir: string, name: string, builder_dir: string): ChildProcess
   const namespaces = ['--mount', '--pid', '--fork', '--kill-child=KILL']
   const args = [builder_dir, join(dir, 'sshd.log'), join(dir, 'sshd_config')]
   writeFileSync(join(dir, 'sshd.log'), '')
-  // `ip netns exec` would cover /sys, and with it the control groups that builds need.
+  // `ip netns exec` would mount a new /sys that hides the cgroups that builds need.
   return spawn(
     'nsenter',
     [`--net=/run/netns/${name}`, 'unshare', ...namespaces, 'sh', '-c', script, 'sh', ...args],

@@ -22,11 +22,11 @@ const COPRCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.ur
 const USERNAME = 'dana'
 const STOP_MS = 15_000
 
-/** A system with several backends, whose components are separate processes, as in a cluster. No two share a folder. */
+/** A system with several backends whose components are separate processes, as in a cluster. No two processes share a folder. */
 export interface Replicas extends AsyncDisposable {
   readonly url: string
   readonly api: ApiClient
-  /** Kills a backend with SIGKILL, like a power failure. */
+  /** Kills a backend with SIGKILL, to simulate a power failure. */
   killBackend(index: number): Promise<void>
   startBackend(index: number): Promise<void>
   /** Returns the end of each component's output. */
@@ -158,7 +158,7 @@ async function untilAnswering(port: number, program: Program | undefined): Promi
   await until(answers, { timeout_ms: 120_000, what: `an answer at port ${port}` })
 }
 
-/** Stops the builder first: it requeues its task while the servers still respond. */
+/** Stops the builder first: it requeues its task while the servers are still responding. */
 async function endAll(programs: Map<string, Program>): Promise<void> {
   const order = [...programs].toReversed().map(([, { child }]) => child)
   for (const child of order) {

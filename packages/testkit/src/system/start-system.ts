@@ -20,10 +20,10 @@ import { assertNothingLeft } from './leftovers.ts'
 import { findComponent, type ComponentToFind } from './processes.ts'
 import { until } from './until.ts'
 
-/** Cache for files that are expensive to make and the same for every system, such as the mini distribution and the samples. */
+/** Cache for files that are expensive to make and identical for every system, such as the mini distribution and the samples. */
 export const CACHE_DIR = '/var/tmp/copr-test-cache'
 export const COPRCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
-/** Maximum time of a start: the first one on a machine also builds the mini distribution. */
+/** Maximum duration of a start, in milliseconds. The first start on a machine also builds the mini distribution. */
 const START_MS = 300_000
 const STOP_MS = 10_000
 
@@ -37,15 +37,15 @@ export interface SystemOptions {
   allow_private_urls?: Configuration['allow_private_urls']
   /** The address to listen on; default: loopback only. */
   host?: string
-  /** The address by which machines reach the system, if it differs from the test's. */
+  /** The address at which machines reach the system, if it differs from the one that the test uses. */
   address?: string
-  /** The pools of machines; `setPools` changes them. */
+  /** The initial pools of machines; `setPools` replaces them. */
   pools?: Record<string, object>
   /** The message broker and the mail server to which events are sent. */
   events?: Pick<Configuration, 'amqp' | 'mail'>
 }
 
-/** A whole system, started as a user starts it. */
+/** A whole system, started in the same way as a user starts it. */
 export interface System {
   readonly dataDir: string
   readonly port: number
@@ -53,30 +53,33 @@ export interface System {
   /** The public URL, as the system reports it. */
   readonly publicUrl: string
   readonly databaseUrl: string
-  /** Writes another pools file; resalloc reloads it within seconds. */
+  /** Writes a different pools file; resalloc reloads it within seconds. */
   setPools(pools: Record<string, object>): void
-  /** The administrator's client. */
+  /** An API client with the administrator's credentials. */
   readonly api: ApiClient
   readonly credentials: Credentials
-  /** Seconds from the command until the ready file existed, at the last start. */
+  /** Seconds that the most recent start took, from the command until the ready file existed. */
   readonly startSeconds: number
-  /** The process id of `coprctl up`. */
+  /** The process ID of `coprctl up`. */
   readonly pid: number
   /** The process ID of a component, or of the agent with this number. */
   pidOf(component: ComponentToFind, index?: number): number
-  /** Starts the system again with the same folder and port, after it was stopped or killed. */
+  /** Starts the system again with the same folder and port after it was stopped or killed. */
   start(): Promise<void>
-  /** Waits until a process that a test has killed has exited. */
+  /** Waits until a process that a test has killed no longer exists. */
   ended(): Promise<void>
-  /** Sends SIGTERM; fails if stopping takes longer than 10 s or leaves anything behind. Returns the seconds that it took. */
+  /**
+   * Sends SIGTERM and waits for the exit. Throws if this takes longer than 10 s or if anything is left behind. Returns the seconds that it
+   * took.
+   */
   stop(): Promise<number>
-  /** Returns the end of the components' logs. */
+  /** Returns the last lines of the components' logs. */
   logs(): string
   /** Stops the system and deletes its folder. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Starts `coprctl up` with a new folder; throws the reason if it does not start. */
+/** Starts `coprctl up` with a new folder; throws an error with the reason if it does not start. */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const dataDir = mkdtempSync(join(tmpdir(), 'copr-system-'))
   const port = await freePort(0)
@@ -149,7 +152,7 @@ export function databaseUrlIn(dataDir: string): string {
 
 const poolsFileIn = (dataDir: string): string => join(dataDir, 'pools.yaml')
 
-/** Writes atomically: resalloc may read the file at any time. */
+/** Writes the file atomically, because resalloc may read it at any time. */
 function writePools(dataDir: string, pools: Record<string, object>): void {
   const path = poolsFileIn(dataDir)
   writeFileSync(`${path}.new`, JSON.stringify(pools))

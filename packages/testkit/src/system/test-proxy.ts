@@ -6,7 +6,7 @@ export interface TestProxy extends AsyncDisposable {
   readonly port: number
 }
 
-/** Starts a proxy for several servers: each request goes to the next one in turn, or to another if that one is down. */
+/** Starts a proxy in front of several servers. Requests are distributed round-robin; if a server is down, the next one gets its request. */
 export async function openTestProxy(
   portsFor: (path: string) => number[],
   listen_port: number,
@@ -49,7 +49,7 @@ function forward(incoming: IncomingMessage, answer: ServerResponse, ports: numbe
     pipeline(response, answer, () => undefined)
   })
   further.on('error', () => {
-    // Once a server has received part of the request, only the client may retry.
+    // Once a server has received anything of the request, only the client may retry.
     if (isConnected) answer.destroy()
     else forward(incoming, answer, others)
   })

@@ -23,7 +23,7 @@ interface TinySource {
   source?: { name: string; content: Uint8Array }
 }
 
-/** Builds SRPMs of packages with one small file; they are deleted when the scope ends. */
+/** Builds SRPMs of packages that contain one small file; the SRPMs are deleted at the end of the scope. */
 export interface TinySources extends Disposable {
   readonly dir: string
   make(wanted: TinySource): Promise<string>

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface UntilOptions {
   timeout_ms: number
-  /** Completes "waited 10 s for …". */
+  /** Completes the message "waited 10 s for …". */
   what: string
-  /** Returns the last observation, for the error on a timeout. */
+  /** Returns what was last observed, to be included in the error on a timeout. */
   seen?: () => unknown
   every_ms?: number
 }

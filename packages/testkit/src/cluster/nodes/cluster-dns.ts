@@ -7,8 +7,8 @@ const SUFFIX = ['svc', 'cluster', 'local']
 const [NO_ERROR, NO_SUCH_NAME] = [0, 3]
 
 /**
- * Serves DNS at an address that pods query: `service.namespace.svc.cluster.local` for Services, and `hosts`, which resolve to that address.
- * No other name exists.
+ * Serves DNS at an address that pods query. It resolves `service.namespace.svc.cluster.local` for Services, and resolves the names in
+ * `hosts` to that address. No other name exists.
  */
 export async function startClusterDns(
   client: KubeClient,
@@ -20,7 +20,7 @@ export async function startClusterDns(
     const { labels, type, end } = readQuestion(query)
     const known = hosts.includes(labels.join('.')) ? [address] : undefined
     void Promise.resolve(known ?? addressesOf(client, labels))
-      // While the API server is unreachable, names do not exist; clients retry.
+      // While the API server is unreachable, names do not resolve; clients retry.
       .catch(() => undefined)
       .then((addresses) => {
         const found = type === TYPE_A ? (addresses ?? []) : []
@@ -48,7 +48,7 @@ function readQuestion(query: Buffer): { labels: string[]; type: number; end: num
   return { labels, type: query.readUInt16BE(at + 1), end: at + 5 }
 }
 
-/** Resolves the name of a Service; undefined if it does not exist. */
+/** Resolves the name of a Service; undefined if the Service does not exist. */
 async function addressesOf(client: KubeClient, labels: string[]): Promise<string[] | undefined> {
   if (labels.slice(-3).join('.') !== SUFFIX.join('.')) return undefined
   const [namespace, name, host] = labels.slice(0, -3).toReversed()
@@ -76,13 +76,13 @@ async function addressesOf(client: KubeClient, labels: string[]): Promise<string
 
 function answer(question: Buffer, addresses: string[], code: number): Buffer {
   const header = Buffer.from(question)
-  // An authoritative response, without recursion.
+  // The flags of an authoritative response without recursion.
   header.writeUInt16BE(0x8400 | (question.readUInt16BE(2) & 0x0100) | code, 2)
   header.writeUInt16BE(addresses.length, 6)
   header.writeUInt16BE(0, 8)
   header.writeUInt16BE(0, 10)
   const records = addresses.map((address) =>
-    // A pointer to the name in the question, type A, class IN, a TTL of 5 s, 4 bytes.
+    // A pointer to the name in the question, type A, class IN, a TTL of 5 s, and 4 bytes of data.
     Buffer.from([0xc0, 12, 0, TYPE_A, 0, 1, 0, 0, 0, 5, 0, 4, ...address.split('.').map(Number)]),
   )
   return Buffer.concat([header, ...records])

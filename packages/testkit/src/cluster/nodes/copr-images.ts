@@ -9,7 +9,7 @@ type Kind = (typeof KINDS)[number]
 
 const PREFIX = process.env['IMAGE_PREFIX'] ?? 'localhost/copr'
 
-/** Returns why the project's images cannot be run, or false. */
+/** Returns why the project's images cannot be run here; false if they can. */
 export async function whyNoImages(): Promise<string | false> {
   if (missingPrograms(process.env['PATH'], ['podman']).length > 0) return 'needs podman'
   for (const kind of KINDS)
@@ -24,7 +24,7 @@ async function idOf(kind: Kind): Promise<string | undefined> {
   return found.ok ? found.output.trim() : undefined
 }
 
-/** Writes each image that `make images` has built to an archive, unless there is one; returns the paths of the archives. */
+/** Writes each image that `make images` has built to an archive, unless the archive exists already. Returns the paths of the archives. */
 export async function imageArchives(): Promise<Record<Kind, string>> {
   const dir = join(CACHE_DIR, 'images')
   mkdirSync(dir, { recursive: true })
@@ -36,7 +36,7 @@ export async function imageArchives(): Promise<Record<Kind, string>> {
     for (const old of readdirSync(dir).filter((name) => name.startsWith(`${kind}-`)))
       rmSync(join(dir, old))
     const part = `${path}.${process.pid}`
-    // Not compressed: the archive is written and read once, on this machine.
+    // The archive is not compressed: it is written once and read once, on this machine.
     const format = ['--quiet', '--format', 'docker-archive']
     await runOrThrow('podman', ['save', ...format, '--output', part, nameOf(kind)])
     renameSync(part, path)

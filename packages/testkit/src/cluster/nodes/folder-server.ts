@@ -8,7 +8,7 @@ export interface FolderServer extends AsyncDisposable {
   readonly url: string
 }
 
-/** Serves a folder over HTTP at an address of this machine that pods reach: a mirror of a distribution. */
+/** Serves a folder over HTTP, like a distribution's mirror, at an address of this machine that pods can reach. */
 export async function serveFolder(dir: string, address: string): Promise<FolderServer> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://folder')

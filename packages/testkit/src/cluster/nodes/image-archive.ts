@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
 
 export interface ImageConfig {
-  /** `registry.invalid/probe:1` */
+  /** For example `registry.invalid/probe:1`. */
   name: string
   command: string[]
   env?: string[]
 }
 
-/** Creates an OCI archive with a single layer from a folder, without an image builder. */
+/** Creates an OCI archive with a single layer from a folder, without using an image builder. */
 export async function archiveImage(
   root: string,
   archive: string,

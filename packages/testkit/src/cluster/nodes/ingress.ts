@@ -20,8 +20,8 @@ interface Place {
 }
 
 /**
- * A minimal Ingress controller: terminates TLS on port 443 of a local address for the hosts of all Ingresses, with the
- * certificates that they name, and proxies requests to the pods behind their Services.
+ * A minimal Ingress controller. It terminates TLS on port 443 of a local address for the hosts of all Ingresses, using the certificates
+ * that the Ingresses name, and proxies requests to the pods behind their Services.
  */
 export async function startIngress(client: KubeClient, address: string): Promise<AsyncDisposable> {
   const SNICallback = callbackify(async (host: string) => await contextFor(client, host))
@@ -31,7 +31,7 @@ export async function startIngress(client: KubeClient, address: string): Promise
       (error: unknown) => to.writeHead(502).end(`${String(error)}\n`),
     )
   })
-  // Uploads and followed logs have no time limit.
+  // Uploads, and responses that follow a log, have no time limit.
   server.requestTimeout = 0
   server.listen(443, address)
   await once(server, 'listening')
@@ -64,7 +64,7 @@ async function contextFor(client: KubeClient, host: string): Promise<SecureConte
   return createSecureContext({ cert: pem('tls.crt'), key: pem('tls.key') })
 }
 
-/** Returns a ready pod of the backend with the longest matching path in an Ingress. */
+/** Returns a ready pod of the backend whose path in an Ingress is the longest match. */
 async function placeFor(client: KubeClient, from: IncomingMessage): Promise<Place | undefined> {
   const host = from.headers.host ?? ''
   const path = new URL(from.url ?? '/', 'https://ingress').pathname

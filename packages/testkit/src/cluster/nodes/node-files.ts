@@ -23,7 +23,7 @@ interface NodeSettings {
 export function writeNodeFiles(settings: NodeSettings): NodeFiles {
   const { dir } = settings
   const files = { containerd: join(dir, 'containerd.toml'), kubelet: join(dir, 'kubelet.json') }
-  // The socket is in the empty /run that the node has, because the path of a socket must be short.
+  // The socket is in the node's /run, which is initially empty: the path of a socket must be short.
   const socket = '/run/containerd.sock'
   writeFileSync(files.containerd, containerdConfig(dir, socket))
   writeFileSync(join(dir, 'cni', '10-pods.conflist'), JSON.stringify(podNetwork(settings)))
@@ -58,7 +58,7 @@ function podNetwork({ podNetwork: subnet }: NodeSettings): object {
     ranges: [[{ subnet }]],
     routes: [{ dst: '0.0.0.0/0' }],
   }
-  // Every packet is routed: packets between two ports of a bridge would bypass the rules that implement Services.
+  // Every packet is routed, because packets between two ports of a bridge would bypass the rules that implement Services.
   return { cniVersion: '1.0.0', name: 'pods', plugins: [{ type: 'ptp', ipam }] }
 }
 
@@ -72,7 +72,7 @@ function kubeletConfig(
     address: nodeAddress,
     healthzPort: 0,
     containerRuntimeEndpoint: `unix://${socket}`,
-    // Any version of control groups will do, as in containerd's configuration.
+    // Any version of cgroups will do, as in containerd's configuration.
     failCgroupV1: false,
     cgroupDriver: 'cgroupfs',
     cgroupsPerQOS: false,

@@ -6,7 +6,7 @@ import { until } from '../../system/until.ts'
 import { SERVICE_NETWORK } from '../control-plane.ts'
 import { type Daemon, type DaemonOptions, startDaemon } from '../daemon.ts'
 
-/** Network, mount and PID namespaces for a node: processes in them are killed when it ends, for whatever reason. */
+/** Network, mount and PID namespaces for a node. When this process ends for any reason, all processes in the namespaces are killed. */
 export interface NodeNamespaces extends AsyncDisposable {
   /** The address of this machine, as seen by the node's pods. */
   readonly hostAddress: string
@@ -46,7 +46,7 @@ export async function makeNodeNamespaces(dir: string): Promise<NodeNamespaces> {
         }),
       async [Symbol.asyncDispose]() {
         await holder.stop()
-        // The kernel takes a moment to kill the other processes, and to remove the network after the last one.
+        // The kernel takes a moment to kill the other processes and to remove the network interface after the last one has exited.
         await until(() => !existsSync(`/sys/class/net/${link}`), {
           timeout_ms: 20_000,
           what: `${link} to be gone`,
@@ -60,7 +60,7 @@ export async function makeNodeNamespaces(dir: string): Promise<NodeNamespaces> {
   }
 }
 
-/** Returns the first process in the namespaces, once it runs in them. */
+/** Returns the first process in the namespaces; undefined until it is running there. */
 function childIn(parent: number): number | undefined {
   const children = `/proc/${parent}/task/${parent}/children`
   const pid = existsSync(children) ? Number(readFileSync(children, 'utf8').trim()) : 0
@@ -69,7 +69,7 @@ function childIn(parent: number): number | undefined {
   return isThere && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'sleep' ? pid : undefined
 }
 
-/** Hides the fixed folders in which container runtime, network plugins and kubelet keep state: the node gets empty ones. */
+/** Hides the fixed folders in which the container runtime, the network plugins and the kubelet keep state: the node gets empty ones. */
 async function hideHost(run: NodeNamespaces['run']): Promise<void> {
   await run('mount', ['--make-rshared', '/'])
   for (const place of ['/run', '/var/lib', '/var/log'])
@@ -96,14 +96,14 @@ async function connect(
   for (const name of ['lo', 'eth0']) await run('ip', ['link', 'set', name, 'up'])
   await run('ip', ['address', 'add', `${nodeAddress}/30`, 'dev', 'eth0'])
   await run('ip', ['route', 'add', 'default', 'via', hostAddress])
-  // Rejects connections while kube-proxy does not know the Service: a connection that was opened too early would never reach the Service.
+  // Rejects connections until kube-proxy knows the Service: without this, a connection opened too early would never reach the Service.
   await run('ip', ['route', 'add', 'unreachable', SERVICE_NETWORK])
   await run('sysctl', ['--quiet', '--write', 'net.ipv4.ip_forward=1'])
   await ip('route', 'add', podNetwork, 'via', nodeAddress)
   return { link, hostAddress, nodeAddress, podNetwork }
 }
 
-/** Lists the container folders in `dir`: the name of each is a container ID of 64 digits. */
+/** Lists the folders of containers in `dir`: the name of each is a container ID of 64 hexadecimal digits. */
 function foldersIn(dir: string): string[] {
   const names = existsSync(dir) ? readdirSync(dir, { withFileTypes: true }) : []
   return names
@@ -111,7 +111,7 @@ function foldersIn(dir: string): string[] {
     .map((entry) => join(dir, entry.name))
 }
 
-/** Removes cgroups; the kernel allows that only after the last process has exited. */
+/** Removes cgroups, which the kernel allows only after their last process has exited. */
 async function removeCgroups(folders: string[]): Promise<void> {
   for (const folder of folders)
     await until(

@@ -1,7 +1,7 @@
 import type { KubeClient, KubeObject } from '../kube-client.ts'
 
 const CAPACITY = { cpu: '16', memory: '64Gi', 'ephemeral-storage': '200Gi', pods: '250' }
-/** How often to renew a lease; the node controller considers a node lost after 50 s without a renewal. */
+/** Interval at which leases are renewed. The node controller considers a node lost after 50 s without a renewal. */
 const BEAT_MS = 10_000
 
 export interface NodeOptions {
@@ -9,7 +9,7 @@ export interface NodeOptions {
   labels?: Record<string, string>
 }
 
-/** Registers a node that is ready, with its lease. */
+/** Registers a node that is ready, together with its lease. */
 export async function registerNode(
   client: KubeClient,
   name: string,
@@ -47,11 +47,11 @@ export async function registerNode(
   await renew(client, name)
 }
 
-/** Renews the leases of nodes until it is disposed of. */
+/** Renews the leases of nodes until the returned object is disposed of. */
 export function heartbeat(client: KubeClient, names: string[]): AsyncDisposable {
   let beating: Promise<unknown> = Promise.resolve()
   const timer = setInterval(() => {
-    // If the API server is unreachable, the next renewal reaches it.
+    // Errors are ignored: if the API server is unreachable now, a later renewal will succeed.
     beating = Promise.allSettled(names.map(async (name) => await renew(client, name)))
   }, BEAT_MS)
   return {

@@ -21,7 +21,10 @@ export interface PretendNodesOptions extends StorageOptions {
   /** The capacity of each node; default: 16 CPUs, 64Gi, 250 pods. */
   capacity?: Record<string, string>
   labels?: Record<string, string>
-  /** Chooses a pod's behavior; called again after every change. Undefined means the default, `defaultBehavior()`. */
+  /**
+   * Chooses a pod's behavior; called again after every change. If it returns undefined, the pod has the default behavior of
+   * `defaultBehavior()`.
+   */
   behavior?: (pod: KubeObject) => SimulatedPodBehavior | undefined
 }
 
@@ -90,7 +93,10 @@ class PretendKubelet {
     this.#behaviorOf = behaviorOf
   }
 
-  /** Moves every pod of the nodes to its current state. */
+  /**
+   * Sets the status of each pod on these nodes to what it should be now. Returns the milliseconds until the next status change that is due,
+   * if any.
+   */
   async step(): Promise<number | undefined> {
     const pods = await this.#client.list('v1', 'Pod')
     const mine = pods.filter((pod) => this.#nodes.has(pod['spec'].nodeName))
@@ -137,7 +143,7 @@ class PretendKubelet {
     return address
   }
 
-  /** Records an event, once for each pod. */
+  /** Records an event, but only once per pod. */
   async #tell(pod: KubeObject, event: NonNullable<Observation['event']>): Promise<void> {
     const { uid = '', name = '', namespace = '' } = pod.metadata
     const key = `${uid} ${event.message}`
@@ -158,7 +164,7 @@ class PretendKubelet {
   }
 }
 
-/** Whether the server's object already has all wanted fields; it may have more, such as defaults. */
+/** Whether the server's object already has all wanted fields; it may have others, such as defaults. */
 function includes(has: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted))
     return (

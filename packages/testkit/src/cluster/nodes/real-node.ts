@@ -15,26 +15,26 @@ import { startStorage } from './storage.ts'
 const API_PORT = 6443
 
 export interface RealNodeOptions {
-  /** Image archives (OCI or Docker) that pods can use; there is no registry. */
+  /** Image archives (OCI or Docker) that pods can use, because there is no registry. */
   images?: string[]
-  /** Host names that resolve, in pods, to this machine's address. */
+  /** Host names that resolve to this machine's address in pods. */
   hosts?: string[]
 }
 
 export interface RealNode extends AsyncDisposable {
-  /** The address of the node for NodePorts; pods are reached at their own addresses. */
+  /** The node's address, for NodePorts; pods are reached at their own addresses. */
   readonly address: string
   readonly name: string
-  /** The address of this machine, as seen by pods. */
+  /** This machine's address, as seen by pods. */
   readonly hostAddress: string
-  /** Loads an archive; returns its images by digest, for use in pods: `NAME@sha256:…`. */
+  /** Loads an archive. Returns its images by digest, in the form in which pods name them: `NAME@sha256:…`. */
   loadImage(archive: string): Promise<string[]>
 }
 
 /**
- * Starts a node on which pods really run: kubelet, containerd, runc and kube-proxy in their own namespaces, with DNS for Services, and
- * folders as volumes. Unlike on a real node, CPU and memory limits and NetworkPolicies are not enforced, there is no registry, and pods
- * reach nothing outside this machine. Skip tests with `whyNoNode()`.
+ * Starts a node on which pods really run: kubelet, containerd, runc and kube-proxy in namespaces of their own, DNS for Services, and
+ * folders as volumes. Unlike on an ordinary node, CPU and memory limits and NetworkPolicies are not enforced, there is no registry, and
+ * pods cannot reach anything outside this machine. Skip tests with `whyNoNode()`.
  */
 export async function startRealNode(
   cluster: Cluster,
@@ -120,7 +120,7 @@ class Node {
     return byDigest
   }
 
-  /** Starts kubelet and kube-proxy, and returns when the node is ready for pods. */
+  /** Starts kubelet and kube-proxy; returns when the node is ready for pods. */
   async join(): Promise<void> {
     const { kubelet, 'kube-proxy': proxy } = await clusterBinaries(() => undefined)
     await publishApi(this.#cluster, this.#space.hostAddress)
@@ -137,7 +137,7 @@ class Node {
       '--proxy-mode=iptables',
       `--cluster-cidr=${this.#space.podNetwork}`,
       `--hostname-override=${this.name}`,
-      // A node must not change limits of the whole machine.
+      // Left unchanged, because a node must not change limits of the whole machine.
       '--conntrack-max-per-core=0',
       '--conntrack-tcp-timeout-established=0',
       '--conntrack-tcp-timeout-close-wait=0',
@@ -170,7 +170,7 @@ class Node {
   async #kubeconfig(name: string, groups: string[]): Promise<string> {
     const credential = await this.#cluster.credential(name, groups)
     const path = join(this.#dir, `${name.replaceAll(':', '-')}.kubeconfig`)
-    // The server is verified by a name, because its certificate does not contain this address.
+    // The server is verified by its name, because its certificate does not contain this address.
     const url = `https://${this.#space.hostAddress}:${API_PORT}`
     writeKubeconfig(
       path,
@@ -212,7 +212,7 @@ async function forwardApi(cluster: Cluster, address: string): Promise<AsyncDispo
   }
 }
 
-/** Publishes the endpoint of the Service `kubernetes`, as an API server that does not listen on loopback does. */
+/** Publishes the endpoint of the Service `kubernetes`. An API server does this itself unless it listens on a loopback address. */
 async function publishApi(cluster: Cluster, address: string): Promise<void> {
   const slice = {
     apiVersion: 'discovery.k8s.io/v1',
@@ -229,7 +229,7 @@ async function publishApi(cluster: Cluster, address: string): Promise<void> {
   await cluster.admin.client.apply(slice, 'testkit')
 }
 
-/** Creates the image of the pause container, whose process holds a pod's namespaces. */
+/** Creates the image of the pause container; its process keeps a pod's namespaces open. */
 async function makePauseImage(dir: string): Promise<string> {
   const root = join(dir, 'pause')
   busyboxRoot(root, ['sleep'])
@@ -239,7 +239,7 @@ async function makePauseImage(dir: string): Promise<string> {
   return archive
 }
 
-/** Creates a root with nothing but some of busybox's programs. */
+/** Creates a root directory that contains only some of busybox's programs. */
 export function busyboxRoot(root: string, programs: string[]): void {
   mkdirSync(join(root, 'bin'), { recursive: true })
   copyFileSync('/bin/busybox', join(root, 'bin', 'busybox'))

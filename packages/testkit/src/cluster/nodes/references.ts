@@ -1,10 +1,13 @@
 import type { KubeObject } from '../kube-client.ts'
 
-/** A ConfigMap or Secret that a pod needs to start, and the kind of reference. */
+/** A ConfigMap or Secret that a pod needs in order to start, and how the pod refers to it. */
 export interface Reference {
   kind: 'ConfigMap' | 'Secret'
   name: string
-  /** A missing reference from a volume delays the pod's setup; one from the environment, the creation of the container. */
+  /**
+   * If the object is missing, a reference from a volume delays the pod's setup, and one from the environment delays the creation of the
+   * container.
+   */
   from: 'volume' | 'environment'
 }
 
@@ -22,7 +25,7 @@ interface Container {
   envFrom?: Source[]
 }
 
-/** Lists the ConfigMaps and Secrets that a pod needs, each once. */
+/** Lists the ConfigMaps and Secrets that a pod needs, each only once. */
 export function referencesOf(pod: KubeObject): Reference[] {
   const {
     volumes = [],

@@ -2,18 +2,18 @@ import type { KubeObject } from '../kube-client.ts'
 
 /** The behavior of a pod on a simulated node. */
 export type SimulatedPodBehavior =
-  /** Runs, and becomes ready after this time. */
+  /** Runs, and becomes ready after this many milliseconds. */
   | { kind: 'runs'; ready_ms?: number }
   /** Runs, but its readiness probe always fails. */
   | { kind: 'never-ready'; message: string }
-  /** Exits, like the pods of Jobs. */
+  /** Exits, like a pod of a Job. */
   | { kind: 'ends'; exit_code: number; after_ms?: number; message?: string }
   /** The registry denies access to the image. */
   | { kind: 'image-denied'; message: string }
-  /** Restarts repeatedly, and exits each time. */
+  /** Exits each time it is started, and is restarted repeatedly. */
   | { kind: 'crashes'; exit_code: number; reason?: 'Error' | 'OOMKilled' }
 
-/** Returns the default behavior: pods of services are ready at once, pods of Jobs succeed at once. */
+/** Returns the default behavior: pods of services are ready at once, and pods of Jobs succeed at once. */
 export function defaultBehavior(pod: KubeObject): SimulatedPodBehavior {
   return pod['spec'].restartPolicy === 'Always' ? { kind: 'runs' } : { kind: 'ends', exit_code: 0 }
 }
@@ -27,7 +27,7 @@ interface PodEvent {
 export interface Observation {
   status: Record<string, unknown>
   event?: PodEvent
-  /** Milliseconds until the status changes because of time alone. */
+  /** Milliseconds until the status changes just because time has passed. */
   due_ms?: number
 }
 
@@ -36,7 +36,7 @@ interface Container {
   image: string
 }
 
-/** Returns the status of a pod with this behavior, `age_ms` after it was scheduled, as a kubelet reports it. */
+/** Returns the status that a kubelet would report for a pod with this behavior, `age_ms` after the pod was scheduled. */
 export function observe(
   pod: KubeObject,
   behavior: SimulatedPodBehavior,
@@ -95,7 +95,7 @@ export function observe(
   }
 }
 
-/** Returns the status of a pod that waits for a missing ConfigMap or Secret, as a kubelet reports it. */
+/** Returns the status that a kubelet would report for a pod that waits for a missing ConfigMap or Secret. */
 export function observeMissing(
   pod: KubeObject,
   missing: { kind: string; name: string; from: 'volume' | 'environment' },

@@ -8,14 +8,14 @@ const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by'
 const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class'
 
 export interface StorageOptions {
-  /** Whether there is a default storage class, `standard`, whose claims get volumes; default: true. */
+  /** Whether there is a default storage class, `standard`, whose claims get volumes. Default: true. */
   storage?: boolean
-  /** The folder of volumes that real pods use; if unset, volumes exist only in the API. */
+  /** The folder for the volumes of real pods; if unset, volumes exist only in the API. */
   volumesDir?: string
 }
 
 /**
- * Provides a storage class like those of clouds: a claim waits for its first pod, then gets a volume. There is also the class
+ * Provides a storage class like those of clouds: a claim waits for its first pod before it gets a volume. Also provides the class
  * `out-of-space`, whose claims stay unbound.
  */
 export async function startStorage(
@@ -58,13 +58,13 @@ function storageClass(
   }
 }
 
-/** Whether a claim of this storage class has a pod that is assigned to a node. */
+/** Whether a claim of the class `standard` is used by a pod that has been assigned to a node. */
 function isDue({ metadata, spec, status }: KubeObject): boolean {
   const asked = metadata.annotations?.['volume.kubernetes.io/selected-node'] !== undefined
   return asked && spec.storageClassName === 'standard' && status?.phase === 'Pending'
 }
 
-/** Whether a volume of this storage class has lost its claim. */
+/** Whether a volume that was provisioned here has lost its claim. */
 function isReleased({ metadata, status }: KubeObject): boolean {
   return metadata.annotations?.[PROVISIONED_BY] === PROVISIONER && status?.phase === 'Released'
 }
@@ -79,7 +79,7 @@ async function provide(
   const path = join(volumesDir, `pvc-${uid}`)
   if (existsSync(volumesDir)) {
     mkdirSync(path, { recursive: true })
-    // Unlike other volumes, a folder of the node does not get the group of a pod, so the folder is writable by everyone.
+    // A folder on the node, unlike other volumes, does not get the pod's group (fsGroup), so it must be writable by everyone.
     chmodSync(path, 0o777)
   }
   const volume: KubeObject = {

@@ -19,10 +19,10 @@ interface Upload {
 }
 
 export interface Builds extends AsyncDisposable {
-  /** URL of the API server with OpenShift's endpoints for builds. */
+  /** URL of an API server that has OpenShift's endpoints for builds. */
   readonly url: string
   readonly uploads: Upload[]
-  /** Builds of these configs fail; the value is the last line of their log. */
+  /** Config whose builds fail → the last line of their log. */
   readonly failing: Map<string, string>
 }
 
@@ -34,8 +34,8 @@ const LOG = /^\/apis\/build\.openshift\.io\/v1\/namespaces\/([^/]+)\/builds\/([^
 const STREAM = /^\/apis\/image\.openshift\.io\/v1\/namespaces\/([^/]+)\/imagestreams\/([^/]+)$/
 
 /**
- * Starts a proxy in front of the API server that accepts uploads for builds, and simulates the builds. The files that a Containerfile
- * copies must be in the upload; no image is built, and its digest is that of the upload. Other requests are forwarded to the API server.
+ * Starts a proxy in front of the API server that accepts uploads for builds and simulates the builds. A build fails if the upload lacks
+ * files that its Containerfile copies. No image is built; its digest is that of the upload. Other requests are forwarded to the API server.
  */
 export async function startBuilds(cluster: Cluster): Promise<Builds> {
   const uploads: Upload[] = []
@@ -63,7 +63,7 @@ export async function startBuilds(cluster: Cluster): Promise<Builds> {
     to.writeHead(given.code, { 'content-type': given.type }).end(given.body)
   }
 
-  /** Sets the image's repository in the registry, as part of the status. */
+  /** Sets the repository of an ImageStream in the registry, which belongs to its status. */
   async function giveRepository(path: string): Promise<void> {
     const [, namespace = '', name = ''] = STREAM.exec(path) ?? []
     if (name === '') return
@@ -82,7 +82,7 @@ export async function startBuilds(cluster: Cluster): Promise<Builds> {
     { namespace, name, url }: { namespace: string; name: string; url: URL },
   ): Promise<void> {
     const archive = await buffer(from)
-    // A user who may not read the BuildConfig may not build, either.
+    // A user who may not read the BuildConfig may not start a build, either.
     const path = `/apis/${BUILD_API}/namespaces/${namespace}/buildconfigs/${name}`
     const seen = await ask(cluster, { headers: from.headers, method: 'GET', url: path })
     if (seen.code >= 300) return answer(to, seen.code, seen.body.toString())
@@ -150,7 +150,7 @@ async function ask(
       authorization,
       accept: 'application/json',
       ...(type && body ? { 'content-type': type } : {}),
-      // Node omits Content-Length for DELETE, and the server would take the body for the next request.
+      // Node omits Content-Length for DELETE, so the server would take the body for the next request.
       ...(body?.length ? { 'content-length': body.length } : {}),
     },
   })
@@ -170,7 +170,7 @@ function answer(to: ServerResponse, code: number, body: string): void {
 const statusOf = (message: string): string =>
   JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', message })
 
-/** Extracts an upload, as the builder does. */
+/** Extracts an upload as OpenShift's builder does. */
 async function contentsOf(
   archive: Buffer,
   config: KubeObject,
@@ -188,7 +188,7 @@ async function contentsOf(
   }
 }
 
-/** Returns the first source of a COPY that is missing from the files. */
+/** Returns the first source of a COPY instruction that is missing from the files. */
 function missingOf(containerfile: string, files: string[]): string | undefined {
   const copies = [...containerfile.matchAll(/^COPY (?!--from)(.+)$/gm)]
   const sources = copies.flatMap(([, words = '']) => words.trim().split(/\s+/).slice(0, -1))

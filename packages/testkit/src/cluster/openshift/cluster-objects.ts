@@ -3,7 +3,10 @@ import type { KubeObject } from '../kube-client.ts'
 const RBAC = 'rbac.authorization.k8s.io'
 const ADMISSION = 'admissionregistration.k8s.io/v1'
 
-/** Security context constraints by name; `everybody` tells whether all users may use them, or only users to whom they are granted. */
+/**
+ * Security context constraints by name. `everybody` is true if all users may use them, and false if only users may to whom they are
+ * granted.
+ */
 const CONSTRAINTS = {
   'restricted-v2': { everybody: true },
   'restricted-v3': { everybody: true, userNamespaceLevel: 'RequirePodLevel' },
@@ -13,7 +16,7 @@ const CONSTRAINTS = {
   privileged: { everybody: false },
 } as const
 
-/** The objects that every OpenShift cluster has from its installation. */
+/** The objects that every OpenShift cluster has after its installation. */
 export function clusterObjects(appsDomain: string): KubeObject[] {
   return [
     config('Ingress', { domain: appsDomain }, {}),
@@ -81,7 +84,7 @@ function constraint(
     kind: 'ClusterRoleBinding',
     metadata: { name: roleName },
     roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: roleName },
-    // The authorizer that policies use does not count service accounts as authenticated users.
+    // The authorizer that policies use does not count service accounts as `system:authenticated`.
     subjects: ['system:authenticated', 'system:serviceaccounts'].map((group) => ({
       apiGroup: RBAC,
       kind: 'Group',
@@ -91,7 +94,10 @@ function constraint(
   return everybody ? [object, role, binding] : [object, role]
 }
 
-/** Project administrators manage Routes, and may choose a host at creation; changing it later takes a separate right. */
+/**
+ * Project administrators manage Routes and may choose a Route's host when they create it; changing the host later requires a separate
+ * permission.
+ */
 function routeRights(): KubeObject[] {
   const group = ['route.openshift.io']
   const admin = clusterRole(
@@ -129,7 +135,7 @@ function clusterRole(
   return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name, labels }, rules }
 }
 
-/** OpenShift's API server requires a separate right to set or change the host of a Route. */
+/** OpenShift's API server requires a separate permission to set or change the host of a Route. */
 function customHostPolicy(): KubeObject {
   const may = (verb: string): string =>
     `authorizer.group('route.openshift.io').resource('routes').subresource('custom-host').namespace(request.namespace).check('${verb}').allowed()`
@@ -151,13 +157,13 @@ function customHostPolicy(): KubeObject {
   )
 }
 
-/** Emulates SCC admission where it matters here: IDs outside the namespace's range, and constraints required by annotation. */
+/** Emulates SCC admission as far as it matters here: IDs outside the namespace's range, and constraints required by an annotation. */
 function constraintsPolicy(): KubeObject {
   const account =
     "(has(object.spec.serviceAccountName) && object.spec.serviceAccountName != '' ? object.spec.serviceAccountName : 'default')"
   const may = (constraints: string): string =>
     `authorizer.serviceAccount(request.namespace, ${account}).group('security.openshift.io').resource('securitycontextconstraints').namespace(request.namespace).name(${constraints}).check('use').allowed()`
-  // An expression may call the authorizer twice; each variable is a separate expression.
+  // An expression may call the authorizer only twice, so each call is in a variable of its own, which is a separate expression.
   const wider = { a: 'nonroot-v2', b: 'nested-container', c: 'anyuid', d: 'privileged' }
   const variables = Object.entries(wider).map(([name, constraints]) => ({
     name,

@@ -48,7 +48,7 @@ const consoleLink = object(
   ['text', 'href', 'location'],
 )
 
-/** CRDs of the objects from which facts are discovered, and of objects that are only stored. */
+/** CRDs of the objects that are read to discover facts about the cluster, and of objects that are only stored. */
 const others: CrdShape[] = [
   scc,
   ...(

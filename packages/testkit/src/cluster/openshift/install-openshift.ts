@@ -13,7 +13,7 @@ import { startServiceCa } from './service-ca.ts'
 export interface OpenshiftOptions {
   /** Default: `apps.test.invalid`. */
   appsDomain?: string
-  /** Whether the router handles a Route at all: false leaves it without any status. */
+  /** Whether the router handles a Route. If false, the Route gets no status at all. */
   watches?: RouterOptions['watches']
 }
 
@@ -21,7 +21,7 @@ export interface Openshift extends AsyncDisposable {
   readonly appsDomain: string
   /** PEM of the CA that issues the certificates of Services. */
   readonly serviceCa: string
-  /** Reconciles Routes after the results of `watches` have changed. */
+  /** Reconciles Routes after the result of `watches` has changed. */
   lookAgain(): void
 }
 

@@ -16,8 +16,8 @@ interface Kubeconfig {
 }
 
 /**
- * Starts a proxy to the API server, authenticated as one user, that adds what Kubernetes cannot serve: the metadata of OpenShift's OAuth
- * server. Other requests are forwarded unchanged.
+ * Starts a proxy in front of the API server that is authenticated as one user. It adds what Kubernetes cannot serve: the metadata of
+ * OpenShift's OAuth server. Other requests are forwarded unchanged.
  */
 export async function startLoginFacade(
   who: Identity,

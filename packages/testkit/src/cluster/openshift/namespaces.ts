@@ -5,7 +5,7 @@ const RANGE = 'openshift.io/sa.scc.uid-range'
 const FIRST = 1_000_650_000
 const SIZE = 10_000
 
-/** Gives each namespace its range of user IDs, as OpenShift does. */
+/** Assigns a range of user IDs to each namespace, as OpenShift does. */
 export function startNamespaceRanges(client: KubeClient): ControlLoop {
   let next = FIRST
   return startControlLoop({

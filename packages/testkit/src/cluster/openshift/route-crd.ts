@@ -80,7 +80,7 @@ const ingress = object({
   conditions: listOf(condition),
 })
 
-/** The CRD of route.openshift.io/v1: its fields, their limits, and the rules between them. */
+/** The CRD of route.openshift.io/v1: its fields, their constraints, and the rules between fields. */
 export const routeCrd = crd({
   group: 'route.openshift.io',
   version: 'v1',

@@ -3,9 +3,9 @@ import type { KubeClient, KubeObject } from '../kube-client.ts'
 
 export interface RouterOptions {
   client: KubeClient
-  /** The domain of hosts that the router assigns to Routes without one. */
+  /** The domain of the hosts that the router assigns to Routes that have none. */
   appsDomain: string
-  /** Whether the router handles a Route at all: false leaves it without any status. */
+  /** Whether the router handles a Route. If false, the Route gets no status at all. */
   watches?: (route: KubeObject) => boolean
 }
 
@@ -17,7 +17,7 @@ interface Verdict {
   message?: string
 }
 
-/** Sets the status of Routes as an ingress controller does: admitted with a host, or refused with a reason. */
+/** Sets the status of Routes as OpenShift's router does: admitted with a host, or rejected with a reason. */
 export function startRouter({ client, appsDomain, watches }: RouterOptions): ControlLoop {
   return startControlLoop({
     client,

@@ -1,11 +1,11 @@
-/** The fields in which the project's CRDs differ. */
+/** The fields in which these CRDs differ. */
 export interface CrdShape {
   group: string
   version: string
   kind: string
   plural: string
   scope?: 'Namespaced' | 'Cluster'
-  /** Schemas of the fields other than apiVersion, kind and metadata; without them, any field is accepted. */
+  /** Schemas of the fields other than apiVersion, kind and metadata. If unset, any field is accepted. */
   properties?: Record<string, Schema>
   required?: string[]
   hasStatus?: boolean

@@ -6,7 +6,7 @@ const SERVING = 'service.beta.openshift.io/serving-cert-secret-name'
 const INJECT = 'service.beta.openshift.io/inject-cabundle'
 const TRUSTED = 'config.openshift.io/inject-trusted-cabundle'
 
-/** Creates the certificates that Services request, and fills in the CA certificates that ConfigMaps request. */
+/** Creates the certificates that Services request, and inserts the CA certificate into ConfigMaps that request it. */
 export function startServiceCa(client: KubeClient, authority: Authority): ControlLoop {
   let made = 0
   const certify = async (service: KubeObject): Promise<void> => {
