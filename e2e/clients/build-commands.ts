@@ -31,7 +31,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
   }
   let uploaded: number
 
-  test('build accepts files and URLs, and the builds succeed', async () => {
+  test('`build` accepts files and URLs, and the builds succeed', async () => {
     const { cli, sources, files, system, ended } = fixture()
     await createProject(fixture(), PROJECT)
     const [file, link] = [
@@ -49,7 +49,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     uploaded = ids[0] ?? 0
   })
 
-  test('build waits until the build ends, and watch-build reports its state', async () => {
+  test('`build` waits until the build ends, and `watch-build` reports its state', async () => {
     const { cli, sources } = fixture()
     const printed = await cli.ok('build', PROJECT, await sources.make({ name: 'watched' }))
     assert.match(printed, /Watching build\(s\): \(this may be safely interrupted\)/)
@@ -61,7 +61,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     )
   })
 
-  test('watch-build exits with 4 for a failed build', async () => {
+  test('`watch-build` exits with 4 for a failed build', async () => {
     const { cli, sources, ended } = fixture()
     const srpm = await sources.make({ name: 'broken', build: 'exit 1' })
     const id = onlyBuild(await cli.ok('build', PROJECT, srpm, '--nowait'))
@@ -73,7 +73,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     )
   })
 
-  test('status, list-builds and monitor print the states of builds', async () => {
+  test('`status`, `list-builds` and `monitor` print the states of builds', async () => {
     const { cli, get } = fixture()
     assert.equal(await cli.ok('status', String(uploaded)), 'succeeded\n')
     await cli.fails(1, 'status', '999999')
@@ -104,7 +104,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     await cli.fails(2, 'monitor', PROJECT, '--fields', 'nonsense')
   })
 
-  test('download-build fetches the results', async () => {
+  test('`download-build` fetches the results of a build', async () => {
     const { cli, dir } = fixture()
     const download = async (name: string, ...options: string[]): Promise<string[]> => {
       const dest = join(dir, name)
@@ -121,7 +121,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     assert.deepEqual(await download('other', '-r', 'fedora-43-x86_64'), [])
   })
 
-  test('cancel cancels a build, and watch-build exits with 4', async () => {
+  test('`cancel` cancels a running build, after which `watch-build` exits with 4', async () => {
     const { cli, sources, system } = fixture()
     const srpm = await sources.make({ name: 'sleeper', build: FOR_EVER })
     const id = onlyBuild(await cli.ok('build', PROJECT, srpm, '--nowait'))
@@ -133,7 +133,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     await fixture().kim.fails(7, 'cancel', String(id))
   })
 
-  test('build accepts batches, directories and other options', async () => {
+  test('`build` accepts batches, chroots, project directories and other options', async () => {
     const { cli, sources, system, get, ended } = fixture()
     const slow = await sources.make({ name: 'first', build: FOR_EVER })
     const first = onlyBuild(await cli.ok('build', PROJECT, slow, '--nowait', '--background'))
@@ -176,7 +176,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     await cli.fails(1, 'build', PROJECT, await sources.make({ name: 'nowhere' }), ...excluded)
   })
 
-  test('delete-build deletes builds, and their packages are removed from the repository', async () => {
+  test('`delete-build` deletes builds, and their packages are removed from the repository', async () => {
     const { cli, system } = fixture()
     const id = await submit('goes')
     assert.equal((await fixture().ended(id)).state, 'succeeded')
@@ -187,7 +187,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     await cli.fails(1, 'delete-build', String(id))
   })
 
-  test('regenerate-repos publishes builds that devel mode holds back', async () => {
+  test('`regenerate-repos` publishes builds that devel mode holds back', async () => {
     const { cli, sources, ended } = fixture()
     await createProject(fixture(), 'slow-lane', '--disable_createrepo', 'true')
     const srpm = await sources.make({ name: 'held' })
@@ -203,7 +203,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     )
   })
 
-  test('fork copies the project with its builds', async () => {
+  test('`fork` copies the project with its builds', async () => {
     const { cli, kim, get } = fixture()
     const printed = await kim.ok('fork', `${cli.username}/${PROJECT}`, 'copy')
     assert.match(

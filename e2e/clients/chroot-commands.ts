@@ -14,7 +14,7 @@ export function chrootCommands(fixture: () => ClientFixture): void {
       `project-chroot?${inProject(fixture(), PROJECT)}&chrootname=${DISTRO_CHROOT}`,
     )
 
-  test('edit-chroot changes every field of a chroot', async () => {
+  test('`edit-chroot` changes every field of a chroot', async () => {
     const { cli, dir } = fixture()
     await createProject(fixture(), PROJECT)
     const comps = join(dir, 'comps.xml')
@@ -56,7 +56,7 @@ export function chrootCommands(fixture: () => ClientFixture): void {
     assert.match(await cli.fails(1, 'edit-chroot', PLACE, '--modules', 'not a module'), /modul/)
   })
 
-  test('get-chroot prints a chroot', async () => {
+  test('`get-chroot` prints a chroot', async () => {
     const { cli, kim } = fixture()
     const fields = JSON.parse(
       await cli.ok('get-chroot', PLACE, '--output-format', 'json'),
@@ -68,7 +68,7 @@ export function chrootCommands(fixture: () => ClientFixture): void {
     await cli.fails(3, 'get-chroot', 'no-path')
   })
 
-  test('edit-chroot resets fields, and leaves the others unchanged', async () => {
+  test('`edit-chroot --reset` resets the given fields and leaves the others unchanged', async () => {
     const { cli } = fixture()
     const reset = ['additional_packages', 'with_opts', 'isolation'].flatMap((name) => [
       '--reset',

@@ -11,7 +11,10 @@ import { permissionCommands } from './permission-commands.ts'
 import { projectCommands } from './project-commands.ts'
 import { pythonCopr } from './python-copr.ts'
 
-/** Subcommands that need a newer API than this project implements, with the reason. */
+/**
+ * Subcommands that this project does not support, because they need a newer API than it implements; with the reason why it does not
+ * implement it.
+ */
 const NOT_OFFERED: Record<string, string> = {
   uploadrpm: 'only what a builder made from sources is published',
 }

@@ -52,7 +52,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     await fixture?.[Symbol.asyncDispose]()
   })
 
-  test('dnf copr enable enables a project, and dnf installs from it with both signatures checked', async () => {
+  test('`dnf copr enable` enables a project, and dnf installs from it with both signatures checked', async () => {
     const owner = fixture.cli.username
     assert.match(
       await succeeds(dnf.copr('enable', `${owner}/libs`, DISTRO_CHROOT)),
@@ -68,7 +68,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     )
   })
 
-  test('dnf copr list shows the enabled, disabled and available projects', async () => {
+  test('`dnf copr list` shows the enabled, disabled and available projects', async () => {
     const { username } = fixture.cli
     const shown = `127.0.0.1/${username}/libs`
     assert.ok((await succeeds(dnf.dnf('copr', 'list'))).includes(shown))
@@ -84,11 +84,11 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     assert.ok(!existsSync(repoFile(username, 'libs')))
   })
 
-  test('dnf copr search finds projects', async () => {
+  test('`dnf copr search` finds projects', async () => {
     assert.match(await succeeds(dnf.copr('search', 'tools')), /@crew\/tools : Of the crew/)
   })
 
-  test('enable, install and remove work with the projects of a group', async () => {
+  test('`dnf copr enable`, `install` and `remove` work with the projects of a group', async () => {
     await succeeds(dnf.copr('enable', '@crew/tools', DISTRO_CHROOT))
     assert.match(readFileSync(repoFile('group_crew', 'tools'), 'utf8'), /:group_crew:tools\]/)
     await succeeds(dnf.dnf('install', 'from-tools'))
@@ -106,7 +106,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     await succeeds(dnf.copr('remove', `${username}/app`))
   })
 
-  test('multilib adds a second repository', async () => {
+  test('a second repository is added for a project with multilib', async () => {
     const { username } = fixture.cli
     await succeeds(dnf.copr('enable', `${username}/wide`, DISTRO_CHROOT))
     const content = readFileSync(repoFile(username, 'wide'), 'utf8')
@@ -154,7 +154,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     assert.equal(missing.status, 404)
   })
 
-  test('the error for a chroot that the project lacks lists the available ones', async () => {
+  test('enabling a chroot that the project does not have prints the available chroots', async () => {
     const { username } = fixture.cli
     const output = await fails(dnf.copr('enable', `${username}/libs`, 'fedora-43-x86_64'))
     assert.match(output, /Repository 'fedora-43-x86_64' does not exist in project/)

@@ -74,7 +74,7 @@ suite('events', { skip: whyNoRabbitmq(path) || whyNoSystem(path) }, () => {
     return JSON.parse(await runOrThrow(python, args, { input })) as string[]
   }
 
-  test('a build, a request for a role and its answer reach listeners of the bus, a webhook and mailboxes', async () => {
+  test('events of a build, of a role request and of its decision reach the message bus, a webhook and mailboxes', async () => {
     await using sink = await smtpSink()
     await using receiver = await webhookReceiver()
     using sources = tinySources()

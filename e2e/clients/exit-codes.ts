@@ -4,14 +4,14 @@ import { test } from 'node:test'
 import { type ClientFixture, createProject } from '@copr/testkit/clients/client-fixture'
 import { coprCli } from '@copr/testkit/clients/copr-cli'
 
-/** Exit codes of builds, permissions and the like are tested with their subcommands. */
+/** Tests the general exit codes of copr-cli; those of builds, permissions and the like are tested with their subcommands. */
 export function exitCodes(fixture: () => ClientFixture): void {
   test('copr-cli exits with 3 for a missing file', async () => {
     await createProject(fixture(), 'codes')
     assert.match(await fixture().cli.fails(3, 'build', 'codes', 'missing.src.rpm'), /not found/)
   })
 
-  test('copr-cli exits with 5 for a response of an older server', async () => {
+  test('copr-cli exits with 5 if the response comes from an older server', async () => {
     const { clients, dir, files } = fixture()
     const url = files.answer('/api_3/package', { id: 1, name: 'tool' })
     const account = { url, username: 'kim', login: 'x', token: 'y' }

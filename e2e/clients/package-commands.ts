@@ -21,9 +21,9 @@ interface Kind {
   source: Record<string, unknown>
   edit: string[]
   edited: Record<string, unknown>
-  /** The subcommand that builds such a source without a package. */
+  /** The subcommand that builds the same kind of source without a package. */
   build: string[]
-  /** The expected reason why it cannot be built. */
+  /** The expected reason why that build fails. */
   reason: RegExp
 }
 
@@ -31,7 +31,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
   const packageOf = async (name: string) =>
     await fixture().get(`package?${inProject(fixture(), PROJECT)}&packagename=${name}`)
 
-  test('create makes the project for the packages of the following tests', async () => {
+  test('`create` adds the project that the following tests use', async () => {
     await createProject(fixture(), PROJECT)
     writeFileSync(join(fixture().dir, 'script.sh'), '#!/bin/sh\necho Name: tool > tool.spec\n')
   })
@@ -70,7 +70,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
     })
   }
 
-  test('list-packages, list-package-names and get-package print packages as the API returns them', async () => {
+  test('`list-packages`, `list-package-names` and `get-package` print packages as the API returns them', async () => {
     const { cli, get } = fixture()
     const names = kinds().map(({ type }) => `${type}-tool`)
     assert.deepEqual(
@@ -126,7 +126,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
     })
   }
 
-  test('build-package builds from the source of the package', async () => {
+  test('`build-package` builds from the source of the package', async () => {
     const { cli, get, ended } = fixture()
     const printed = await cli.ok('build-package', PROJECT, '--name', 'custom-tool', '--nowait')
     assert.match(printed, new RegExp(`^Build was added to ${PROJECT}:\n`))
@@ -149,7 +149,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
     )
   })
 
-  test('reset-package removes the source of a package, and delete-package removes the package', async () => {
+  test('`reset-package` removes the source of a package, and `delete-package` removes the package', async () => {
     const { cli, system } = fixture()
     assert.match(await cli.ok('reset-package', PROJECT, '--name', 'scm-tool'), /reset/)
     const { source_type, source_dict } = await packageOf('scm-tool')
@@ -267,7 +267,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
   }
 }
 
-/** Relative to the folder of the configuration file, in which copr-cli runs. */
+/** A path relative to the folder of the configuration file, in which copr-cli runs. */
 function scriptPath(): string {
   return 'script.sh'
 }

@@ -60,7 +60,7 @@ suite('packages of PyPI and RubyGems', { skip: whyNoSystem(process.env['PATH']) 
     await fixture?.[Symbol.asyncDispose]()
   })
 
-  test('buildpypi and buildgem make packages that dnf installs and programs can use', async () => {
+  test('`buildpypi` and `buildgem` make packages that dnf installs and programs can use', async () => {
     const { cli } = fixture
     const project = ['--packagename', 'shelf', '--packageversion', '1.0']
     const pypi = onlyBuild(await cli.ok('buildpypi', PROJECT, ...project, '--nowait'))
@@ -79,7 +79,7 @@ suite('packages of PyPI and RubyGems', { skip: whyNoSystem(process.env['PATH']) 
     assert.equal(await inRoot('ruby', ...ruby), 'gem\n')
   })
 
-  test('a package builds the newest version of its project, also after its webhook was called', async () => {
+  test('a package with a PyPI or gem source is built from the newest version, also when its webhook is called', async () => {
     const { cli, get, indexes, system } = fixture
     const options = ['--name', 'python-shelf', '--packagename', 'shelf', '--webhook-rebuild', 'on']
     await createProject(fixture, STORED)
@@ -116,7 +116,7 @@ suite('packages of PyPI and RubyGems', { skip: whyNoSystem(process.env['PATH']) 
     assert.equal(await versionOf(rebuilt), '1.2-1')
   })
 
-  test('buildpypi --with-deps builds the dependencies first, those of one level together', async () => {
+  test('`buildpypi --with-deps` builds the dependencies first, and those at the same level together', async () => {
     const { clients, cli, dir, indexes } = fixture
     await indexes.addProject({ name: 'shelf-base', version: '1.0' })
     await indexes.addProject({ name: 'shelf-side', version: '1.0' })

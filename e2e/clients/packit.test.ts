@@ -36,7 +36,7 @@ suite('the unmodified library of Packit', { skip: whyNoSystem(process.env['PATH'
     return JSON.parse(output) as Record<string, unknown>
   }
 
-  test('it reuses a project of somebody else, and asks for the roles that it lacks', async () => {
+  test('packit reuses a project of another user, and requests the roles that it lacks', async () => {
     const { cli, system } = fixture
     const place = `${cli.username}/${PROJECT}`
     const seen = await packit('ask')
@@ -48,7 +48,7 @@ suite('the unmodified library of Packit', { skip: whyNoSystem(process.env['PATH'
     assert.deepEqual(body, { permissions: { kim: { admin: 'request', builder: 'request' } } })
   })
 
-  test('it builds a custom source once it may, follows the build, and reads logs and packages', async () => {
+  test('packit builds a custom source once it has permission, follows the build, and reads logs and packages', async () => {
     const { cli, system } = fixture
     const path = `project/permissions/set/${cli.username}/${PROJECT}`
     const set = await system.api.raw('PUT', path, { kim: { builder: 'approved' } })

@@ -12,7 +12,7 @@ import {
 } from '@copr/testkit/clients/client-fixture'
 
 export function projectCommands(fixture: () => ClientFixture): void {
-  test('whoami prints the user name, and list-chroots the chroots', async () => {
+  test('`whoami` prints the user name, and `list-chroots` prints the chroots', async () => {
     const { cli } = fixture()
     assert.equal(await cli.ok('whoami'), `${cli.username}\n`)
     const chroots = await cli.ok('list-chroots')
@@ -20,7 +20,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     assert.match(chroots, new RegExp(`^${OTHER_CHROOT}\\n {4}Nothing is built here$`, 'm'))
   })
 
-  test('create accepts every option', async () => {
+  test('`create` accepts every option', async () => {
     const { cli, get, system } = fixture()
     const options = {
       '--chroot': DISTRO_CHROOT,
@@ -86,7 +86,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     assert.match(await cli.fails(1, 'create', 'none'), /chroots/)
   })
 
-  test('get and list print a project', async () => {
+  test('`get` and `list` print a project', async () => {
     const { cli, kim, system } = fixture()
     const repo = `${system.url}/results/${cli.username}/all/${DISTRO_CHROOT}/`
     const lines = [
@@ -104,7 +104,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     assert.match(await cli.fails(1, 'get', 'missing'), /does not exist/)
   })
 
-  test('modify changes only the given settings', async () => {
+  test('`modify` changes only the given settings', async () => {
     const { cli, get } = fixture()
     const before = await get<ProjectAnswer>(`project?${inProject(fixture(), 'all')}`)
     const options = {
@@ -137,7 +137,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     assert.match(await cli.fails(1, 'modify', 'missing', '--description', 'x'), /does not exist/)
   })
 
-  test('mock-config prints a profile with the repositories of the project', async () => {
+  test('`mock-config` prints a profile with the repositories of the project', async () => {
     const { cli, system } = fixture()
     const printed = await cli.ok('mock-config', 'all', OTHER_CHROOT)
     for (const line of [
@@ -152,7 +152,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     await cli.fails(1, 'mock-config', 'all', 'nope-1-x86_64')
   })
 
-  test('new-webhook-secret replaces the secret', async () => {
+  test('`new-webhook-secret` replaces the secret', async () => {
     const { cli } = fixture()
     const uuid = /Generated new token: ([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f-]{21})\n$/
     const secrets = new Set<string | undefined>()
@@ -163,7 +163,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     assert.doesNotMatch(await cli.answering('n\n', 'new-webhook-secret', 'all'), /Generated/)
   })
 
-  test('new-api-token replaces the token in the configuration', async () => {
+  test('`new-api-token` replaces the token in the configuration', async () => {
     const { kim, system } = fixture()
     const tokenIn = () => {
       const text = readFileSync(kim.config, 'utf8')
@@ -183,7 +183,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     assert.equal(await statusOf(old), 401)
   })
 
-  test('delete deletes the project, and its name can be used again', async () => {
+  test('`delete` deletes the project, and its name can be used again', async () => {
     const { cli, system } = fixture()
     assert.equal(await cli.ok('delete', 'all'), 'Project all has been deleted.\n')
     assert.equal(
@@ -194,7 +194,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     await createProject(fixture(), 'all')
   })
 
-  test('a group owns projects', async () => {
+  test('a group can own projects', async () => {
     const { cli, kim, get, system } = fixture()
     const printed = await kim.ok('create', '@crew/shared', '--chroot', DISTRO_CHROOT)
     assert.equal(

@@ -10,7 +10,7 @@ const SCRIPT = fileURLToPath(new URL('python-calls.py', import.meta.url))
 type Fields = Record<string, unknown>
 
 export function pythonCopr(fixture: () => ClientFixture): void {
-  test('the functions of python-copr that copr-cli does not use work', async () => {
+  test('the functions of python-copr that copr-cli never calls also work', async () => {
     const { cli, clients, sources, system } = fixture()
     await createProject(fixture(), 'library')
     const srpm = await sources.make({ name: 'from-python' })

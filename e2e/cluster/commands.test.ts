@@ -113,7 +113,7 @@ suite(
       })
     })
 
-    test('login.mode: openshift is refused where there is no OAuth server', async () => {
+    test('`login.mode: openshift` is refused on a cluster without an OAuth server', async () => {
       const ana = await site({ login: { mode: 'openshift' } })
       const { code, err } = await ana.type('deploy')
       assert.equal(code, 1)
@@ -121,7 +121,7 @@ suite(
       assert.deepEqual(namesOf(await all(ana.namespace, 'Secret')), [])
     })
 
-    test('render and secrets: kubectl applies the rendered objects, and the servers become ready', async () => {
+    test('kubectl can apply the output of `render` and `secrets`, and the servers become ready', async () => {
       const ana = await site()
       const out = join(dir, 'rendered')
       const rendered = await ana.type('render', '--out', out)
@@ -180,7 +180,7 @@ suite(
       assert.match((await ana.type('deploy', '--timeout', '90')).err, /Nothing had to change/)
     })
 
-    test('doctor reports passed checks, and a command for each failed one', async () => {
+    test('`doctor` reports the checks that passed, and suggests a command for each that failed', async () => {
       const ana = await site()
       const early = await ana.type('doctor')
       assert.equal(early.code, 1)
@@ -194,7 +194,7 @@ suite(
         /ok +storage +you may not list storage classes/,
         /ok +quota +none/,
         /ok +objects +\d+ objects, all ready/,
-        // The host of a test does not resolve.
+        // The hostname of this test does not resolve.
         /FAIL +name /,
         /FAIL +site /,
       ])
@@ -204,7 +204,7 @@ suite(
       assert.match((await ana.type('doctor')).out, /FAIL +quota +.*the quota tight .* pods/)
     })
 
-    test('deploy and doctor accept a quota that the deployment itself has used up', async () => {
+    test('`deploy` and `doctor` accept a quota that the deployment itself has used up', async () => {
       const ana = await site()
       const first = await ana.type('deploy', '--timeout', '90')
       assert.equal(first.code, 0, first.err)
@@ -220,7 +220,7 @@ suite(
       assert.match((await ana.type('doctor')).out, /ok +quota +1, with capacity left/)
     })
 
-    test('deploy and doctor report missing rights with verb and kind', async () => {
+    test('`deploy` and `doctor` report missing permissions with their verb and kind', async () => {
       const { namespace, vars } = await site()
       const vic = await cluster.user('vic')
       await cluster.admin.client.create({
@@ -230,7 +230,7 @@ suite(
         roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
         subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'vic' }],
       })
-      // This user may not read Routes, so the host must be given.
+      // This user may not read Routes, so `vars` must set the host.
       const told = { ...vars, expose: { host: 'copr.example.org' } }
       const wanted = /you lack rights in .*: .*create deployments\.apps/
       const deploy = await typeCommand(dir, vic, told, 'deploy')
@@ -243,7 +243,7 @@ suite(
       assert.deepEqual(namesOf(await all(namespace, 'Deployment', 'apps/v1')), [])
     })
 
-    test('of two concurrent deploys the second waits, reports who holds the lock, and changes nothing', async () => {
+    test('the second of two concurrent deploys waits, reports who holds the lock, and changes nothing', async () => {
       const ana = await site()
       const both = await Promise.all([
         ana.type('deploy', '--timeout', '120'),

@@ -52,7 +52,7 @@ suite(
       run: (command: string, ...args: string[]) => Promise<Said>
     }
 
-    /** A project whose administrator has no other rights, and the commands that this user runs. */
+    /** Creates a project whose administrator has no other rights, and returns a function that runs commands as this user. */
     async function site(more: Record<string, unknown> = {}): Promise<Site> {
       const namespace = await cluster.createNamespace({ admins: ['ana'] })
       const owner = await cluster.user('ana')
@@ -213,7 +213,7 @@ suite(
       }
     })
 
-    test('undeploy removes nothing until all cloud machines have been terminated', async () => {
+    test('`undeploy` removes nothing until all cloud machines have been terminated', async () => {
       const ana = await site()
       ana.vars['builders'] = { pools: { a: {} }, aws: { secret: 'aws' } }
       const deployed = await ana.run('deploy', '--timeout', '90')
@@ -228,7 +228,7 @@ suite(
     })
 
     suite('deploy reports failures with a reason and a command that helps', () => {
-      test('deploy reports that the user is logged in to the wrong cluster', async () => {
+      test('`deploy` reports that the user is logged in to the wrong cluster', async () => {
         const { run: type } = await site({ cluster: { api: 'https://api.other.example.org:6443' } })
         const { code, err } = await type('deploy')
         assert.equal(code, 1)
@@ -238,7 +238,7 @@ suite(
         )
       })
 
-      test('deploy reports missing rights before it changes anything', async () => {
+      test('`deploy` reports missing permissions before it changes anything', async () => {
         const { vars, namespace } = await site()
         const eve = await cluster.user('eve')
         const { code, err } = await run(eve, vars, 'deploy')
@@ -248,7 +248,7 @@ suite(
         assert.deepEqual(await all(namespace, 'Deployment', 'apps/v1'), [])
       })
 
-      test('deploy reports an image that the node cannot pull', async () => {
+      test('`deploy` reports an image that the node cannot pull', async () => {
         const ana = await site()
         behaviors.set(`${ana.namespace}/keygen`, {
           kind: 'image-denied',
@@ -262,7 +262,7 @@ suite(
         )
       })
 
-      test('deploy reports a Route whose host belongs to another Route', async () => {
+      test('`deploy` reports a Route whose host belongs to another Route', async () => {
         const host = `taken.${openshift.appsDomain}`
         const other = await cluster.createNamespace()
         const spec = { host, path: '/', to: { kind: 'Service', name: 'a' } }
@@ -282,7 +282,7 @@ suite(
         assert.match(err, /try: oc get routes --all-namespaces/)
       })
 
-      test('deploy reports a Route that no router watches', async () => {
+      test('`deploy` reports a Route that no router watches', async () => {
         const ana = await site()
         hidden.add(ana.namespace)
         const { code, err } = await ana.run('deploy', '--timeout', '6')
@@ -290,7 +290,7 @@ suite(
         assert.match(err, /Route copr-domain: no router admitted it/)
       })
 
-      test('deploy reports an exhausted quota before it changes anything', async () => {
+      test('`deploy` reports an exhausted quota before it changes anything', async () => {
         const ana = await site()
         await cluster.admin.client.create({
           apiVersion: 'v1',
@@ -309,7 +309,7 @@ suite(
         assert.deepEqual(await versions(ana), before)
       })
 
-      test('deploy reports a volume that is not provisioned', async () => {
+      test('`deploy` reports a volume that is not provisioned', async () => {
         const ana = await site({ storage: { class: 'out-of-space' } })
         const { code, err } = await ana.run('deploy', '--timeout', '15')
         assert.equal(code, 1)

@@ -32,7 +32,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
     rmSync(dir, { recursive: true })
   })
 
-  /** Creates a namespace, and a kubeconfig for a service account with the rights of its administrator. */
+  /** Creates a namespace and, for a service account that administers it, a kubeconfig. */
   async function namespaceOf(url: string): Promise<{ namespace: string; kubeconfig: string }> {
     const name = 'developer'
     const namespace = await cluster.createNamespace()
@@ -79,7 +79,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
     return { code, ...said }
   }
 
-  test('dev up on Kubernetes, which has no builds, suggests an alternative', async () => {
+  test('`dev up` on Kubernetes, which has no builds, suggests an alternative', async () => {
     const { code, err } = await dev(await namespaceOf(cluster.url), {}, 'up')
     assert.equal(code, 1)
     assert.match(err, /it has no builds.*\n {4}try: images\.registry in vars\.yml/)
@@ -106,7 +106,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
       return spec.template.spec.containers[0].image as string
     }
 
-    test('dev up builds the folder and deploys it; a second dev up builds only changes; dev down removes the deployment', async () => {
+    test('`dev up` builds the folder and deploys it; a second `dev up` builds only changes; `dev down` removes the deployment', async () => {
       const where = await namespaceOf(builds.url)
       const { namespace } = where
       const source = await checkout(join(dir, 'checkout'))
@@ -172,7 +172,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
         assert.deepEqual(await cluster.admin.client.list(apiVersion, kind, { namespace }), [])
     })
 
-    test('dev up reports a failed build with the reason, and deploys nothing', async () => {
+    test('`dev up` reports a failed build with the reason, and deploys nothing', async () => {
       const where = await namespaceOf(builds.url)
       builds.failing.set('copr-server', 'npm error: there is no such package')
       const { code, err } = await dev(
@@ -190,7 +190,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
       assert.deepEqual(await cluster.admin.client.list('apps/v1', 'Deployment', { namespace }), [])
     })
 
-    test('pod builders get their image, too, and may pull it', async () => {
+    test('`dev up` also builds the image of pod builders, and lets their namespace pull it', async () => {
       const where = await namespaceOf(builds.url)
       const pool = {
         provider: 'kubernetes',

@@ -10,7 +10,7 @@ export interface Said {
   err: string
 }
 
-/** Runs a command about the deployment that `vars` describe, as one user of a cluster; its vars.yml is in a folder under `dir`. */
+/** Runs a command as one user of a cluster, for the deployment that `vars` describe. The vars.yml is written to a new folder in `dir`. */
 export async function typeCommand(
   dir: string,
   { kubeconfig }: Pick<Identity, 'kubeconfig'>,

@@ -31,7 +31,7 @@ const PASSWORD = 'of this test only'
 const skip =
   whyNoNode(process.env['PATH']) || whyNoSystem(process.env['PATH']) || (await whyNoImages())
 
-/** Measures the seconds of each step, in order. */
+/** Measures how many seconds each step takes, and keeps the order of the steps. */
 class Stopwatch {
   readonly #steps: [string, number][] = []
 
@@ -50,7 +50,7 @@ class Stopwatch {
 }
 
 suite('a deployment whose pods really run', { skip }, () => {
-  test('coprctl deploys; a builder pod builds; dnf installs over the Ingress', async (t) => {
+  test('coprctl deploys a site, a builder pod builds a package, and dnf installs it through the Ingress', async (t) => {
     const dir = mkdtempSync(join(tmpdir(), 'copr-test-real-'))
     const watch = new Stopwatch()
     await using opened = new AsyncDisposableStack()
@@ -129,7 +129,7 @@ suite('a deployment whose pods really run', { skip }, () => {
   })
 })
 
-/** Makes this process resolve a host to an address, as the pods do. */
+/** Makes this process resolve a host to the given address, as the pods do. */
 function findHere(host: string, address: string): Disposable {
   const { lookup } = dns
   const ours = (name: string, ...rest: unknown[]): void =>
@@ -142,7 +142,7 @@ function findHere(host: string, address: string): Disposable {
   }
 }
 
-/** Prepares what the cluster's administrator provides: a namespace, and the Secret with the public certificate. */
+/** Prepares what the cluster's administrator provides: a namespace, and a Secret with the certificate for the public host. */
 async function prepareNamespaces(
   { admin }: Cluster,
   authority: Awaited<ReturnType<typeof makeAuthority>>,
@@ -185,7 +185,7 @@ async function deploy(
   return { code, ...said }
 }
 
-/** Adds a chroot as an administrator does: in a pod that can reach the database. */
+/** Adds a chroot as a site's administrator does: in a pod that can reach the database. */
 async function addChroot(cluster: Cluster, yaml: string): Promise<void> {
   const inServers = `--namespace ${NAMESPACE} exec --stdin deployment/servers --container backend --`
   const add = 'coprctl chroot add /dev/stdin --config /etc/copr/config/copr.yaml'
@@ -194,7 +194,7 @@ async function addChroot(cluster: Cluster, yaml: string): Promise<void> {
   assert.ok(added.ok, added.output)
 }
 
-/** Installs the package in a pod that stands for a user's machine, with dnf and the project's `.repo` file. */
+/** Installs a package with dnf and the project's `.repo` file, in a pod that represents a user's machine. */
 async function installInPod(
   cluster: Cluster,
   image: string,

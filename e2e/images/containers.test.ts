@@ -27,7 +27,7 @@ const skip =
 
 suite('coprctl containers', { skip }, () => {
   let dir: string
-  // No podman configuration: `coprctl containers up` detects what the machine needs.
+  // No podman configuration, because `coprctl containers up` detects what the machine needs.
   const env = (): Record<string, string> => ({ HOME: process.env['HOME'] ?? '/root' })
   const podman = async (...args: string[]): Promise<string> =>
     await runOrThrow('podman', args, { env: env(), answer_only: true })
@@ -52,7 +52,7 @@ suite('coprctl containers', { skip }, () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  test('up reports a missing Secret before anything runs, and reads it from a file', async () => {
+  test('`up` reports a missing Secret before anything runs, and reads it from a file', async () => {
     const oidc = {
       issuer: 'https://id.example.org',
       client_id: 'copr',
@@ -70,7 +70,7 @@ suite('coprctl containers', { skip }, () => {
     )
   })
 
-  test('up starts a system that logs in, builds and publishes; a second up changes nothing; down keeps only data', async (t) => {
+  test('`up` starts a system that allows logins, builds and publishes; a second `up` changes nothing; `down` keeps only data', async (t) => {
     const port = await freePort(0)
     const up = ['up', '--port', String(port), '--host', '127.0.0.1', '--builders', '1']
     type Up = { url: string; administrator_url?: string; changes: number }
@@ -142,7 +142,7 @@ suite('coprctl containers', { skip }, () => {
 
 type PodmanCommand = (...args: string[]) => Promise<string>
 
-/** Lists the pods, networks and volumes of this test, without the volumes of Secrets and ConfigMaps. */
+/** Returns the pods, networks and volumes of this test, except the volumes for Secrets and ConfigMaps. */
 async function leftOf(podman: PodmanCommand): Promise<object> {
   const ours = async (...args: string[]): Promise<string[]> =>
     (await podman(...args))

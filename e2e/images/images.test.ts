@@ -25,7 +25,7 @@ import { until } from '@copr/testkit/system/until'
 const SERVER = 'localhost/copr-server:latest'
 const BUILDER = 'localhost/copr-builder:latest'
 const DISTRO = join(CACHE_DIR, 'distro')
-/** A user ID as OpenShift assigns it: each namespace has its own range, and the ranges begin here. */
+/** A user ID such as OpenShift assigns: each namespace has its own range, and the first range begins at 1,000,000,000. */
 const UID = 1_000_000_000 + randomInt(1_000_000)
 const RESTRICTED = [
   '--user',
@@ -41,7 +41,7 @@ const RESTRICTED = [
 const skip = whyNoSystem(process.env['PATH']) || (await whyNoContainers(SERVER))
 const name = (part: string): string => `copr-test-${process.pid}-${part}`
 
-/** Creates orphans: their parent has exited, so process 1 must reap them, or they stay zombies. */
+/** Creates orphans: processes whose parent has exited. They stay zombies unless process 1 reaps them. */
 const MAKE_ORPHANS = `
 const { spawnSync } = require('node:child_process')
 const { readdirSync, readFileSync } = require('node:fs')
@@ -52,7 +52,7 @@ setTimeout(() => console.log(readdirSync('/proc').filter((pid) => /^[0-9]+$/.tes
 `
 
 suite('the images', { skip }, () => {
-  test('the server image has no shell and no package manager, and leaves no zombies', async () => {
+  test('the server image has no shell and no package manager, and its init process reaps zombies', async () => {
     for (const program of ['/bin/sh', '/usr/bin/apt-get', '/usr/bin/dpkg', '/usr/bin/perl'])
       await assert.rejects(
         runContainer(SERVER, { options: ['--entrypoint', program], args: [] }),
@@ -66,7 +66,7 @@ suite('the images', { skip }, () => {
     assert.equal(counted.trim(), '0 zombies')
   })
 
-  test('the server image has no file that its user may write', async () => {
+  test('the server image contains no file that its user may write to', async () => {
     const walk = `
       const { accessSync, constants, lstatSync, readdirSync } = require('node:fs')
       const writable = [], skip = new Set(['/proc', '/sys', '/dev', '/tmp', '/run', '/var/tmp', '/data'])
@@ -88,7 +88,7 @@ suite('the images', { skip }, () => {
     let dir: string
     before(() => {
       dir = mkdtempSync(join(tmpdir(), 'copr-images-'))
-      // The embedded PostgreSQL runs as another user; a volume belongs to group 0.
+      // The embedded PostgreSQL runs as another user, and a volume belongs to group 0.
       chmodSync(dir, 0o755)
       mkdirSync(join(dir, 'data'))
       chmodSync(join(dir, 'data'), 0o2775)
@@ -126,7 +126,7 @@ suite('the images', { skip }, () => {
       await using servers = await part('servers')
       await using builder = await startContainer(name('builder'), BUILDER, {
         options: [
-          // Builds need mounts and their own namespaces.
+          // Builds need mounts, and namespaces of their own.
           '--privileged',
           '--env',
           `COPR_ENROLL_TOKEN=${enroll_token}`,
@@ -159,7 +159,7 @@ suite('the images', { skip }, () => {
       await root.install('hello-copr')
       t.diagnostic((await root.run('/usr/bin/hello-copr')).trim())
 
-      // The build ID identifies a build in the logs of all components.
+      // The build ID makes it possible to find a build in the logs of all components.
       const said = lines.map((log) =>
         log.filter(({ build_id }) => build_id === submitted.id).map(({ msg }) => String(msg)),
       )
@@ -179,7 +179,7 @@ suite('the images', { skip }, () => {
   })
 })
 
-/** Every line of a container's output is JSON. */
+/** Parses a line of a container's output. Every line must be JSON. */
 function parse(line: string): Record<string, unknown> {
   return JSON.parse(line) as Record<string, unknown>
 }
@@ -216,7 +216,7 @@ async function writeConfiguration(
     allow_private_urls: true,
   }
   writeFileSync(at('copr.yaml'), JSON.stringify(config))
-  // Permissions as in a mounted Secret: readable by group 0, whatever the user.
+  // Permissions as in a mounted Secret: readable by group 0, whichever user reads.
   for (const file of ['tls.key', 'master-key', 'copr.yaml']) chmodSync(at(file), 0o440)
   assert.match(readFileSync(at('tls.crt'), 'utf8'), /BEGIN CERTIFICATE/)
   return { public_url }

@@ -81,7 +81,8 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     test(`failed: ${title}`, async (t) => {
       const treesBefore = new Set(trees())
       const sent = content()
-      // Creating the content may take seconds; fetch() must first notice that the server has closed idle connections in the meantime.
+      // Creating the content may take seconds, during which the server closes idle connections. fetch() must notice this before it sends
+      // anything.
       await setImmediate()
       const { status, body } = await send(sent)
       if (status !== 200) {
@@ -142,7 +143,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
       assertNoMark()
     })
 
-  test('a URL without a server fails its build', async () => {
+  test('a build from a URL at which no server listens fails', async () => {
     const { id } = await api.urlBuild(PROJECT, 'http://127.0.0.1:9/hello.src.rpm', { timeout: 20 })
     assert.equal((await api.waitForBuild(id, 60_000)).state, 'failed')
     assert.match(await failReason(system, id), /127\.0\.0\.1:9|hello\.src\.rpm/)
@@ -165,7 +166,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     }
   })
 
-  test('the error for an unknown chroot names it', async () => {
+  test('the error for an unknown chroot contains its name', async () => {
     const added = await api.raw('POST', `project/add/${api.username}`, {
       name: 'other',
       chroots: ['fedora-999-x86_64'],
@@ -288,7 +289,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     }
   })
 
-  test('a project name that would lead out of its folder is refused', async () => {
+  test('a project name that would escape from its folder is refused', async () => {
     for (const name of ['../up', 'a/b', '-dash', 'new\nline', 'nul\0', '.', '..', '']) {
       const { status, body } = await api.raw('POST', `project/add/${api.username}`, {
         name,
@@ -315,7 +316,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     }
   })
 
-  test('a valid package still builds afterwards', async () => {
+  test('a valid package still builds after all the invalid requests', async () => {
     const { id } = await api.uploadBuild(PROJECT, await sources.make({ name: 'good' }))
     assert.equal((await api.waitForBuild(id)).state, 'succeeded', system.logs())
     await untilUploadsGone()

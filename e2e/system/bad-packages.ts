@@ -2,11 +2,11 @@ import { SIGNATURE_TAG, TAG } from '@copr/rpm/tags'
 import { int64, type MadeFile, type MadeRpm, makeRpm } from '@copr/rpm/testing/make-rpm'
 
 const SPEC: MadeFile = { name: 'hello.spec', content: 'Name: hello\nVersion: 1.0\nRelease: 1\n' }
-/** Part of all names that must not appear anywhere. */
+/** A string in every name that must not appear in any path. */
 export const MARK = 'evil-mark'
 export const MIB = 1024 * 1024
 
-/** Returns a valid source package, except for the given changes. */
+/** Returns a source package that is valid except for the given changes. */
 export const whole = (rpm: MadeRpm = {}): Buffer => makeRpm({ files: [SPEC], ...rpm })
 const withFile = (file: MadeFile): Buffer => makeRpm({ files: [SPEC, file] })
 
@@ -114,7 +114,7 @@ export const REFUSED: { title: string; name?: string; content: () => Buffer; mes
   },
 ]
 
-/** Packages with a valid header: the import detects the fault, and the build fails. */
+/** Packages with a valid header, whose faults the import detects; the build then fails. */
 export const FAILED: { title: string; content: () => Buffer; reason: RegExp }[] = [
   {
     title: 'a payload with ../',
@@ -174,7 +174,7 @@ function cutOff(bytes: number): Buffer {
   return content.subarray(0, content.length - bytes)
 }
 
-/** Returns a package that is small, but large when extracted. */
+/** Returns a small package whose contents are large when extracted. */
 function bomb(): Buffer {
   return withFile({ name: 'zeros.bin', content: Buffer.alloc(96 * MIB) })
 }

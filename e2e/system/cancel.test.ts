@@ -19,7 +19,7 @@ suite('canceling', { skip: whyNoSystem(process.env['PATH']) }, () => {
     sources = tinySources()
     system = await startSystem({ builders: 1 })
     await system.api.createProject(PROJECT)
-    // The first build creates the root, which the others reuse.
+    // The first build creates the buildroot, which the others reuse.
     const { id } = await system.api.uploadBuild(PROJECT, await sources.make({ name: 'first' }))
     assert.equal((await system.api.waitForBuild(id)).state, 'succeeded', system.logs())
   })
@@ -40,7 +40,7 @@ suite('canceling', { skip: whyNoSystem(process.env['PATH']) }, () => {
     return id
   }
 
-  test('the builder is free within 5 s after the cancellation', async (t) => {
+  test('the builder is free within 5 s of the cancellation', async (t) => {
     const running = await startSleeper()
     const next = await system.api.uploadBuild(PROJECT, await sources.make({ name: 'next' }))
     await until(async () => (await system.api.build(next.id)).state === 'pending', {
@@ -59,7 +59,7 @@ suite('canceling', { skip: whyNoSystem(process.env['PATH']) }, () => {
     await assertBuildersIdle(system.dataDir)
   })
 
-  test('a build that waits for a builder is canceled at once', async () => {
+  test('a build that is waiting for a builder is canceled at once', async () => {
     const running = await startSleeper()
     const { id } = await system.api.uploadBuild(PROJECT, await sources.make({ name: 'queued' }))
     await system.api.waitForState(id, ['pending'], 15_000)
@@ -111,7 +111,7 @@ suite('canceling', { skip: whyNoSystem(process.env['PATH']) }, () => {
     await assertBuildersIdle(system.dataDir)
   })
 
-  test('staging is empty, and the system stops cleanly', async () => {
+  test('the staging folder is empty, and the system stops cleanly', async () => {
     await until(() => listTree(`${system.dataDir}/staging`).length === 0, {
       timeout_ms: 10_000,
       what: 'staging to be empty',

@@ -91,7 +91,7 @@ suite('a chain of 30 packages with one cycle', { skip: whyNoSystem(process.env['
     await system?.[Symbol.asyncDispose]()
   })
 
-  test('coprctl submit --chain follows it to its end, and fails because of the cycle', async (t) => {
+  test('`coprctl submit --chain` follows the chain to its end, and fails because of its cycle', async (t) => {
     const config = ['--config', join(system.dataDir, 'copr.conf')]
     const target = `${system.api.username}/${PROJECT}`
     const command = ['submit', '--chain', folder, target, '--json', ...config]
@@ -120,7 +120,7 @@ suite('a chain of 30 packages with one cycle', { skip: whyNoSystem(process.env['
     assert.match(said, /^built +chain-25 \(\d+ of 30\)$/m)
   })
 
-  test('the cycle is named, with the requirements that make it', async () => {
+  test('the chain reports its cycle and the requirements that form it', async () => {
     const [chroot] = chain.chroots
     assert.deepEqual(
       chroot?.cycles.map(({ text }) => text),
@@ -139,7 +139,7 @@ suite('a chain of 30 packages with one cycle', { skip: whyNoSystem(process.env['
     assert.ok((await page.text()).includes('circle-a -&gt; circle-b -&gt; circle-c -&gt; circle-a'))
   })
 
-  test('every package is built after those that it requires, in the wave of the known graph', async () => {
+  test('every package is built after the packages that it requires, and in the expected wave', async () => {
     const packages = new Map(chain.chroots[0]?.packages.map((one) => [one.package, one]))
     const ends = await endsOf(system)
     for (let i = 0; i < COUNT; i++) {
@@ -157,7 +157,7 @@ suite('a chain of 30 packages with one cycle', { skip: whyNoSystem(process.env['
     }
   })
 
-  test('nothing is built twice: one build and one run of rpmbuild -ba for each package, none for the cycle', async () => {
+  test('every package has one build, and rpmbuild -ba runs once for each that succeeds and never for the others', async () => {
     const { body } = await system.api.raw(
       'GET',
       `build/list?ownername=${system.api.username}&projectname=${PROJECT}&limit=1000`,

@@ -27,7 +27,7 @@ suite('a hundred builds at once', { skip: whyNoSystem(process.env['PATH']) }, ()
     await system?.[Symbol.asyncDispose]()
   })
 
-  test('all builds end, in bounded memory', async (t) => {
+  test('all builds finish, and memory use stays bounded', async (t) => {
     const srpms: string[] = []
     for (let index = 0; index < BUILDS; index++)
       srpms.push(
@@ -63,7 +63,7 @@ suite('a hundred builds at once', { skip: whyNoSystem(process.env['PATH']) }, ()
     assert.ok(largest < MEMORY_LIMIT, `the main process used ${largest} bytes`)
   })
 
-  test('the repository has every package, binary and source', async () => {
+  test('the repository contains every binary and source package', async () => {
     const url = `${system.url}/results/${system.api.username}/${PROJECT}/${DISTRO_CHROOT}/`
     const { packages } = await readRepository(url)
     const nevras = new Set(packages.map(({ nevra }) => nevra))

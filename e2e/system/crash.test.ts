@@ -15,7 +15,10 @@ import { until } from '@copr/testkit/system/until'
 
 const PROJECT = 'crash'
 
-/** The phase in which the component is killed, and the maximum random delay in milliseconds after the phase is first seen. */
+/**
+ * The phase of a build during which a component is killed. Each kind of kill also has a maximum for the random delay between the start of
+ * the phase and the kill, in milliseconds.
+ */
 type Moment = 'importing' | 'preparing' | 'building' | 'built' | 'publishing'
 const KINDS: [ComponentToFind, Moment, number][] = [
   ['agent', 'building', 1000],
@@ -31,7 +34,7 @@ const KINDS: [ComponentToFind, Moment, number][] = [
   ['keygen', 'building', 1500],
   ['postgres', 'importing', 200],
 ]
-/** The number of rounds: by default, each kind of kill is tried once; the drill runs more rounds, each with a new random delay. */
+/** The number of rounds. By default, each kind of kill is tried once. A drill runs more rounds, each with a new random delay. */
 const COUNT = Number(process.env['COPR_CRASH_ROUNDS'] ?? KINDS.length)
 const ROUNDS = Array.from({ length: Math.ceil(COUNT / KINDS.length) }, () => KINDS)
   .flat()
@@ -100,7 +103,7 @@ suite(
         importing: () => true,
         preparing: () => existsSync(results),
         building: () => log('builder-live.log').includes('\nstill building 2'),
-        // The builder has built the packages, and uploads them.
+        // The builder has built the packages and is uploading them.
         built: () => log('builder-live.log').includes('Uploading the results'),
         publishing: () => log('backend.log').includes('built: '),
       }
@@ -121,7 +124,7 @@ suite(
       await system.start()
     }
 
-    /** Waits until a build has ended; the API may be unreachable for a moment. */
+    /** Waits until a build has ended; the API may be temporarily unreachable. */
     async function endOf(id: number): Promise<string> {
       let last: unknown
       return await until(
@@ -146,12 +149,12 @@ suite(
       assert.equal(others.length, 1)
     }
 
-    test('all components are running again', async () => {
+    test('all components are running again after the crashes', async () => {
       for (const component of ['main', 'keygen', 'postgres', 'agent'] as const)
         assert.equal(findComponent(component, system.dataDir).length, 1, component)
     })
 
-    test('the repository has every package once, with valid digests', async () => {
+    test('the repository contains every package exactly once, with valid digests', async () => {
       const content = await readRepository(repoUrl())
       assert.equal(content.packages.length, (ROUNDS.length + 1) * 2)
       assert.equal(
@@ -161,7 +164,7 @@ suite(
       await checkPackages(repoUrl(), content)
     })
 
-    test('no folder has unfinished files', async () => {
+    test('no folder contains unfinished files', async () => {
       const left = (): string[] => [
         ...['staging', 'uploads', 'trash'].flatMap((dir) =>
           listTree(join(system.dataDir, dir)).map((path) => `${dir}/${path}`),

@@ -11,26 +11,30 @@ import { tinySources } from '@copr/testkit/system/tiny-srpm'
 const noIpv6 = existsSync('/proc/net/if_inet6') ? false : 'this machine has no IPv6'
 
 suite('listen addresses', { skip: whyNoSystem(process.env['PATH']) }, () => {
-  test('by default the system listens on 127.0.0.1 only', async () => {
+  test('by default, the system listens on 127.0.0.1 only', async () => {
     await using system = await startSystem({ builders: 0 })
     assert.equal(system.publicUrl, `http://127.0.0.1:${system.port}`)
     assert.match(await textAt(system.publicUrl), /Copr/)
     for (const address of otherAddresses()) assert.equal(await answers(address, system.port), false)
   })
 
-  test('on ::1 a build is imported, built and published', { skip: noIpv6 }, async () => {
-    await using system = await startSystem({ builders: 1, host: '::1' })
-    assert.equal(system.publicUrl, `http://[::1]:${system.port}`)
-    using sources = tinySources()
-    await system.api.createProject('ipv6')
-    const { id } = await system.api.uploadBuild('ipv6', await sources.make({ name: 'six' }))
-    const { state } = await system.api.waitForBuild(id)
-    assert.equal(state, 'succeeded', `${await system.api.log(id)}\n${system.logs()}`)
-    assert.match(await textAt(`${system.publicUrl}/coprs/build/${id}`), /six/)
-  })
+  test(
+    'a system that listens on ::1 imports, builds and publishes a build',
+    { skip: noIpv6 },
+    async () => {
+      await using system = await startSystem({ builders: 1, host: '::1' })
+      assert.equal(system.publicUrl, `http://[::1]:${system.port}`)
+      using sources = tinySources()
+      await system.api.createProject('ipv6')
+      const { id } = await system.api.uploadBuild('ipv6', await sources.make({ name: 'six' }))
+      const { state } = await system.api.waitForBuild(id)
+      assert.equal(state, 'succeeded', `${await system.api.log(id)}\n${system.logs()}`)
+      assert.match(await textAt(`${system.publicUrl}/coprs/build/${id}`), /six/)
+    },
+  )
 
   test(
-    'with :: the system listens on every address, and builders enroll',
+    'a system that listens on :: accepts connections on every address, and builders enroll',
     { skip: noIpv6 },
     async () => {
       await using system = await startSystem({ builders: 1, host: '::' })
@@ -41,7 +45,7 @@ suite('listen addresses', { skip: whyNoSystem(process.env['PATH']) }, () => {
   )
 })
 
-/** Returns the addresses that nearby machines can reach; none without a network. */
+/** Returns the addresses at which nearby machines can reach this one; none without a network. */
 function otherAddresses(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])

@@ -59,7 +59,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     await system?.[Symbol.asyncDispose]()
   })
 
-  test('the repository of a new project is valid and empty at once', async () => {
+  test('a new project has a valid, empty repository at once', async () => {
     await system.api.createProject(PROJECT)
     const { packages } = await readRepository(repoUrl())
     assert.deepEqual(packages, [])
@@ -99,7 +99,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
       .toSorted()
   }
 
-  test('hello builds, and leaves the usual result files', async () => {
+  test('hello builds, and its results contain the usual files', async () => {
     const { id } = await ends('hello', 'succeeded')
     const packages = await system.api.builtPackages(id)
     assert.deepEqual(await builtBy(id), ['hello.src', 'hello.x86_64'])
@@ -144,7 +144,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.deepEqual(await builtBy(id), ['fmt-devel.x86_64', 'fmt.src', 'fmt.x86_64'])
   })
 
-  test('a package whose %check fails is a failed build, and its log has the line', async () => {
+  test('a build whose %check fails is a failed build, and its log contains the line with the failure', async () => {
     const { id } = await ends('failing-check', 'failed')
     assert.match(await failReason(system, id), /%check/)
     assert.match(await system.api.log(id), /test 2 of 2: FAILED: expected 42, got 41/)
@@ -169,7 +169,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     await assertBuildersIdle(system.dataDir)
   })
 
-  test('every log grew while its build ran, and is the same afterwards', async (t) => {
+  test('every log grew while its build ran, and the final log begins with the lines that were read live', async (t) => {
     for (const [name, { id, log }] of builds) {
       const { live, growths } = await log
       const whole = await system.api.log(id)
@@ -196,7 +196,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.match(await root.run('lz4', '--version'), /1\.9\.4/)
   })
 
-  test('the repository was always valid, and has each package once', async (t) => {
+  test('the repository was valid at all times, and contains each package once', async (t) => {
     const { reads, generations } = await watch.end()
     t.diagnostic(`read ${reads} times, ${generations} generations`)
     assert.ok(generations >= 5, 'publications were seen')

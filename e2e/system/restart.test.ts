@@ -35,7 +35,7 @@ suite('restarting the system', { skip: whyNoSystem(process.env['PATH']) }, () =>
       files: await system.api.resultFiles(built),
       credentials: system.credentials,
     }
-    // Unfinished work must survive a restart, too.
+    // Unfinished work must also survive a restart.
     const running = await system.api.uploadBuild(
       PROJECT,
       await sources.make({ name: 'goes-on', build: 'sleep 4' }),
@@ -69,7 +69,7 @@ suite('restarting the system', { skip: whyNoSystem(process.env['PATH']) }, () =>
     assert.match(await textAt(`${system.url}/coprs/build/${built}`), /kept/)
   })
 
-  test('a second system refuses the same folder', async () => {
+  test('a second system refuses to start with the same data folder', async () => {
     const { run } = await import('@copr/process/run')
     const main = new URL('../../packages/cli/src/main.ts', import.meta.url).pathname
     const second = await run(process.execPath, [

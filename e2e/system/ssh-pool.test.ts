@@ -36,7 +36,7 @@ suite('a pool of scripts with the interface of resalloc', { skip }, () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  /** A pool in resalloc's pools.yaml, whose scripts print the same as Copr's wrappers. */
+  /** A pool as in resalloc's pools.yaml, whose scripts print the same output as Copr's wrappers. */
   function labPool(more: object = {}): object {
     return {
       max: 1,
@@ -60,8 +60,8 @@ printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC
     return events.map(({ kind, text }) => `${kind} ${text}`)
   }
 
-  test('for a waiting build, a machine is started, set up by SSH, used, and deleted', async (t) => {
-    // Nothing is started without demand.
+  test('for a waiting build, a machine is started, set up over SSH, used, and deleted', async (t) => {
+    // No machine is started without demand.
     assert.equal(await host.processes().then((running) => running.includes(AGENT)), false)
     await system.api.createProject('by-ssh')
     const began = performance.now()
@@ -76,10 +76,10 @@ printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC
     assert.match(environment, /^RESALLOC_ID=\d+$/m)
     assert.match(environment, /^RESALLOC_POOL_ID=lab$/m)
     const name = /^RESALLOC_NAME=(.+)$/m.exec(environment)?.[1] ?? ''
-    // The token is for one use, and deleted after it.
+    // The token can be used once, and is then deleted.
     assert.throws(() => readFileSync(join(host.builder_dir, name, 'enroll-token')), /ENOENT/)
 
-    // The machine has run its only task: the delete script receives the output of the create script.
+    // The machine has run its only task, so it is deleted. The delete script receives the output of the create script.
     const deleted = (): string[] => {
       try {
         return readFileSync(join(dir, 'deleted'), 'utf8').trim().split('\n')
@@ -106,7 +106,7 @@ printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC
       { timeout_ms: 60_000, what: 'the machine to be gone', seen: () => state_of_machine },
     )
     assert.equal(deleted().length, 1)
-    // The script does not change the host: the agent exits because the gateway no longer knows it.
+    // The delete script does not change the host. The agent exits because the gateway no longer knows it.
     let running = ''
     await until(
       async () => {
@@ -117,7 +117,7 @@ printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC
     )
   })
 
-  test('a host whose key has changed gets no agent, and no token', async () => {
+  test('a host whose key has changed receives neither the agent nor a token', async () => {
     const known = join(dir, 'known_hosts')
     const other =
       'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000'

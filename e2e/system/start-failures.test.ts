@@ -12,10 +12,10 @@ import { COPRCTL } from '@copr/testkit/system/start-system'
 const MAY_TAKE_MS = 300_000
 
 suite('failing starts', { skip: whyNoSystem(process.env['PATH']) }, () => {
-  test('a disk that fills up during the mini distribution is reported, and no process keeps running', async (t) => {
+  test('a disk that fills up while the mini distribution is made is reported, and no process keeps running', async (t) => {
     const dir = temporaryFolder(t)
     const port = await freePort()
-    // There is enough space, and enough inodes for a database, but not for a distribution.
+    // The space is sufficient, but the number of inodes is only enough for a database, not for a distribution.
     const small = 'mount -t tmpfs -o size=3g,nr_inodes=2500 tmpfs "$1"; shift; exec "$@"'
     const prefix = ['--mount', '--propagation', 'private', 'sh', '-c', small, 'sh', dir]
     const ended = await run('unshare', [...prefix, ...upOn(dir, port)], { timeout_ms: MAY_TAKE_MS })
@@ -47,7 +47,7 @@ function temporaryFolder(t: TestContext): string {
   return dir
 }
 
-/** Returns the only error message of a failed start. */
+/** Returns the error message of a failed start, which must have printed exactly one. */
 function sentenceOf(ended: RunOutcome): string {
   assert.ok(!ended.ok)
   assert.equal(ended.exit_code, 1, ended.output)
