@@ -6,7 +6,7 @@ import { circlesIn, readImportGraph } from './import-graph.ts'
 
 const COMPONENT = ['rpm', 'contract', 'process', 'agent', 'keygen-client', 'object-store', 'domain']
 
-/** The project's packages that each package may use in production, lower layers first (docs/architecture.md). */
+/** The packages of this project that each package may import in production code; lower layers come first (docs/architecture.md). */
 const OURS: Record<string, string[]> = {
   rpm: [],
   contract: [],
@@ -39,7 +39,7 @@ const OURS: Record<string, string[]> = {
   testkit: ['rpm', 'contract', 'process', 'domain', 'demo-distro'],
 }
 
-/** The reason for each external dependency; a dependency without a reason fails the test. */
+/** The reason for each external dependency. A dependency that has no reason fails the test. */
 const OTHERS: Record<string, string> = {
   '@aws-sdk/client-ec2': 'starts and ends machines in EC2',
   '@aws-sdk/client-s3': 'stores results at any server that speaks S3',
@@ -149,7 +149,9 @@ function isOfTests(file: string): boolean {
   return /\.test\.ts$|\/testing(\/|\.ts$)/.test(file)
 }
 
-/** Returns the package of a specifier: `hono` for `hono/html`; undefined for relative imports and Node's modules. */
+/**
+ * Returns the package that a specifier refers to, such as `hono` for `hono/html`; undefined for relative imports and for Node's modules.
+ */
 function packageOf(specifier: string): string | undefined {
   return /^(?!\.|node:)(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0]
 }

@@ -1,4 +1,4 @@
-// Builds the programs of the test cluster, so that tests need not: prints its progress, or nothing if they exist.
+// Builds the programs of the test cluster, so that the tests do not have to. Prints its progress, or nothing if the programs exist already.
 import { clusterBinaries } from '../packages/testkit/src/cluster/binaries.ts'
 import { whyNoCluster } from '../packages/testkit/src/cluster/requirements.ts'
 

@@ -41,7 +41,7 @@ for (const [title, node, answer] of cases) {
   })
 }
 
-/** Copies the files that the script reads into a temporary folder. */
+/** Copies the files that the script reads to a temporary folder. */
 function copyOfCheckout(): { dir: string } & Disposable {
   const top = join(import.meta.dirname, '..')
   const dir = mkdtempSync(join(tmpdir(), 'copr-check-node-'))

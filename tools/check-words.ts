@@ -1,9 +1,9 @@
-/** Fails for names, phrases and comments that a native engineer would stumble over: `node tools/check-words.ts`. */
+/** Fails if it finds names, phrases or comments that a native engineer would stumble over. Usage: `node tools/check-words.ts`. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { privateWords } from './words.ts'
 
-/** Applied migrations, which are checksummed; the list of words itself; and the changelog. */
+/** Exempt are applied migrations, because they are checksummed, the word list itself, and the changelog. */
 const EXEMPT = /\/migrations\/|^tools\/(?:check-)?words(?:\.test)?\.ts$|^CHANGELOG\.md$/
 const FILES = /\.(?:ts|js|css|sh|md|yaml|yml)$|^Makefile$|^\.ci\/run$/
 

@@ -2,7 +2,7 @@ import { Configuration } from '@copr/contract/configuration'
 import { jsonSchema } from '@copr/openshift/configuration/schema-keys'
 import { stringify } from 'yaml'
 
-/** The parts of a JSON schema that the reference shows. */
+/** The keys of a JSON schema that the reference documents. */
 interface Node {
   description?: string
   default?: unknown
@@ -63,7 +63,7 @@ function isRequired({ required = [] }: Node, name: string): boolean {
 
 function row(key: string, member: Node, needed: boolean): string {
   const { description = '', default: value } = member
-  // The description contains a default that depends on other keys.
+  // The description states a default that depends on other keys.
   const [, before = description, computed, after = ''] =
     /^(.*?); default: ((?:`[^`]*`|[^`.;(])+)(.*)$/.exec(description) ?? []
   const byDefault = computed?.trim() ?? (needed ? '*required*' : valueText(value))

@@ -1,4 +1,4 @@
-/** Draws specs from a git repository that collects them, and writes them into a folder for `make test-specs`. */
+/** Picks specs at random from a git repository of specs, and writes them to a folder for `make test-specs`. */
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -9,7 +9,7 @@ import { debianSourceOf } from './specs/debian-names.ts'
 import { drawSpecs } from './specs/draw.ts'
 import { fetchTarball, SPECS_CACHE } from './specs/tarball.ts'
 
-/** Small upstreams build in a minute; most of what large tarballs hold is compiled or copied the same way. */
+/** Small upstreams build within a minute; most of the contents of large tarballs would be compiled or copied in the same way. */
 const MAX_TARBALL_BYTES = 3 * 1024 ** 2
 const USAGE = `Usage: node tools/draw-specs.ts --from <git directory> --commit <commit> --seed <text> --into <folder> <family>=<count>...
 
@@ -49,7 +49,7 @@ interface DrawRequest {
   counts: Record<string, number>
 }
 
-/** Writes as many specs of each family as requested; skips those whose tarball is large, or not on the mirror. */
+/** Writes as many specs of each family as requested; skips specs whose tarball is large or not on the mirror. */
 async function writeDraw({
   from: repository,
   commit: of,
@@ -100,7 +100,7 @@ async function isSmall(tarball: string | undefined): Promise<boolean> {
   return tarball !== undefined && (await stat(tarball)).size <= MAX_TARBALL_BYTES
 }
 
-/** Returns the text of each spec of a commit by its name; the largest files may be missing from a snapshot of the repository. */
+/** Returns the specs of a commit, each under its name. The largest files may be missing from a snapshot of the repository. */
 async function readSpecs(repository: string, of: string): Promise<Map<string, string>> {
   const git = ['-C', repository]
   const chunks: Buffer[] = []

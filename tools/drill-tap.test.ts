@@ -18,7 +18,7 @@ async function outputOf(text: string): Promise<string> {
   try {
     const file = join(dir, 'example.test.mjs')
     await writeFile(file, text)
-    // Without the variable by which a test runner makes its children report to it.
+    // Omits the variable that makes a test runner's child processes report to it.
     const env = { PATH: process.env['PATH'] ?? '' }
     return (await run(process.execPath, ['--test-reporter=tap', file], { env })).output
   } finally {

@@ -1,5 +1,5 @@
 /**
- * Prints why builds failed according to their logs, as the pages of the builds would show it: `node tools/explain-build-log.ts FILE [FILE
+ * Prints why builds failed, as the builds' pages would explain it from the same logs. Usage: `node tools/explain-build-log.ts FILE [FILE
  * ...]`.
  */
 import { createReadStream } from 'node:fs'

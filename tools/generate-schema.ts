@@ -1,6 +1,6 @@
 /**
- * Writes packages/domain/src/database/schema.ts from the migrations, by querying a real PostgreSQL.
- * (kysely-codegen needs the compiler API, which TypeScript 7 no longer has.)
+ * Writes packages/domain/src/database/schema.ts by running the migrations on a real PostgreSQL and querying the result. (kysely-codegen
+ * needs the compiler API, which TypeScript 7 no longer has.)
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
 import { migrate } from '@copr/domain/database/migrate'
 import pg from 'pg'
 
-/** Columns whose values have a narrower type than in SQL. */
+/** Columns whose values have a narrower type in TypeScript than in SQL. */
 const NARROWER: Record<string, string> = {
   'action.data': 'Json<Record<string, unknown>>',
   'action.kind': "'fork'",
@@ -89,11 +89,11 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { LaunchOrder } from './launch-order.ts'
 import type { ChrootState, MachineState, SourceState, TaskState } from './state-columns.ts'
 
-/** A JSON column: read as a value, but written as JSON text, because pg would send an array as a PostgreSQL array. */
+/** A JSON column. It is read as a value but written as JSON text, because pg would send an array as a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>
 type DefaultJson<T> = ColumnType<T, string | undefined, string>
 
-/** A state column: inserted with one of the initial states; after that, only the functions in states/ write it. */
+/** A state column. Rows are inserted with one of the initial states; after that, only the functions in states/ change it. */
 type State<All, First extends All | undefined> = ColumnType<All, First, never>
 `
 

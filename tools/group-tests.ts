@@ -1,7 +1,8 @@
 /**
- * Groups test files, so that one process runs several: starting a process and loading the code under test takes longer than most tests.
+ * Groups test files so that one process runs several of them: starting a process and loading the code under test takes longer than most
+ * tests.
  *
- * `node tools/group-tests.ts FOLDER GLOB...` writes a file for each group into the folder, and prints the files to pass to `node --test`.
+ * `node tools/group-tests.ts FOLDER GLOB...` writes a file for each group to the folder, and prints the files to pass to `node --test`.
  */
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

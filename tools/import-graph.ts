@@ -2,16 +2,16 @@ import { globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 
 interface Import {
-  /** The specifier in the source: `./run.ts`, `@copr/process/run`, `hono/html`, `node:fs`. */
+  /** The specifier in the source, such as `./run.ts`, `@copr/process/run`, `hono/html` or `node:fs`. */
   specifier: string
-  /** The imported file of this repository; undefined for external packages. */
+  /** The path of the imported file in this repository; undefined for external packages. */
   target: string | undefined
 }
 
-/** The imports of each file, by path in the repository. */
+/** The imports of each file, by the file's path in the repository. */
 export type ImportGraph = Map<string, Import[]>
 
-/** Relies on the formatter: statements begin a line; `import('…')` may also be a type. */
+/** Relies on the formatter: statements begin at the start of a line. `import('…')` may also be a type. */
 const IMPORTS =
   /^(?:import|export)\b[^'"`;]*?\bfrom '(?<from>[^']+)'|^import '(?<bare>[^']+)'|\bimport\(\s*'(?<dynamic>[^']+)'/gm
 
@@ -29,13 +29,13 @@ export function readImportGraph(root: string): ImportGraph {
         specifier,
         target: targetOf(specifier, file, exported),
       }))
-      // A relative import without a file is in the text of a generated program: the compiler refuses others.
+      // A relative import of a missing file can only be in the text of a generated program: the compiler would reject it anywhere else.
       return [file, imports.filter(({ target }) => target === undefined || known.has(target))]
     }),
   )
 }
 
-/** The modules that a source imports, types included, in the order of the source. */
+/** Returns the modules that a source file imports, including those of type imports, in the order of the source. */
 export function specifiersIn(source: string): string[] {
   return [...source.matchAll(IMPORTS)].map(
     ({ groups: { from, bare, dynamic } = {} }) => from ?? bare ?? dynamic ?? '',
@@ -68,7 +68,7 @@ function targetOf(
   return target
 }
 
-/** Finds import cycles: the strongly connected components of the graph, each with its imports. */
+/** Finds import cycles, which are the strongly connected components of the graph. Each is a list of its imports. */
 export function circlesIn(graph: ImportGraph): string[][] {
   const edges = new Map(
     [...graph].map(([file, imports]) => [file, imports.flatMap(({ target }) => target ?? [])]),
@@ -82,12 +82,12 @@ export function circlesIn(graph: ImportGraph): string[][] {
   )
 }
 
-/** Tarjan's algorithm. A file that imports itself is a cycle, too. */
+/** Uses Tarjan's algorithm. A file that imports itself is a cycle, too. */
 function connectedComponents(edges: Map<string, string[]>): string[][] {
   const order = new Map<string, number>()
   const stack: string[] = []
   const found: string[][] = []
-  // Returns the earliest file on the stack that can be reached.
+  // Returns the index of the earliest file on the stack that can be reached from this file.
   function visit(file: string): number {
     const index = order.size
     order.set(file, index)

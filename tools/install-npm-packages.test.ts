@@ -75,7 +75,7 @@ test('install-npm-packages.sh reports missing npm, and an old Node', async () =>
   assert.match(old.output, /^Cannot install npm packages: npm runs on Node v12\.22\.5, and 18 is/)
 })
 
-/** Creates a folder whose package.json names one package, with settings that use only `registry`. */
+/** Creates a folder with a package.json that names one package, and with npm settings that use only `registry`. */
 function project(registry: string) {
   const dir = mkdtempSync(join(scratch, 'project-'))
   for (const folder of ['cache', 'node_modules']) mkdirSync(join(dir, folder))
@@ -94,7 +94,7 @@ function project(registry: string) {
 
 const lastLine = (output: string): string => output.trimEnd().split('\n').at(-1) ?? ''
 
-/** Returns a PATH with the tools that the script needs, and these programs. */
+/** Returns a PATH that contains these programs and the tools that the script needs. */
 function programs(scripts: Record<string, string>): string {
   const dir = mkdtempSync(join(scratch, 'bin-'))
   for (const tool of ['tr', 'grep', 'paste', 'sed'])
@@ -105,7 +105,7 @@ function programs(scripts: Record<string, string>): string {
   return dir
 }
 
-/** Starts a registry with one package of about 1 MB, which is incompressible. */
+/** Starts a registry with one package, about 1 MB of incompressible data. */
 async function startRegistry({ tls = false } = {}): Promise<{ url: string } & Disposable> {
   const dir = mkdtempSync(join(scratch, 'registry-'))
   mkdirSync(join(dir, 'package'))

@@ -57,7 +57,7 @@ test('make up reports what needs root and why, before it changes anything', { sk
   assert.match(output, /^make up needs root: it creates namespaces.* Run: sudo make up\n/)
 })
 
-/** Runs the script on a machine without createrepo_c. */
+/** Runs the script as on a machine without createrepo_c. */
 async function install(prefix: string[]): Promise<{ ok: boolean; output: string }> {
   const bin = mkdtempSync(join(scratch, 'bin-'))
   chmodSync(bin, 0o755)
@@ -68,5 +68,5 @@ async function install(prefix: string[]): Promise<{ ok: boolean; output: string 
   return await run(command, args, { input: script })
 }
 
-/** The programs that the script and apt call. */
+/** Programs that the script and apt call. */
 const TOOLS = ['apt-get', 'cat', 'dpkg', 'grep', 'id', 'ls', 'mktemp', 'rm', 'sh', 'sort']

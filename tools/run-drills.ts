@@ -1,7 +1,7 @@
 /**
- * Runs drills: trials that take too long to run for every change.
+ * Runs drills, which are trials that take too long to run for every change.
  *
- * `node tools/run-drills.ts [NAME...]` runs these, or all; `--today` runs one of those that are short enough for continuous integration, a
+ * `node tools/run-drills.ts [NAME...]` runs the named drills, by default all. `--today` runs one of those that are short enough for CI, a
  * different one each day.
  */
 import { spawn } from 'node:child_process'
@@ -11,18 +11,18 @@ import { FRESH_ROOTS } from './fresh/fresh-roots.ts'
 
 interface Drill {
   name: string
-  /** A program of this folder, with its arguments. */
+  /** A program in this folder, with its arguments. */
   command: string[]
-  /** The reason why continuous integration skips it; a drill there must finish within 5 minutes. */
+  /** The reason for not running the drill in CI, where a drill must finish within 5 minutes. Unset if it runs there. */
   notInCi?: string
 }
 
-/** Continuous integration always tries the first root. */
+/** CI always tries the first root, so only the others are drills. */
 const OTHER_ROOTS: Drill[] = FRESH_ROOTS.slice(1).map(({ name }) => ({
   name: `fresh-${name}`,
   command: ['test-fresh.ts', name],
 }))
-/** Further drills are added here, one per line. */
+/** Add new drills here, one per line. */
 const DRILLS: readonly Drill[] = [
   ...OTHER_ROOTS,
   {

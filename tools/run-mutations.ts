@@ -1,7 +1,7 @@
 /**
- * Puts faults into a copy of this checkout, one at a time, and reports which of them the tests catch.
+ * Inserts faults into a copy of this checkout, one at a time, and reports which of them the tests catch.
  *
- * `node tools/run-mutations.ts [NAME...]` tries these mutations, or all.
+ * `node tools/run-mutations.ts [NAME...]` tries the named mutations, by default all.
  */
 import { parseArgs } from 'node:util'
 import pg from 'pg'
@@ -10,11 +10,12 @@ import { type CopiedCheckout, copyCheckout } from './mutations/copied-checkout.t
 import type { Mutation } from './mutations/mutation.ts'
 import { MUTATIONS } from './mutations/mutations.ts'
 
-/** The minimum number of all mutations, and the minimum share of those tried, that tests must catch. */
+/** Tests must catch at least this many mutations when all are tried, and at least this share of those that are tried. */
 const MIN_CAUGHT = 38
 const MIN_SHARE = 0.95
 /**
- * A mutation may make a test hang: the mutation counts as caught if the test takes this many times as long as without it, plus TIMEOUT_MS.
+ * A mutation may make a test hang. It counts as caught if the test file takes longer than this many times its duration without the
+ * mutation, plus TIMEOUT_MS.
  */
 const TIMEOUT_FACTOR = 4
 const TIMEOUT_MS = 60_000
@@ -33,10 +34,10 @@ const isAll = positionals.length === 0
 const chosen = isAll ? MUTATIONS : MUTATIONS.filter(({ name }) => positionals.includes(name))
 
 const interrupted = new AbortController()
-// Not once(): execa would exit this process after the last listener is removed, before cleanup.
+// Not once(): when the last listener is removed, execa would exit this process before the cleanup.
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort())
 const { signal } = interrupted
-/** The timeout in milliseconds of each test file that has passed on the unchanged code. */
+/** Test file that has passed on the unchanged code → its timeout in milliseconds. */
 const timeouts: Record<string, number> = {}
 
 await using server = await startTestPostgres()
@@ -85,8 +86,8 @@ async function firstFailure(copy: CopiedCheckout, mutation: Mutation): Promise<s
 }
 
 /**
- * Runs a test file on the unchanged code before its first use: a file that always fails would catch everything. This also fills the
- * databases that tests clone, which thus do not depend on a mutation. Returns the file's timeout in milliseconds.
+ * Runs a test file on the unchanged code before its first use, because a file that always fails would seem to catch every mutation. This
+ * also fills the databases that tests clone, so that they do not depend on a mutation. Returns the file's timeout in milliseconds.
  */
 async function testUnchanged(copy: CopiedCheckout, file: string): Promise<number> {
   const began = performance.now()
@@ -98,13 +99,13 @@ async function testUnchanged(copy: CopiedCheckout, file: string): Promise<number
   return Math.ceil(ms) * TIMEOUT_FACTOR + TIMEOUT_MS
 }
 
-/** Returns the title of the first failed test in the TAP; a failure of the whole file does not count. */
+/** Returns the title of the first failed test in TAP output; the failure of a whole file does not count. */
 function failureIn(tap: string, file: string): string | undefined {
   const titles = [...tap.matchAll(/^ *not ok \d+ - (.*)\n/gm)].map(([, title]) => title ?? '')
   return titles.find((title) => !title.endsWith(file))
 }
 
-/** Drops the databases of killed tests, which would stay in memory. */
+/** Drops the databases that killed tests have left behind, which would otherwise stay in memory. */
 async function dropClones(): Promise<void> {
   const client = new pg.Client(server.url)
   await client.connect()
@@ -115,7 +116,7 @@ async function dropClones(): Promise<void> {
   await client.end()
 }
 
-/** Prints the results; returns whether the tests catch as many mutations as they should. */
+/** Prints the results. Returns whether the tests catch as many mutations as required. */
 function report(verdicts: Verdict[]): boolean {
   say('\n| mutation | breaks | caught by |\n| --- | --- | --- |')
   for (const { mutation, caught_by } of verdicts)

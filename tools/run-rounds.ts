@@ -4,7 +4,7 @@ import { run } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { TimeDependentFile } from './time-dependent.ts'
 
-/** A file that takes longer is considered hanging. */
+/** A file that takes longer than this is considered to hang. */
 const TIMEOUT_MS = 15 * 60_000
 const REPEAT = fileURLToPath(new URL('repeat-tests.ts', import.meta.url))
 
@@ -12,29 +12,29 @@ interface TestTally {
   passed: number
   skipped: number
   failed: number
-  /** Text of the first failure. */
+  /** The error text of the first failure. */
   failure?: string
 }
 
 export interface FileTally {
   runs: number
   seconds: number
-  /** By title, in the order in which the tests first ended. */
+  /** By title, in the order in which the tests first finished. */
   tests: Map<string, TestTally>
 }
 
 export interface Rounds {
   rounds: number
-  /** How many times one process runs a file. */
+  /** Number of times that one process runs a file. */
   batch: number
-  /** How many test files run at a time. */
+  /** Number of test files that run concurrently. */
   concurrency: number
   stop: AbortSignal
   /** Called after each run of a file. */
   onRun: (path: string, tally: FileTally) => void
 }
 
-/** Runs the time-dependent tests of each file `rounds` times, in a new random order for each batch. */
+/** Runs the time-dependent tests of each file `rounds` times, with the files shuffled anew for each batch. */
 export async function runRounds(
   files: TimeDependentFile[],
   { rounds, batch, concurrency, stop, onRun }: Rounds,
@@ -78,7 +78,7 @@ async function runFile(
     if (details.type === 'suite') continue
     ran++
     const failure = event.type === 'test:fail' ? event.data.details.error : undefined
-    // Skips the report about subtests, which are counted themselves.
+    // Skips the failure that merely says that subtests failed, because the subtests themselves are counted.
     if (failure?.failureType === 'subtestsFailed' || signal.aborted) continue
     const outcome = failure ? 'failed' : skip === undefined ? 'passed' : 'skipped'
     note(tally, name, outcome, failure && textOf(failure))
@@ -110,7 +110,7 @@ function shuffled<T>(all: T[]): T[] {
   return keyed.toSorted(([a], [b]) => a - b).map(([, each]) => each)
 }
 
-/** Prints how often each test passed, with the text of its first failure; returns whether none failed. */
+/** Prints for each test how often it passed and the text of its first failure. Returns whether no test failed. */
 export function printTallies(tallies: Map<string, FileTally>): boolean {
   const write = (line: string): void => void process.stdout.write(`${line}\n`)
   let isSteady = true
@@ -126,10 +126,10 @@ export function printTallies(tallies: Map<string, FileTally>): boolean {
   return isSteady
 }
 
-/** Checks between calculations whether the parent still runs, because a killed parent cannot stop its children. */
+/** Checks between calculations whether the parent is still running, because a parent that has been killed cannot stop its children. */
 const BUSY = `for (const parent = process.ppid; process.ppid === parent;) for (let i = 0; i < 1e8; i++);`
 
-/** Keeps this many cores busy until disposed. */
+/** Keeps this many cores busy until the returned object is disposed of. */
 export function busyCores(count = availableParallelism()): Disposable {
   const children = Array.from({ length: count }, () =>
     spawn(process.execPath, ['--eval', BUSY], { stdio: 'ignore' }),

@@ -1,5 +1,5 @@
 /**
- * Runs `make up` as the README describes, in roots of distributions on which nothing else is installed.
+ * Runs `make up` as the README describes, in roots of distributions that contain only a base system and the prerequisites.
  *
  * `node tools/test-fresh.ts [ROOT...] [--working-tree] [--no-up] [--run COMMAND]...`
  */
@@ -48,6 +48,6 @@ try {
   progress.say('\nStopped')
   total.failed += 1
 }
-// In the format of node's test runner, because .ci/run adds up these numbers.
+// Printed in the format of node's test runner, because .ci/run adds up these numbers.
 progress.say(`\nℹ pass ${total.passed}\nℹ fail ${total.failed}`)
 process.exitCode = total.failed === 0 ? 0 : 1

@@ -24,7 +24,7 @@ for (const [what, line] of Object.entries(STATEFUL))
     assert.ok(!isGroupable({ path: 'a.test.ts', source: `${line}\n${PLAIN}` }))
   })
 
-test('every test file is in exactly one group, together only with files of the same package', () => {
+test('every test file is in exactly one group, and each group contains only files of the same package', () => {
   const of = (name: string, count: number) =>
     Array.from({ length: count }, (_, i) => `packages/${name}/src/t${i}.test.ts`)
   const stateful = 'packages/one/src/stateful.test.ts'

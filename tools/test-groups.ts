@@ -1,9 +1,12 @@
 import { pathToFileURL } from 'node:url'
 
-/** The maximum number of files in a group: more would save little, and make the last group run alone on machines with many cores. */
+/**
+ * The maximum number of files per group. With more files, little time would be saved, and on machines with many cores the last group would
+ * run alone.
+ */
 const MAX_FILES = 10
 
-/** Code that changes or watches what the files of a process share. */
+/** Code that changes or observes state that all test files in a process share. */
 const STATEFUL: readonly RegExp[] = [
   // environment, working directory, exit code
   /\bprocess\.env\[[^\]]*\] *=[^=]|\bdelete process\.env\b|\bprocess\.env *=[^=]/,
@@ -12,7 +15,8 @@ const STATEFUL: readonly RegExp[] = [
   /\bprocess\.(on|once|off|emit|kill|getActiveResourcesInfo|memoryUsage|resourceUsage|cpuUsage)\b/,
   // mocks and globals
   /\bmock\b|\bglobalThis\b|\bsetDefault\w+\(|\bsetGlobal\w+\(/,
-  // Hooks outside of suites, also those of helpers: they would run for the tests of the other files, too, or not for those of this file.
+  // Hooks outside of suites, including those in helpers: they would also run for the tests of other files, or would not run for those of
+  // this file.
   /^(before|beforeEach|afterEach|use[A-Z]\w*)\(/m,
 ]
 
@@ -21,12 +25,12 @@ export interface TestSource {
   source: string
 }
 
-/** Returns whether a test file can run in a process with others. */
+/** Returns whether a test file can share a process with other test files. */
 export function isGroupable({ source }: TestSource): boolean {
   return !STATEFUL.some((pattern) => pattern.test(source))
 }
 
-/** Groups test files of the same package; a file that cannot share a process is a group of its own. */
+/** Groups test files of the same package. A file that cannot share a process forms a group of its own. */
 export function groupFiles(files: TestSource[]): string[][] {
   const by_package = Map.groupBy(files.filter(isGroupable), ({ path }) => packageOf(path))
   const alone = files.filter((file) => !isGroupable(file)).map(({ path }) => [path])
@@ -38,13 +42,18 @@ function packageOf(path: string): string {
   return path.split('/', path.startsWith('packages/') ? 2 : 1).join('/')
 }
 
-/** Distributes the files over as few groups as possible. Neighbors go to different groups, because slow files are often neighbors. */
+/**
+ * Distributes the files over as few groups as possible. Neighboring files go to different groups, because slow files are often neighbors.
+ */
 function split(paths: string[]): string[][] {
   const count = Math.ceil(paths.length / MAX_FILES)
   return Array.from({ length: count }, (_, group) => paths.filter((_, i) => i % count === group))
 }
 
-/** Returns a program that registers the tests of these files. A file that cannot be loaded is a failed test with its path. */
+/**
+ * Returns a program that registers the tests of these files. A file that cannot be loaded becomes a failed test with the file's path as its
+ * title.
+ */
 export function groupSource(paths: string[]): string {
   const files = paths.map((path) => [path, pathToFileURL(path).href])
   return `import { test } from 'node:test'

@@ -1,6 +1,6 @@
 /**
- * Builds each spec of a folder with Debian's original tarballs in the mini distribution, and prints a table of the outcomes. The specs are
- * inputs and stay outside of the checkout.
+ * Builds each spec in a folder in the mini distribution, using Debian's original tarballs, and prints a table of the outcomes. The specs
+ * are inputs and are kept outside the checkout.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -42,7 +42,7 @@ if (values.help || folder === undefined || !(atOnce >= 1) || !(timeoutSeconds >=
   process.exitCode = 2
 } else process.exitCode = await testSpecs(folder)
 
-/** Returns the exit code: 1 if a failure is ours. */
+/** Returns the exit code, which is 1 if the verdict on any failure is `ours`. */
 async function testSpecs(dir: string): Promise<number> {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const)

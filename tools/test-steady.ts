@@ -14,7 +14,10 @@ With --batch, one process runs a file several times, which takes a tenth of the 
 test something small; files whose tests share what is outside of the file do not stand it.
 `
 const cores = availableParallelism()
-/** More than one, because tests spend much of their time waiting; they also keep the cores as busy as other processes would. */
+/**
+ * More than one, because tests spend much of their time waiting, and because additional tests keep the cores as busy as other processes
+ * would.
+ */
 const TESTS_PER_CORE = 3
 const { values, positionals } = parseArgs({
   allowPositionals: true,

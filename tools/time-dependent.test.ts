@@ -79,7 +79,7 @@ test('does not wait', () => {
   )
   const program = fileURLToPath(new URL('test-steady.ts', import.meta.url))
   const args = [program, '--run', '3', '--busy', '1', '--concurrency', '1', path]
-  // The runner refuses to run inside a test, which it detects by an environment variable.
+  // The test runner refuses to run inside a test; it detects this by an environment variable.
   const env = { COPR_TEST_POSTGRES: process.env['COPR_TEST_POSTGRES'] ?? '' }
   const ended = await run(process.execPath, args, { env })
   assert.equal(ended.ok, false)

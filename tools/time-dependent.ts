@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** A test that matches one of these can depend on time, or on the order of events. */
+/** A test that matches one of these may depend on timing or on the order of events. */
 const RULES: readonly (readonly [reason: string, pattern: RegExp])[] = [
   ['timer', /\b(setTimeout|setInterval|setImmediate|sleep)\(|timers\/promises/],
   ['deadline', /AbortSignal\.timeout|\btimeout_ms\b|\bdeadlines\b/],
@@ -21,16 +21,16 @@ const RULES: readonly (readonly [reason: string, pattern: RegExp])[] = [
   ],
 ]
 
-/** Test files whose timers cannot affect an outcome. Both send thousands of requests, and would take most of the time. */
+/** Test files whose timers cannot affect the outcome. Both files send thousands of requests and would take up most of the time. */
 const EXEMPT = new Map([
   ['packages/frontend/malformed/api-values.test.ts', 'its timer only ends a request that hangs'],
   ['packages/frontend/malformed/forms.test.ts', 'its timer only ends a request that hangs'],
 ])
 
 interface TimeDependentTest {
-  /** The title in the source. */
+  /** The title as written in the source. */
   title: string
-  /** Matches the title at run time, with the parts in `${}` filled in. */
+  /** Matches the title at run time, when the `${}` expressions in it have been evaluated. */
   pattern: RegExp
   reasons: string[]
 }
@@ -38,11 +38,11 @@ interface TimeDependentTest {
 export interface TimeDependentFile {
   path: string
   tests: TimeDependentTest[]
-  /** Whether all tests of the file depend on time, so that no filter is needed. */
+  /** Whether all tests in the file depend on time, so that no filter is needed. */
   is_whole: boolean
 }
 
-/** Returns the tests of these files that depend on time or order; files without any are omitted. */
+/** Returns the tests in these files that depend on time or order; files that have none are omitted. */
 export function timeDependentFiles(paths: string[]): TimeDependentFile[] {
   return paths
     .filter((path) => !EXEMPT.has(path))
@@ -51,8 +51,8 @@ export function timeDependentFiles(paths: string[]): TimeDependentFile[] {
 }
 
 /**
- * Finds the tests whose text, or that of a function of the same file that they call directly or indirectly, matches a rule. Code at the top
- * level of a file, outside of functions and tests, counts for all its tests.
+ * Finds the tests that match a rule, either in their own text or in that of a function of the same file that they call directly or
+ * indirectly. Code at the top level of a file, outside of functions and tests, counts for all tests of the file.
  */
 export function timeDependentTests(source: string): Omit<TimeDependentFile, 'path'> {
   const chunks = chunksOf(source)
@@ -71,7 +71,7 @@ interface Chunk {
   text: string
   /** The title of a test or a suite. */
   title?: string
-  /** The name of a function, a class or a constant that is an arrow function. */
+  /** The name of a function, a class, or a constant whose value is an arrow function. */
   name?: string
 }
 
@@ -79,7 +79,7 @@ const TITLE =
   /\b(?:test|it|suite|describe)(?:\.\w+)?\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/
 const NAME = /^(?:export )?(?:async )?(?:function\*?|class|const) (\w+)/
 
-/** Splits the source into top-level statements. The formatter begins and ends each at the left margin. */
+/** Splits the source into top-level statements. The formatter makes each of them begin and end at the left margin. */
 function chunksOf(source: string): Chunk[] {
   const texts = source
     .split(/^(?=[^\s})\]`/*])/m)

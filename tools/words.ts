@@ -1,10 +1,10 @@
-/** A private word of this project, and the established term to use instead. */
+/** A private term of this project, and the established term to use instead. */
 interface PrivateWord {
   pattern: RegExp
   use: string
 }
 
-/** Distinctive names and phrases. Everyday words, which may be right elsewhere, are left to readers. */
+/** Distinctive names and phrases only. Everyday terms, which may be right elsewhere, are left to reviewers. */
 const PRIVATE_WORDS: readonly PrivateWord[] = [
   { pattern: /\boneDoor\b|\bdoor-command\b|\bfront-door\b|coprctl door/, use: 'reverse proxy' },
   { pattern: /\w*IndexDesk\b|-index-desk\b/, use: 'RepodataWorkspace' },
@@ -32,13 +32,13 @@ const PRIVATE_WORDS: readonly PrivateWord[] = [
 ]
 
 export interface Finding {
-  /** The line number, counted from 1; 0 stands for the name of the file. */
+  /** The line number, counted from 1; 0 means the file's name. */
   line: number
   found: string
   use: string
 }
 
-/** Searches a file and its name for private words that have an established term. */
+/** Searches a file's text and its path for private terms that have an established equivalent. */
 export function privateWords(path: string, text: string): Finding[] {
   return [path, ...text.split('\n')].flatMap((content, line) =>
     PRIVATE_WORDS.flatMap(({ pattern, use }) => {

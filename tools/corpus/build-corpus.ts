@@ -1,10 +1,10 @@
 /**
- * Builds the packages of the corpus with the native engine in the mini distribution, compares what they contain with the file `expected` of
- * each, installs all with dnf into one root, verifies them with rpm, runs their commands, and erases them.
+ * Builds the packages of the corpus with the native engine in the mini distribution, and compares the contents of each package with its
+ * file `expected`. Then installs all packages with dnf into one root, verifies them with rpm, runs their commands, and erases them.
  *
- * `node tools/corpus/build-corpus.ts [NAME...]` builds these packages, or all; `--today` builds a tenth of those that need no large
- * packages, a different one each day; `--update` rewrites the files `expected`; `--cache-dir DIR` keeps the mini distribution and the
- * roots elsewhere.
+ * `node tools/corpus/build-corpus.ts [NAME...]` builds the named packages, by default all. `--today` builds a tenth of the packages that
+ * need no large dependencies, a different tenth each day. `--update` rewrites the files `expected`. `--cache-dir DIR` keeps the mini
+ * distribution and the roots in another folder.
  */
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -21,18 +21,18 @@ import { describeRpms } from './describe-rpms.ts'
 import { type InstallRoot, installRoot } from './install-root.ts'
 
 const DAY_MS = 24 * 3600_000
-/** The share of the corpus that a day's run builds. */
+/** A day's run builds one of this many shares of the corpus. */
 const TENTHS = 10
-/** Builds at the same time: a tiny package uses one core for most of its time. */
+/** Number of concurrent builds: a tiny package uses only one core for most of its time. */
 const AT_ONCE = 2
-/** Programs that the commands of packages may use. */
+/** Programs that the packages' commands may use. */
 const TOOLS = ['bash', 'coreutils', 'findutils', 'grep', 'gzip', 'sed', 'python3']
 
 interface Result {
   name: string
   seconds: number
   rpms: string[]
-  /** The sentences about what went wrong. */
+  /** Sentences that say what went wrong. */
   faults: string[]
   /** The contents of the packages, in the notation of `expected`. */
   described: string
@@ -53,7 +53,7 @@ const own_disk = (await buildDiskFaults()).length === 0
 
 const packages = await chosenPackages()
 const progress = showProgress(process.stdout)
-// A separate mini distribution: a shared one would keep the large packages, and later tests would need them, too.
+// Large packages get a mini distribution of their own: a shared one would keep them, and later tests would then need them, too.
 const more = packages.some(({ expectation }) => expectation.needsMore)
 const cacheDir = more ? join(values['cache-dir'], 'more') : values['cache-dir']
 await using fixture = await buildFixture({ cacheDir, more })
@@ -62,7 +62,7 @@ if (results.some(({ rpms }) => rpms.length > 0)) await tryInstalled(results)
 if (values.update)
   for (const { path, expectation } of packages) {
     const result = results.find(({ name }) => path.endsWith(`/${name}/expected`))
-    // Without the output of its commands, the description would be incomplete.
+    // The file is kept if there are faults: without the output of its commands, the description would be incomplete.
     if (result?.faults.length === 0) await writeFile(path, result.described)
     else say(`${path} stays as it is${expectation.text === '' ? ', empty' : ''}`)
   }
@@ -132,13 +132,13 @@ async function buildOne({
   return { ...result, seconds: (performance.now() - began) / 1000 }
 }
 
-/** The lines of `expected` that do not describe packages or the output of commands. */
+/** Returns the lines of `expected` that describe neither packages nor the output of commands. */
 function headOf(text: string): string {
   const lines = text.split('\n').filter((line) => /^(needs|not installed:) /.test(line))
   return lines.map((line) => `${line}\n`).join('')
 }
 
-/** Installs everything into one root, and appends the output of the packages' commands to their descriptions. */
+/** Installs everything into one root. Appends the output of each package's commands to its description. */
 async function tryInstalled(all: Result[]): Promise<void> {
   const repository = join(fixture.dir, 'repository')
   await mkdir(repository)
@@ -165,7 +165,7 @@ async function tryInstalled(all: Result[]): Promise<void> {
     return
   }
   for (const result of all) await verifyOne(result, root, names.get(result.name) ?? [])
-  // Installed after the packages, to show that each package requires the programs that its scriptlets run.
+  // The tools are installed only after the packages, to show that each package requires the programs that its scriptlets run.
   await root.install(TOOLS)
   for (const result of all) await tryOne(result, root)
   const left = await root.erase(wanted)
@@ -194,7 +194,7 @@ async function tryOne(result: Result, root: InstallRoot): Promise<void> {
   result.faults.push(`It is not as expected:\n${difference(expectation.text, result.described)}`)
 }
 
-/** Returns the lines that one of the texts has more often than the other. */
+/** Returns the lines that occur more often in one of the texts than in the other. */
 function difference(expected: string, actual: string): string {
   const [before, after] = [expected, actual].map((text) => text.split('\n')) as [string[], string[]]
   const lines = [
@@ -204,7 +204,7 @@ function difference(expected: string, actual: string): string {
   return lines.length === 0 ? 'the order of lines' : lines.join('\n')
 }
 
-/** Returns the lines of `some` without as many equal lines as `others` has. */
+/** Returns the lines of `some`, minus one for each equal line in `others`. */
 function surplus(some: string[], others: string[]): string[] {
   const left = [...others]
   return some.filter((line) => {
@@ -225,7 +225,7 @@ function printTable(all: Result[]): void {
     )
   const failed = all.filter(({ faults: found }) => found.length > 0)
   say(`\n${all.length - failed.length} of ${all.length} packages are as expected`)
-  // for the summary of continuous integration
+  // for the summary of the CI job
   say(`# pass ${all.length - failed.length}\n# fail ${failed.length}`)
   if (failed.length > 0) process.exitCode = 1
 }

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { runOrThrow } from '../../packages/process/src/run.ts'
 
 const PACKAGES_DIR = fileURLToPath(new URL('packages/', import.meta.url))
-/** A folder of a package that is named like an archive becomes this archive. */
+/** If a package's subfolder is named like an archive, it is packed into that archive. */
 const ARCHIVE = /^(.+)\.(tar\.gz|tar\.xz|tar\.bz2|tar\.zst|zip|gem)$/
 const TAR_OPTIONS = [
   '--sort=name',
@@ -23,17 +23,17 @@ export interface CorpusPackage {
   files: Record<string, string>
   archives: Record<string, Buffer>
   expectation: Expectation
-  /** The path of `expected`. */
+  /** The path of the file `expected`. */
   path: string
 }
 
-/** The file `expected`. */
+/** The contents of the file `expected`. */
 interface Expectation {
-  /** Whether the package needs the packages of more-packages.list. */
+  /** Whether the package needs the packages listed in more-packages.list. */
   needsMore: boolean
   /** Built packages that are not installed, because they conflict with other packages. */
   notInstalled: string[]
-  /** Commands that run where the packages are installed. */
+  /** Commands to run after the packages have been installed. */
   commands: string[]
   text: string
 }
@@ -76,7 +76,7 @@ function parseExpectation(text: string): Expectation {
   }
 }
 
-/** Packs a folder; the archive is the same each time. */
+/** Packs a folder into an archive whose bytes are always the same. */
 async function pack(dir: string, folder: string): Promise<Buffer> {
   const [, top = '', kind] = ARCHIVE.exec(folder) ?? []
   if (kind === undefined)
@@ -101,7 +101,7 @@ async function pack(dir: string, folder: string): Promise<Buffer> {
   }
 }
 
-/** A gem is a tar of the compressed specification and files. */
+/** A gem is a tar archive that contains the compressed specification and the compressed files. */
 async function packGem(from: string, work: string): Promise<Buffer> {
   const data = join(work, 'data.tar')
   const contents = (await readdir(from)).filter((name) => name !== 'metadata')

@@ -1,7 +1,10 @@
 import { basename } from 'node:path'
 import { runOrThrow } from '../../packages/process/src/run.ts'
 
-/** Tags that hold a list of dependencies; the format adds what a scriptlet or a trigger needs them for. */
+/**
+ * Tags that contain a list of dependencies. The format also shows the type of each dependency, such as the scriptlet or trigger that needs
+ * it.
+ */
 const DEPENDENCIES: Record<string, string> = {
   requires: '[%{REQUIRENEVRS}\\t%{REQUIREFLAGS:deptype}\\n]',
   provides: '[%{PROVIDENEVRS}\\n]',
@@ -15,10 +18,10 @@ const DEPENDENCIES: Record<string, string> = {
 }
 const FILES =
   '[%{FILENAMES}\\t%{FILEMODES:perms}\\t%{FILEUSERNAME}:%{FILEGROUPNAME}\\t%{FILEFLAGS:fflags}\\t%{FILEVERIFYFLAGS:vflags}\\t%{FILELINKTOS}\\n]'
-/** Names of users and groups, and the reasons for a dependency, that are too common to be listed. */
+/** Owners and dependency types that are too common to be listed. */
 const USUAL = new Set(['root:root', 'auto', 'manual', ''])
 
-/** Values that differ between releases and architectures, as the macros that specs use for them. */
+/** Values that differ between releases and architectures, and the macros with which specs write them. */
 const PLACEHOLDERS: [RegExp, string][] = [
   [/\blib\/(x86_64|aarch64)-linux-gnu\b/g, '%{_lib}'],
   [/\b(x86_64|aarch64)\b/g, '%{_arch}'],
@@ -36,7 +39,10 @@ const PLACEHOLDERS: [RegExp, string][] = [
   [/\bperl5\/5\.\d+/g, 'perl5/%{perl_version}'],
   [/MODULE_COMPAT_5\.\d+\.\d+/g, 'MODULE_COMPAT_%{perl_version}'],
 ]
-/** Symbol versions, which depend on the release of the C library in which a function last changed; rpm's own features; build ids. */
+/**
+ * Omitted are symbol versions, which depend on the release of the C library in which a function last changed; rpm's own features; and build
+ * IDs.
+ */
 const LEFT_OUT = /^(rpmlib\(|lib[\w+]+\.so\.\d+\((GLIBC|GCC|GLIBCXX|CXXABI)_)|\/\.build-id\b/
 const SCRIPTLETS = {
   pretrans: 'PRETRANS',
@@ -48,7 +54,7 @@ const SCRIPTLETS = {
   verify: 'VERIFYSCRIPT',
 }
 
-/** Describes built packages in the notation of the files `expected`, without what differs from build to build. */
+/** Describes built packages in the notation of the files `expected`, omitting everything that differs from build to build. */
 export async function describeRpms(paths: string[]): Promise<string> {
   const texts: string[] = []
   for (const path of paths.toSorted((a, b) => (basename(a) < basename(b) ? -1 : 1)))
@@ -104,7 +110,7 @@ function fileOf([
   ].join(' ')
 }
 
-/** The verify flags of files that the spec does not mark with %verify. */
+/** The verify flags of files that have no %verify in the spec. */
 const VERIFIED = 'SM?D?UGTP'
 
 function withPlaceholders(line: string): string {

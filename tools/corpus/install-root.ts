@@ -4,23 +4,23 @@ import { join } from 'node:path'
 import { DISTRO_VERSION } from '../../packages/demo-distro/src/chroot.ts'
 import { run, runOrThrow } from '../../packages/process/src/run.ts'
 
-/** A root in which built packages are installed. */
+/** An install root for built packages. */
 export interface InstallRoot extends AsyncDisposable {
-  /** Installs packages by name with dnf, in one transaction. */
+  /** Installs packages by name, using dnf, in one transaction. */
   install(names: string[]): Promise<void>
-  /** Returns what `rpm -V` prints for these packages; empty if they are as they were built. */
+  /** Returns what `rpm -V` prints for these packages; empty if their files are unchanged since installation. */
   verify(names: string[]): Promise<string[]>
-  /** Runs a command of the root's shell; returns the lines that it prints, and its exit code if it is not 0. */
+  /** Runs a command in the root's shell. Returns the lines that it prints, followed by its exit code if that is not 0. */
   shell(command: string): Promise<string[]>
-  /** Erases packages with dnf; returns the names of those that rpm still lists. */
+  /** Erases packages with dnf; returns the names of all those that rpm still lists. */
   erase(names: string[]): Promise<string[]>
 }
 
-/** Creates a root that is filled from these repositories, each a folder with repodata. */
+/** Creates an install root that uses these repositories, each of which is a folder with repodata. */
 export async function installRoot(repositories: string[]): Promise<InstallRoot> {
   const dir = await mkdtemp(join(tmpdir(), 'copr-corpus-root-'))
   const root = join(dir, 'root')
-  // Scriptlets need these before any package creates them.
+  // Scriptlets need these folders before any package creates them.
   await mkdir(join(root, 'dev'), { recursive: true })
   await mkdir(join(root, 'proc'))
   await runOrThrow('mknod', ['-m', '666', join(root, 'dev/null'), 'c', '1', '3'])
@@ -50,7 +50,7 @@ export async function installRoot(repositories: string[]): Promise<InstallRoot> 
     await run('unshare', [...namespace, ...command], { env: { HOME: dir } })
   const dnf = async (args: string[]): Promise<void> => {
     const { ok, output } = await inNamespace(['dnf', ...options, ...args])
-    // Failed scriptlets are only warnings to dnf.
+    // dnf reports failed scriptlets only as warnings.
     if (!ok || /scriptlet failed|Error in /.test(output))
       throw new Error(`dnf ${args.join(' ')} failed:\n${output}`)
   }
@@ -63,7 +63,8 @@ export async function installRoot(repositories: string[]): Promise<InstallRoot> 
       .filter((line) => line !== '')
     return outcome.ok ? lines : [...lines, `exit code ${outcome.exit_code}`]
   }
-  // This machine's: the root needs rpm only if a package requires it, and dnf has made the database with this library.
+  // The rpm of this machine is used: the root contains rpm only if a package requires it, and dnf has created the database with this
+  // machine's library.
   const rpm = async (args: string[]): Promise<string[]> => {
     const { output } = await run('rpm', [`--root=${root}`, '--dbpath=/var/lib/rpm', ...args])
     return output.split('\n').filter((line) => line !== '')
@@ -71,7 +72,7 @@ export async function installRoot(repositories: string[]): Promise<InstallRoot> 
   return {
     install: async (names) => await dnf(['install', ...names]),
     erase: async (names) => {
-      // Required packages stay: scriptlets may run their programs.
+      // Dependencies stay installed, because scriptlets may run their programs.
       await dnf(['--setopt=clean_requirements_on_remove=0', 'remove', ...names])
       const installed = new Set(await rpm(['-qa', '--qf', '%{NAME}\\n']))
       return names.filter((name) => installed.has(name))

@@ -1,6 +1,6 @@
 /**
  * Boots a Debian 12 with systemd, cgroup v2 and empty caches, and runs `make up` there twice. The processor is emulated, so this takes most
- * of an hour, and hours on a busy host. `node tools/drills/booted.ts [--working-tree]`
+ * of an hour, and several hours on a busy host. Usage: `node tools/drills/booted.ts [--working-tree]`
  */
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,9 +18,9 @@ import { machineImage, whyNoMachines } from '../machine/image.ts'
 import { checkCgroupV2 } from './machine-cgroups.ts'
 import { CLONE, startUp } from './machine-up.ts'
 
-/** Generous, because a slow run is not a failure: on a busy host the emulator gets a small share of the cores. */
+/** Generous, because a slow run is not a failure: on a busy host, the emulator gets only a small share of the CPU. */
 const LIMIT_MS = 6 * 3600_000
-/** The pages that a newcomer opens first, and the URLs that copr-cli and dnf request. */
+/** The pages that new users open first, and the URLs that copr-cli and dnf request. */
 const PAGES = [
   '/',
   '/coprs/admin/example/',
@@ -49,7 +49,7 @@ await using machine = await progress.step('boot', async () => {
 try {
   await drill()
 } catch (error) {
-  // The journal is more complete than the serial console, but cannot be read once the machine is off.
+  // The journal contains more than the serial console, but cannot be read after the machine has been switched off.
   const journal = await machine.run('journalctl --no-pager --boot')
   if (journal.ok) save('journal.log', journal.output)
   progress.say(
@@ -84,7 +84,7 @@ async function drill(): Promise<void> {
   await progress.step('power off', () => machine.powerOff())
 }
 
-/** Runs `make up` until it is ready, prints its steps, and stops it like Ctrl-C. */
+/** Runs `make up` until it is ready, prints its steps, and stops it as Ctrl-C would. */
 async function upOnce(
   title: string,
   logName: string,
@@ -124,7 +124,7 @@ async function listPackages(name: string): Promise<string[]> {
   return list.trim().split('\n')
 }
 
-/** Requests the pages from inside the machine with the system's Node, the only HTTP client there. */
+/** Requests the pages from inside the machine, using the machine's Node.js, because there is no other HTTP client. */
 async function checkPages(url: string): Promise<void> {
   const script =
     'Promise.all(process.argv.slice(1).map(async (url) => (await fetch(url)).status + " " + url)).then((lines) => console.log(lines.join("\\n")))'

@@ -1,6 +1,6 @@
 /**
- * Kills components of a running system in the middle of 50 builds, and runs the tests that interrupt an import, a publish, a fork and a removal
- * at each of their steps 50 times. `node tools/drills/crash.ts [ROUNDS]`
+ * Kills components of a running system in the middle of 50 builds. Then runs, 50 times, the tests that interrupt an import, a publish, a
+ * fork and a removal at each of their steps. Usage: `node tools/drills/crash.ts [ROUNDS]`
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,14 +17,14 @@ const FAULT_POINTS = [
   'packages/backend/clouds/s3-publish.test.ts',
   'packages/backend/clouds/s3-crash.test.ts',
 ]
-/** Runs of a test file in one process: loading the tested code takes most of the time. */
+/** Number of times that one process runs a test file: most of the time is spent loading the code under test. */
 const BATCH = 10
 
 const rounds = Number(process.argv[2] ?? '50')
 const stop = stopSignal()
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-// The tests would skip themselves, and the drill would pass without a trial.
+// Without this check, the tests would be skipped, and the drill would pass without having tried anything.
 const reason = whyNoSystem(process.env['PATH'])
 if (reason !== false) throw new Error(`Cannot run the drill: it ${reason}`)
 const areKillsSurvived = await killComponents()

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import type { Machine } from '../machine/boot.ts'
 
-/** The control group of all sandboxes: PARENT_CGROUP in packages/builder/src/sandbox/cgroup.ts. */
+/** The parent cgroup of all sandboxes; equals PARENT_CGROUP in packages/builder/src/sandbox/cgroup.ts. */
 const PARENT = '/sys/fs/cgroup/copr-builder'
 const CONTENTION_SECONDS = 20
 
-/** Checks that systemd is process 1 and that control groups are those of version 2 alone. */
+/** Checks that systemd is process 1 and that only cgroup v2 is mounted. */
 export async function checkCgroupV2(machine: Machine): Promise<void> {
   assert.equal((await machine.runOrThrow('cat /proc/1/comm')).trim(), 'systemd')
   await machine.runOrThrow('test -f /sys/fs/cgroup/cgroup.controllers')
@@ -14,13 +14,13 @@ export async function checkCgroupV2(machine: Machine): Promise<void> {
 }
 
 export interface MemoryEvents {
-  /** How often a group reached its own limit and could not free memory. */
+  /** How often a cgroup reached its own memory limit and could not reclaim memory. */
   oom: number
-  /** The number of processes that the kernel killed for lack of memory. */
+  /** The number of processes that the OOM killer killed. */
   oom_kill: number
 }
 
-/** Reads what the kernel has counted in all sandboxes so far, including those that have ended. */
+/** Reads the kernel's counters for all sandboxes so far, including those that no longer exist. */
 export async function memoryEvents(machine: Machine): Promise<MemoryEvents> {
   const text = await machine.runOrThrow(`cat ${PARENT}/memory.events 2>/dev/null || true`)
   const count = (name: string): number =>
@@ -28,7 +28,7 @@ export async function memoryEvents(machine: Machine): Promise<MemoryEvents> {
   return { oom: count('oom'), oom_kill: count('oom_kill') }
 }
 
-/** Returns the weights and the enabled controllers of the sandboxes' parent, for the log. */
+/** Returns the weights and the enabled controllers of the sandboxes' parent cgroup, for the log. */
 export async function describeWeights(machine: Machine): Promise<string> {
   const names = 'cgroup.subtree_control cpu.weight io.weight io.bfq.weight'
   return await machine.runOrThrow(
@@ -37,8 +37,8 @@ export async function describeWeights(machine: Machine): Promise<string> {
 }
 
 /**
- * Runs a busy loop in the sandboxes' parent and another one in a service, both on one processor; returns the parent's share of the
- * processor time, which is a third if its weight is half of the default.
+ * Runs a busy loop in the sandboxes' parent cgroup and another in a service, both on the same CPU. Returns the parent cgroup's share of the
+ * CPU time, which is a third if its weight is half the default.
  */
 export async function shareUnderContention(machine: Machine): Promise<number> {
   const busy = `taskset -c 0 timeout ${CONTENTION_SECONDS} sh -c 'while :; do :; done'`

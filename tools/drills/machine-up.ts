@@ -5,7 +5,7 @@ import type { RunOutcome } from '@copr/process/run'
 import type { Step } from '../../packages/cli/src/up/progress.ts'
 import type { Machine } from '../machine/boot.ts'
 
-/** The folder of the clone in the machine, as for a user who follows the README. */
+/** The folder of the clone in the machine, as the README describes it. */
 export const CLONE = '/root/copr'
 const READY_FILE = '/tmp/copr-ready.json'
 const PID_FILE = '/tmp/copr-up.pid'
@@ -14,13 +14,13 @@ const STOP_MS = 3 * 60_000
 export interface MachineUp {
   url: string
   output(): string
-  /** The steps that `make up` has printed, with their seconds. */
+  /** The steps that `make up` has printed, each with its duration in seconds. */
   steps(): string[]
-  /** Sends the signal of Ctrl-C and waits until `make up` has exited. */
+  /** Sends SIGINT, as Ctrl-C does, and waits until `make up` has exited. */
   stop(): Promise<void>
 }
 
-/** Runs `make up` in the machine and waits until it prints that it is ready, which happens after the example has been built. */
+/** Runs `make up` in the machine and waits until it prints that it is ready, which it does after the example has been built. */
 export async function startUp(
   machine: Machine,
   { log, shown, signal }: { log: string; shown: Step; signal: AbortSignal },
@@ -33,7 +33,7 @@ export async function startUp(
     shown.detail(output.trimEnd().split('\n').at(-1)?.trim() ?? '')
     if (/^Ready after .*\n/m.test(output)) ready.resolve()
   }
-  // The shell that sshd starts leads a process group, like commands in a terminal: the signal of Ctrl-C goes to that group.
+  // The shell that sshd starts leads a process group, like a command in a terminal; SIGINT is sent to that group.
   const script = `cd ${CLONE} && echo $$ >${PID_FILE} && exec make up ARGS='--ready-file ${READY_FILE}'`
   const ended = machine.run(script, onOutput)
   const early = ended.then((outcome: RunOutcome) => {

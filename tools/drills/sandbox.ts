@@ -1,8 +1,8 @@
 /**
- * Boots a Debian 12 with systemd and cgroup v2, and runs the tests of the sandbox there, with runc and with crun. The processor is
- * emulated, so this takes twenty minutes on a machine that does nothing else.
+ * Boots a Debian 12 with systemd and cgroup v2, and runs the tests of the sandbox there, first with runc and then with crun. The processor
+ * is emulated, so this takes twenty minutes on an otherwise idle machine.
  *
- * `node tools/drills/sandbox.ts [--working-tree] [--runtime runc|crun] [FILE...]`, where FILE is part of the path of a test file.
+ * `node tools/drills/sandbox.ts [--working-tree] [--runtime runc|crun] [FILE...]`, where FILE is a substring of a test file's path.
  */
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -24,16 +24,16 @@ import {
 import { CHECKOUT, makeTestDisk, MOUNT_TEST_DISK } from './test-disk.ts'
 import { summarizeTap, type TapSummary } from './tap.ts'
 
-/** Generous, because a slow run is not a failure: on a busy host the emulator gets a small share of the cores. */
+/** Generous, because a slow run is not a failure: on a busy host, the emulator gets only a small share of the CPU. */
 const LIMIT_MS = 12 * 3600_000
-/** The factor by which the tests in the machine multiply the time limits of builds. */
+/** The factor by which the tests in the machine extend the time limits of builds. */
 const SLOWNESS = 24
-/** The largest accepted share of the processor. With half of the default weight it is a third, with the default weight a half. */
+/** The largest accepted share of the CPU time: it is a third with half the default weight, and a half with the default weight. */
 const MAX_SHARE = 0.42
 
 interface TestFile {
   path: string
-  /** The pattern of the tests that run; default: all. */
+  /** A pattern for the titles of the tests to run; default: all. */
   tests?: string
 }
 const SANDBOX = 'packages/builder/src/sandbox'
@@ -71,7 +71,7 @@ const reason = await whyNoMachines()
 if (reason !== undefined) throw new Error(`Cannot boot a machine: ${reason}`)
 const root = FRESH_ROOTS.find(({ name }) => name === 'debian-12')
 if (root === undefined) throw new Error('There is no recipe for a root of debian-12')
-// With one runtime each, two drills can run at a time.
+// A separate folder per runtime, so that two drills with one runtime each can run at the same time.
 const dir = join(FRESH_CACHE, 'logs', ['sandbox', ...(values.runtime ? runtimes : [])].join('-'))
 rmSync(dir, { recursive: true, force: true })
 mkdirSync(dir, { recursive: true })
@@ -102,7 +102,7 @@ try {
   for (const line of tableOf(results)) progress.say(line)
 }
 const failed = results.flatMap(({ failed: titles, passed, file }) =>
-  // If a fault of the machine skips all tests, nothing has been shown.
+  // If all tests are skipped because of a fault of the machine, nothing has been shown.
   passed === 0 && titles.length === 0 ? [`${file.path} ran no test`] : titles,
 )
 if (failed.length > 0) {
@@ -130,7 +130,7 @@ async function drill(): Promise<void> {
     progress.say(`    ${line}`)
 }
 
-/** Makes one runtime the only one in PATH, also in the fixed PATH of supervisor.py. */
+/** Makes one runtime the only one in PATH, including the fixed PATH that supervisor.py uses. */
 async function choose(runtime: Runtime): Promise<void> {
   for (const name of OCI_RUNTIMES) {
     const hidden = `/root/${name}.hidden`
@@ -167,7 +167,7 @@ async function runFile(file: TestFile, runtime: Runtime): Promise<void> {
   if (name === 'limits.test.ts') assert.ok(limits > 0 && kills > 0, 'no OOM kill was counted')
 }
 
-/** Returns a table with a line per file, followed by the reasons for skips, and the failures. */
+/** Returns a table with one line per file, followed by the reasons for skipped tests and the failures. */
 function tableOf(all: Result[]): string[] {
   const width = Math.max(...FILES.map(({ path }) => path.length)) + 2
   const lines = [

@@ -4,11 +4,11 @@ export interface TapSummary {
   failed: string[]
   /** Titles of skipped tests, with their reasons. */
   skipped: { title: string; reason: string }[]
-  /** Comments of tests, such as the attempts that a machine lacks the means for. */
+  /** Comments of tests, for example about attempts that are impossible on the machine. */
   notes: string[]
 }
 
-/** Summarizes the output of node's TAP reporter for one file; an output without its end counts as a failure. */
+/** Summarizes the output of node's TAP reporter for one file. If the end of the output is missing, this counts as a failure. */
 export function summarizeTap(output: string): TapSummary {
   const summary: TapSummary = { passed: 0, failed: [], skipped: [], notes: [] }
   for (const line of output.split('\n')) {

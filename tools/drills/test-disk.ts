@@ -6,9 +6,9 @@ import { makeDistro } from '../../packages/demo-distro/src/make-distro.ts'
 import { CACHE_DIR } from '../../packages/testkit/src/system/start-system.ts'
 import { cloneCheckout } from '../fresh/checkout.ts'
 
-/** The checkout in the machine. */
+/** The path of the checkout in the machine. */
 export const CHECKOUT = '/srv/copr'
-/** The shell command that makes the disk's contents appear where tests expect them. */
+/** The shell command that mounts the disk and puts its contents where tests expect them. */
 export const MOUNT_TEST_DISK = `mount /dev/vdb /srv && mkdir -p ${CACHE_DIR}/distro && mount --bind /srv/distro ${CACHE_DIR}/distro`
 const NODE_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
 const SIZE = '8G'
@@ -20,8 +20,8 @@ interface TestDiskOptions {
 }
 
 /**
- * Makes a disk with a clone of this checkout, its dependencies, and the mini distribution, because an emulated processor would take an hour to
- * make the distribution.
+ * Makes a disk with a clone of this checkout, its dependencies, and the mini distribution: on an emulated processor, it would take an hour
+ * to make the distribution.
  */
 export async function makeTestDisk({
   dir,
@@ -52,8 +52,8 @@ export async function makeTestDisk({
 }
 
 /**
- * Copies the repository without the list of this host's packages: the machine has other packages, so the list would make it rebuild the
- * repository.
+ * Copies the repository, but without the list of this host's packages: the machine has different packages, so the list would make it
+ * rebuild the repository.
  */
 async function copyDistro(from: string, to: string): Promise<void> {
   await cp(join(from, 'repo/'), join(to, 'repo'), { recursive: true, dereference: true })

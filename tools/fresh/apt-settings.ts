@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { run } from '@copr/process/run'
 
-/** The parts of this machine's apt configuration that concern downloads. */
+/** The settings of this machine's apt that affect downloads. */
 export interface AptSettings {
-  /** The codename of this machine's Debian, `bookworm`; undefined on other distributions. */
+  /** The codename of this machine's Debian release, for example `bookworm`; undefined on other distributions. */
   codename: string | undefined
   archives: { uri: string; suite: string }[]
-  /** Lines for apt.conf: proxies, and the options that a mirror with an old snapshot needs. */
+  /** Lines for apt.conf: proxies, and the options needed for a mirror that has an old snapshot. */
   options: string[]
 }
 
@@ -48,8 +48,8 @@ export function transportOptions(dump: string): string[] {
 }
 
 /**
- * Returns the archives from which a root of this release is installed: those of this machine, with the release replaced, the main one
- * first. Empty if this machine does not run Debian: debootstrap then uses Debian's own archive.
+ * Returns the archives from which a root of this release is installed: the archives of this machine, with the release replaced, and with
+ * the main archive first. Empty if this machine does not run Debian; debootstrap then uses Debian's own archive.
  */
 export function sourcesFor(
   { codename, archives }: AptSettings,

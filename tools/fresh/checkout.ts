@@ -6,7 +6,7 @@ import { runOrThrow } from '@copr/process/run'
 
 const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Clones the latest commit of this checkout; with `workingTree`, its files on disk except ignored ones. */
+/** Clones the latest commit of this checkout; with `workingTree`, the clone contains the files on disk instead, except ignored ones. */
 export async function cloneCheckout(dir: string, workingTree: boolean): Promise<string> {
   const git = async (...args: string[]): Promise<string> =>
     await runOrThrow('git', ['-c', 'safe.directory=*', ...args], { answer_only: true })

@@ -6,12 +6,15 @@ import type { FreshRoot, MakeOptions } from './fresh-root.ts'
 import { inRoot, readCertificates, writeCertificates } from './root-setup.ts'
 import { proxySettings } from './user-settings.ts'
 
-/** The README's prerequisites, as installed by a user who follows it. */
+/** The README's prerequisites, as a user installs them. */
 const PREREQUISITES = ['ca-certificates', 'git', 'make', 'nodejs', 'npm']
-/** An unfinished root is deleted, so files need not be synced to disk during installation. */
+/** Unfinished roots are deleted, so dpkg need not sync files to disk during the installation. */
 const UNSAFE = 'etc/dpkg/dpkg.cfg.d/unsafe-io'
 
-/** Returns the recipe for a Debian with only the required packages, like its container image, and the README's prerequisites. */
+/**
+ * Returns the recipe for a Debian that, like Debian's container image, contains only required packages, and in addition the README's
+ * prerequisites.
+ */
 export function debianRoot({ name, codename }: { name: string; codename: string }): FreshRoot {
   return {
     name,
@@ -56,12 +59,12 @@ async function make(dir: string, codename: string, options: MakeOptions): Promis
   await inRoot(dir, ['apt-get', 'upgrade', '--yes'], options)
   const install = ['apt-get', 'install', '--yes', '--no-install-recommends']
   await inRoot(dir, [...install, ...PREREQUISITES], options)
-  // Downloads are in the cache: see FreshRoot.downloads.
+  // Downloaded packages are kept in the cache: see FreshRoot.downloads.
   await inRoot(dir, ['apt-get', 'clean'], options)
   rmSync(join(dir, UNSAFE))
 }
 
-/** Writes the machine's mirrors, apt settings and certificates: a company's proxy also applies in the root. */
+/** Writes this machine's mirrors, apt settings and certificates, so that a company's proxy is also used in the root. */
 function writeSettings(dir: string, settings: AptSettings, codename: string): void {
   const sources = sourcesFor(settings, codename)
   if (sources.length > 0) {

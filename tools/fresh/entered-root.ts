@@ -8,9 +8,9 @@ import { HOME, keepDownloads, makeWorkDir, seedDownloads } from './work-dir.ts'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /**
- * Runs as process 1 of the root. All other processes are killed when it exits, and it exits when its standard input is closed: no run
- * leaves a process or a mount, however it ends. Builders mount overlays on their folders, which is impossible on an overlay: HOME and the
- * temporary folders are on the disk itself.
+ * Runs as process 1 of the root. When it exits, all other processes are killed, and it exits when its standard input is closed: however a
+ * run ends, it leaves no process or mount. HOME and the temporary folders are on the disk itself: builders mount overlays on folders in
+ * them, which is impossible if these folders are on an overlay themselves.
  */
 const ENTER = `
 set -e
@@ -34,13 +34,13 @@ echo entered
 while read -r _; do :; done
 `
 
-/** A copy of a pristine root in its own namespaces, with the network of this machine. */
+/** A copy of a pristine root in namespaces of its own, but with the network of this machine. */
 export interface EnteredRoot extends AsyncDisposable {
-  /** Returns the path by which other processes of this machine reach a path of the root. */
+  /** Returns the path at which other processes on this machine find a path of the root. */
   onHost(path: string): string
-  /** Runs a program in the root, with no variables except PATH, HOME, TERM and the settings of the user's proxy and registry. */
+  /** Runs a program in the root. Its only environment variables are PATH, HOME, TERM and the user's proxy and registry settings. */
   run(command: string[], options?: RunInRoot): Promise<RunOutcome>
-  /** Lists the processes in the root, except the one that holds it: ID and command line. */
+  /** Lists the processes in the root, except the one that holds the namespaces, each with its ID and command line. */
   processes(): string[]
   /** Lists the mount points in the root. */
   mounts(): string[]
@@ -55,15 +55,15 @@ interface RunInRoot {
 export interface EnterOptions {
   name: string
   cached: CachedRoot
-  /** Fills HOME before the root is entered. */
+  /** Fills the home directory before the root is entered. */
   fillHome: (dir: string) => Promise<void>
-  /** Folders of the root that initially contain the cached downloads, and the suffix of those files' names. */
+  /** Folders of the root into which cached downloads are put initially, and the suffix of the downloads' file names. */
   downloads: { folders: string[]; suffix: string }
-  /** Variables in addition to PATH, HOME and TERM. */
+  /** Environment variables in addition to PATH, HOME and TERM. */
   env: Record<string, string>
 }
 
-/** Enters a copy of the pristine root; the cached root never changes. */
+/** Enters a copy of the pristine root; the cached root itself never changes. */
 export async function enterRoot(options: EnterOptions): Promise<EnteredRoot> {
   const { name, cached, downloads } = options
   await using stack = new AsyncDisposableStack()
@@ -71,7 +71,7 @@ export async function enterRoot(options: EnterOptions): Promise<EnteredRoot> {
   stack.defer(async () => void (await runOrThrow('rm', ['-rf', '--one-file-system', work])))
   await options.fillHome(join(work, 'home'))
   seedDownloads(cached.downloads, work, downloads)
-  // npm's cache may be shared by processes; npm checks what it takes from there against the lock file.
+  // Several processes may share npm's cache; npm checks what it takes from the cache against the lock file.
   const npm = join(FRESH_CACHE, 'npm')
   mkdirSync(npm, { recursive: true })
   const holder = startHolder([cached.dir, work, npm])
@@ -106,7 +106,7 @@ function enterArgs(pid: number, cwd: string, env: Record<string, string>): strin
     '--wd=/',
     '--',
   ]
-  // In its own session: if a process group is outside the namespace, its ID reads as 0 inside.
+  // Runs in a session of its own: inside the namespace, the ID of a process group from outside would read as 0.
   const environment = ['setsid', 'env', '--ignore-environment', `--chdir=${cwd}`]
   return [...namespaces, ...environment, ...settings.map(([name, value]) => `${name}=${value}`)]
 }
@@ -118,12 +118,12 @@ function startHolder(args: string[]): Holder {
   return spawn(
     'unshare',
     [...namespaces, '--fork', '--kill-child', 'bash', '-c', ENTER, 'bash', ...args],
-    // In its own session, so that Ctrl-C reaches only this program, which then stops the holder in order.
+    // In a session of its own, so that Ctrl-C reaches only this program, which then stops the holder in an orderly way.
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   )
 }
 
-/** Waits until the root is entered; returns the ID, on this machine, of its process 1. */
+/** Waits until the root has been entered; returns the ID that its process 1 has on this machine. */
 async function entered(holder: Holder): Promise<number> {
   const output: Buffer[] = []
   holder.stderr?.on('data', (chunk: Buffer) => output.push(chunk))

@@ -5,7 +5,7 @@ const PACKAGE = 'hello-copr'
 const DIR = '/tmp/installed'
 
 /**
- * Installs the example as a user does: from the site's repository file, which requires signatures, with the base system as another
+ * Installs the example as a user would: from the site's repository file, which requires signatures, with the base system as a second
  * repository. Returns the output of the installed program.
  */
 export async function installExample({ root, entered, log }: Trial, url: string): Promise<string> {
@@ -25,7 +25,7 @@ export async function installExample({ root, entered, log }: Trial, url: string)
     settings.map((setting) => `--setopt=${setting}`),
     ['install', PACKAGE],
   )
-  // dnf leaves a gpg-agent running: it is killed with the namespace.
+  // dnf leaves a gpg-agent running; it is killed together with the PID namespace.
   const unshare = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
   const installed = await entered.run([...unshare, ...dnf], { onOutput: append })
   assert.ok(installed.ok, `dnf does not install ${PACKAGE}`)

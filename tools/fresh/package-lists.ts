@@ -1,4 +1,4 @@
-/** Returns the lines that are in only one of two sorted package lists, marked as by diff. */
+/** Returns the lines that are in only one of two sorted package lists, marked as diff would mark them. */
 export function comparePackages(before: string[], after: string[]): string[] {
   const was = new Set(before)
   const is = new Set(after)

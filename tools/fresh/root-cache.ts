@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { CACHE_DIR } from '../../packages/testkit/src/system/start-system.ts'
 import type { FreshRoot } from './fresh-root.ts'
 
-/** The folder of roots, downloads and logs; outside the checkout, like everything that tests keep. */
+/** The folder for roots, downloads and logs. It is outside the checkout, like everything that tests keep. */
 export const FRESH_CACHE = join(CACHE_DIR, 'fresh')
 const DAY_MS = 24 * 3600 * 1000
 const WEEK_MS = 7 * DAY_MS
@@ -21,13 +21,13 @@ const WEEK_MS = 7 * DAY_MS
 export interface CachedRoot {
   /** The pristine root, which must not be changed. */
   dir: string
-  /** Its packages, as downloaded in earlier runs. */
+  /** Packages for this root that earlier runs downloaded. */
   downloads: string
 }
 
 /**
- * Returns the root with the README's prerequisites installed. It is rebuilt when its inputs change, and every week, so that updates of the
- * distribution are tried, too.
+ * Returns the root with the README's prerequisites installed. The root is rebuilt when its inputs change and once a week, so that updates
+ * of the distribution are also tried.
  */
 export async function cachedRoot(
   root: FreshRoot,
@@ -60,7 +60,7 @@ function digest(inputs: unknown): string {
   return createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, 12)
 }
 
-/** Deletes roots with other inputs that no run has used for a day, and the unfinished roots of killed runs. */
+/** Deletes roots that were built from other inputs if no run has used them for a day, and the unfinished roots of killed runs. */
 export function removePrevious(parent: string, rootName: string, current: string, now: Date): void {
   const isOfRoot = new RegExp(`^${rootName}-[0-9a-f]{12}(?:\\.(\\d+))?$`)
   for (const entry of readdirSync(parent)) {
@@ -74,7 +74,7 @@ export function removePrevious(parent: string, rootName: string, current: string
   }
 }
 
-/** Whether a process is running; unfinished folders of this cache are named after the process that fills them. */
+/** Whether a process is running. The name of an unfinished folder in this cache includes the ID of the process that fills it. */
 export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0)

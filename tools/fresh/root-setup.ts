@@ -4,11 +4,11 @@ import { runOrThrow } from '@copr/process/run'
 import type { MakeOptions } from './fresh-root.ts'
 import { proxySettings } from './user-settings.ts'
 
-/** The folder for an administrator's own certificates; `update-ca-certificates` adds them to the system's store. */
+/** The folder for certificates that an administrator adds; `update-ca-certificates` adds them to the system's trusted certificates. */
 const CERTIFICATES = '/usr/local/share/ca-certificates'
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** Runs a program in an unfinished root; in its own namespaces, so that nothing that a package starts keeps running. */
+/** Runs a program in an unfinished root. It runs in namespaces of its own, so that nothing that a package starts keeps running. */
 export async function inRoot(dir: string, command: string[], options: MakeOptions): Promise<void> {
   const script =
     'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; cat /etc/resolv.conf >"$0/etc/resolv.conf"; exec chroot "$0" "$@"'
@@ -19,7 +19,7 @@ export async function inRoot(dir: string, command: string[], options: MakeOption
   })
 }
 
-/** Reads the certificates that this machine trusts in addition to its distribution's: a company's proxy may need one. */
+/** Reads the certificates that this machine trusts in addition to those of its distribution; a company's proxy may require one. */
 export function readCertificates(): Record<string, string> {
   if (!existsSync(CERTIFICATES)) return {}
   const files = readdirSync(CERTIFICATES, { recursive: true, encoding: 'utf8' })

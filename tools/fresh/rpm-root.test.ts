@@ -37,7 +37,7 @@ async function unlisted(rpmNames: string[]): Promise<string[]> {
   return rpmNames.filter((name) => !names.has(name))
 }
 
-/** Runs install-system-packages.sh where there is no program that it looks for, with a dnf that only notes its arguments. */
+/** Runs install-system-packages.sh where none of the programs that it looks for exist, with a fake dnf that only records its arguments. */
 async function packagesForMakeUp(): Promise<string[]> {
   const bin = join(scratch, 'bin')
   const script = join(scratch, 'tools', 'install-system-packages.sh')

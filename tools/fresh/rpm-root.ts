@@ -9,20 +9,21 @@ import { FRESH_CACHE } from './root-cache.ts'
 import { inRoot, readCertificates, writeCertificates } from './root-setup.ts'
 
 const PACKAGE_LIST = new URL('machine-packages.list', import.meta.url)
-/** The packages of a minimal Fedora image, by RPM name. */
+/** The packages of a minimal Fedora image, by RPM package name. */
 export const BARE = [
   'filesystem', 'bash', 'ca-certificates', 'coreutils', 'curl', 'dnf', 'findutils', 'gawk', 'glibc-common', 'gnupg2', 'grep',
   'gzip', 'mawk', 'openssl', 'rpm', 'sed', 'shadow-utils', 'tar', 'tzdata', 'util-linux', 'util-linux-mount', 'xz', 'which',
 ] // prettier-ignore
-/** The README's prerequisites, as installed by a user who follows it. */
+/** The README's prerequisites, as a user installs them. */
 export const PREREQUISITES = ['git-core', 'make', 'nodejs', 'nodejs-npm']
 const KEY_NAME = 'Copr Mini'
 const KEY_FILE = '/etc/pki/rpm-gpg/RPM-GPG-KEY-copr-mini'
 const REPOSITORY = '/srv/copr-mini'
 
 /**
- * Returns the recipe for a machine with only RPMs, in place of Fedora, whose mirrors are not reachable everywhere: the mini distribution
- * with the packages that a machine has in addition to a build root. It has neither dpkg nor apt; dnf installs from a signed repository.
+ * Returns the recipe for a machine that has only RPMs. It is used in place of Fedora, whose mirrors cannot be reached everywhere, and
+ * consists of the mini distribution and the packages that a machine needs in addition to a buildroot. It has neither dpkg nor apt; dnf
+ * installs from a signed repository.
  */
 export function rpmRoot(): FreshRoot {
   const version = debianVersion()
@@ -34,7 +35,7 @@ export function rpmRoot(): FreshRoot {
       certificates: readCertificates(),
     }),
     make: async (dir, options) => await make(dir, version, options),
-    // The repository is a folder in the root.
+    // Nothing is downloaded: the repository is a folder in the root.
     downloads: () => [],
     downloadSuffix: '.rpm',
     listPackages: ['rpm', '-qa'],
@@ -42,7 +43,7 @@ export function rpmRoot(): FreshRoot {
   }
 }
 
-/** Returns the version of the Debian that the mini distribution is built on, which is also its own. */
+/** Returns the version of the Debian release on which the mini distribution is built; the mini distribution has the same version. */
 function debianVersion(): string {
   return /^VERSION_ID="?([\d.]+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '0'
 }
@@ -91,7 +92,7 @@ function repositoryFile(): string[] {
   ]
 }
 
-/** Copies the repository into the root, signed, with its public key. */
+/** Copies the repository into the root, signs it, and adds its public key. */
 async function signRepository(repoDir: string, dir: string, options: MakeOptions): Promise<void> {
   const repository = join(dir, REPOSITORY)
   const key = join(dir, KEY_FILE)
@@ -106,7 +107,7 @@ async function signRepository(repoDir: string, dir: string, options: MakeOptions
     rpmsign --define "_gpg_name $1" --define "__gpg $(command -v gpg)" --addsign "$3"/*.rpm
     createrepo_c --quiet --no-database "$3"
   `
-  // gpg leaves an agent running: it is killed with the namespace.
+  // gpg leaves an agent running; it is killed together with the PID namespace.
   const unshare = ['--pid', '--fork', '--kill-child', '--mount-proc']
   await runOrThrow('unshare', [...unshare, 'sh', '-ec', script, 'sh', KEY_NAME, key, repository], {
     env: { GNUPGHOME: home, HOME: home },
@@ -118,7 +119,7 @@ async function signRepository(repoDir: string, dir: string, options: MakeOptions
 async function installBare(dir: string, version: string, options: MakeOptions): Promise<void> {
   const home = join(dir, 'tmp', 'home')
   mkdirSync(home, { recursive: true })
-  // By default Debian's rpm puts the database into the user's home directory.
+  // By default, Debian's rpm stores its database in the user's home directory.
   writeFileSync(join(home, '.rpmmacros'), '%_dbpath /var/lib/rpm\n')
   const source = ['--repofrompath', `copr-mini,file://${join(dir, REPOSITORY)}`]
   const settings = ['reposdir=/dev/null', `cachedir=${home}/cache`, `logdir=${home}`]
@@ -134,7 +135,7 @@ async function installBare(dir: string, version: string, options: MakeOptions): 
   await rm(home, { recursive: true })
 }
 
-/** Performs the steps of Debian's maintainer scripts, which the RPMs do not have. */
+/** Performs the steps of Debian's maintainer scripts, because the RPMs do not contain those scripts. */
 async function runMaintainerScripts(dir: string, options: MakeOptions): Promise<void> {
   const authorities = join(dir, 'usr/share/ca-certificates')
   const names = readdirSync(authorities, { recursive: true, encoding: 'utf8' })

@@ -1,6 +1,6 @@
 import { CLONE, type Trial } from './trial.ts'
 
-/** Runs a shell command in the clone, which must succeed; prints its output as it arrives. */
+/** Runs a shell command in the clone and prints its output as it arrives. The command must succeed. */
 export async function runCommand(
   { entered, signal, step, log }: Trial,
   command: string,

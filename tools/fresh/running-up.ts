@@ -7,19 +7,19 @@ import { CLONE, type Trial } from './trial.ts'
 
 const READY_FILE = '/tmp/copr-ready.json'
 const PID_FILE = '/tmp/copr-up.pid'
-/** A cold start downloads a distribution's packages. */
+/** The first start downloads the packages of a distribution. */
 const START_MS = 1_200_000
-/** make up promises to stop within 10 s; a busy machine takes longer. */
+/** `make up` promises to stop within 10 s, but a busy machine takes longer. */
 const STOP_MS = 120_000
 
-/** A `make up` that is ready. */
+/** A `make up` that is ready for use. */
 export interface RunningUp {
   url: string
-  /** The whole output so far. */
+  /** The entire output so far. */
   output(): string
-  /** The steps that `make up` has printed, with their seconds. */
+  /** The steps that `make up` has printed, each with its duration in seconds. */
   steps(): string[]
-  /** Sends the signal of Ctrl-C; fails if a process is left, or a mount other than `mounts`, which existed before. */
+  /** Sends SIGINT, as Ctrl-C does. Fails if any process is left, or any mount other than those in `mounts`, which existed before. */
   stop(mounts: string[]): Promise<void>
 }
 
@@ -35,13 +35,13 @@ export async function startUp(
     output += chunk.toString()
     shown.detail(output.trimEnd().split('\n').at(-1)?.trim() ?? '')
   }
-  // The shell leads a process group, like a shell in a terminal: the signal of Ctrl-C goes to that group.
+  // The shell leads a process group, like a shell in a terminal; SIGINT is sent to that group.
   const script = `echo $$ >${PID_FILE}; exec make up "ARGS=--port ${port} --ready-file ${READY_FILE}"`
   let outcome: RunOutcome | undefined
   const ended = entered
     .run(['sh', '-c', script], { cwd: CLONE, signal, onOutput })
     .then((result) => (outcome = result))
-  // The ready file is written once all components respond, the line once the example is installed, too.
+  // The ready file is written as soon as all components respond; the line is printed only after the example has been installed, too.
   const isReady = (): boolean =>
     /^Ready after /m.test(output) && existsSync(entered.onHost(READY_FILE))
   await until(() => outcome !== undefined || isReady(), {
@@ -59,7 +59,7 @@ export async function startUp(
     steps: () => output.split('\n').filter((line) => /^\s*[✓✗] |^Ready after/.test(line)),
     stop: async (mounts) => {
       const pid = readFileSync(entered.onHost(PID_FILE), 'utf8').trim()
-      // A bare root has no program to send signals, but its shell does.
+      // A bare root contains no program that sends signals, but its shell can send them.
       await entered.run(['sh', '-c', `kill -INT -${pid}`])
       await until(() => outcome !== undefined, { timeout_ms: STOP_MS, what: 'make up to end' })
       await ended
@@ -67,7 +67,7 @@ export async function startUp(
         output.includes('Stopped. All data is in '),
         'make up does not say that it has stopped',
       )
-      // The kernel takes a moment to clean up after a killed process, for example its namespaces.
+      // The kernel takes a moment to clean up after a killed process, for example to remove its namespaces.
       await until(() => entered.processes().length === 0, {
         timeout_ms: STOP_MS,
         what: 'all processes of make up to be gone',

@@ -18,24 +18,24 @@ import { cachedRoot, FRESH_CACHE } from './root-cache.ts'
 import { proxySettings, registrySetting } from './user-settings.ts'
 import { HOME } from './work-dir.ts'
 
-/** The folder of the clone in a root, as for a user who follows the README. */
+/** The folder of the clone in a root, as the README describes it. */
 export const CLONE = `${HOME}/copr`
 const SHOWN_LINES = 30
 const KEPT_MS = 7 * 24 * 3600 * 1000
 
-/** The root of a trial, and functions that run and report its steps. */
+/** The root of a trial, and functions that run the trial's steps and report on them. */
 export interface Trial {
   root: FreshRoot
   entered: EnteredRoot
   signal: AbortSignal
-  /** Runs a step, prints it and counts it. */
+  /** Runs a step, prints it, and counts whether it passed or failed. */
   step: <T>(
     title: string,
     work: (step: Step) => Promise<T>,
     note?: (result: T) => string,
   ) => Promise<T>
   say: (line: string) => void
-  /** Returns a function that appends to a log file; if a step fails, the end of the latest log is printed. */
+  /** Returns a function that appends to a log file. If a step fails, the end of the most recent log is printed. */
   log: (name: string) => (chunk: Buffer | string) => void
 }
 
@@ -50,7 +50,7 @@ export interface Verdict {
   failed: number
 }
 
-/** Finds or builds the root, clones this checkout into a copy of it, and runs all `works` there, even if one fails. */
+/** Finds or builds the root, clones this checkout into a copy of the root, and runs all `works` there, even if one of them fails. */
 export async function tryInRoot(
   root: FreshRoot,
   { workingTree, progress, signal }: TrialOptions,
@@ -113,11 +113,11 @@ export async function tryInRoot(
 interface Logs {
   dir: string
   append: Trial['log']
-  /** Returns the last lines of the latest log. */
+  /** Returns the last lines of the most recent log. */
   end(): string[]
 }
 
-/** Creates the folder for the logs of one run, which is kept for a week. */
+/** Creates the folder for the logs of one run. Such a folder is kept for a week. */
 function openLogs(name: string): Logs {
   const parent = join(FRESH_CACHE, 'logs')
   const dir = join(parent, `${name}.${process.pid}`)

@@ -5,7 +5,7 @@ import { comparePackages } from './package-lists.ts'
 import { startUp } from './running-up.ts'
 import type { Trial } from './trial.ts'
 
-/** The pages that a newcomer opens first, and the URLs that copr-cli and dnf request. */
+/** The pages that new users open first, and the URLs that copr-cli and dnf request. */
 const PAGES = [
   '/',
   '/coprs/admin/example/',
@@ -15,7 +15,7 @@ const PAGES = [
   '/results/admin/example/pubkey.gpg',
 ]
 
-/** Runs `make up` as the README describes, until the example is installed; stops it with Ctrl-C, and does both again. */
+/** Runs `make up` as the README describes until the example has been installed, and stops it with Ctrl-C. Then does both again. */
 export async function tryUp(trial: Trial): Promise<void> {
   const { step, say, log, entered } = trial
   const port = await freePort(0)

@@ -11,7 +11,7 @@ export function proxySettings(env: NodeJS.ProcessEnv): Record<string, string> {
   )
 }
 
-/** Returns the npm registry of this machine's user if it is not npm's default. */
+/** Returns the npm registry that this machine's user has configured, unless it is npm's default. */
 export async function registrySetting(env: NodeJS.ProcessEnv): Promise<Record<string, string>> {
   const home = env['HOME']
   const registry = env['npm_config_registry']
@@ -24,7 +24,7 @@ export async function registrySetting(env: NodeJS.ProcessEnv): Promise<Record<st
   return parseRegistry(settings.output)
 }
 
-/** Reads the registry from npm's list of settings, which contains only those that are set somewhere. */
+/** Reads the registry from npm's list of settings; the list contains only settings that were set explicitly. */
 export function parseRegistry(settings: string): Record<string, string> {
   const [, registry] = /^registry = "([^"]+)"/m.exec(settings) ?? []
   return registry ? { npm_config_registry: registry } : {}

@@ -12,7 +12,7 @@ import { FRESH_CACHE, isAlive } from './root-cache.ts'
 
 /** The home directory of the user in a fresh root. */
 export const HOME = '/root'
-/** Folders of the root that are not on an overlay, and the folders of a run that are bind-mounted there. */
+/** Folders of the root that are not on the overlay, each with the folder of the run that is bind-mounted there. */
 const BOUND = { [HOME]: 'home', '/tmp': 'tmp', '/var/tmp': 'var-tmp' }
 
 interface Downloads {
@@ -20,7 +20,7 @@ interface Downloads {
   suffix: string
 }
 
-/** Creates the folder of one run; deletes those of runs that were killed. */
+/** Creates the folder of one run; deletes the folders of runs that were killed. */
 export function makeWorkDir(name: string): string {
   const parent = join(FRESH_CACHE, 'runs')
   mkdirSync(parent, { recursive: true })
@@ -30,7 +30,7 @@ export function makeWorkDir(name: string): string {
   const work = mkdtempSync(join(parent, `${name}.${process.pid}.`))
   for (const part of ['upper', 'overlay', 'merged', ...Object.values(BOUND)])
     mkdirSync(join(work, part))
-  // The root directory of the overlay, which users other than root must be able to enter.
+  // These become the root directory of the overlay, which users other than root must be able to enter.
   for (const part of ['.', 'upper']) chmodSync(join(work, part), 0o755)
   chmodSync(join(work, 'home'), 0o700)
   for (const part of ['tmp', 'var-tmp']) chmodSync(join(work, part), 0o1777)
@@ -38,12 +38,12 @@ export function makeWorkDir(name: string): string {
   return work
 }
 
-/** Links downloads of earlier runs into the folders of a run. */
+/** Creates hard links to the downloads of earlier runs in the folders of a run. */
 export function seedDownloads(cache: string, work: string, { folders, suffix }: Downloads): void {
   for (const folder of folders) linkFiles(cache, inWorkDir(work, folder), suffix)
 }
 
-/** Keeps the downloads of a run for later ones. */
+/** Keeps the downloads of a run for later runs. */
 export function keepDownloads(cache: string, work: string, { folders, suffix }: Downloads): void {
   for (const folder of folders) linkFiles(inWorkDir(work, folder), cache, suffix)
 }
@@ -54,7 +54,7 @@ function inWorkDir(work: string, path: string): string {
   return join(work, 'upper', path)
 }
 
-/** Creates hard links: package managers replace and delete downloaded files, but never modify them. */
+/** Creates hard links. This is safe because package managers replace and delete downloaded files but never modify them. */
 function linkFiles(from: string, to: string, suffix: string): void {
   if (!existsSync(from)) return
   mkdirSync(to, { recursive: true })

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 const CORPUS = fileURLToPath(new URL('corpus', import.meta.url))
 
-/** Reads the corpus of a target: inputs that reached new code, and all findings. */
+/** Reads the corpus of a target: the inputs that reached new code, and all findings. */
 export function readCorpus(target: string): { name: string; bytes: Buffer }[] {
   const dir = join(CORPUS, target)
   mkdirSync(dir, { recursive: true })
@@ -14,7 +14,7 @@ export function readCorpus(target: string): { name: string; bytes: Buffer }[] {
     .map((name) => ({ name, bytes: readFileSync(join(dir, name)) }))
 }
 
-/** Saves an input under its digest, so that equal inputs are saved once. */
+/** Saves an input in a file named after its digest, so that equal inputs are saved only once. */
 export function keepInput(target: string, kind: 'input' | 'finding', bytes: Buffer): string {
   const dir = join(CORPUS, target)
   mkdirSync(dir, { recursive: true })

@@ -1,10 +1,10 @@
 import { Session } from 'node:inspector/promises'
 
-/** Tracks which blocks of the packages' code have run, through V8's precise coverage. A query takes milliseconds. */
+/** Tracks which blocks of the packages' code have run, using V8's precise coverage. A query takes milliseconds. */
 export interface Coverage {
-  /** Returns whether a block has run that was unknown at the last `learn()`. */
+  /** Returns whether a block has run that was not known at the last call of `learn()`. */
   hasNews(): Promise<boolean>
-  /** Returns whether a block has run that was unknown, and marks all such blocks as known. */
+  /** Returns whether a block has run that was not known, and marks all such blocks as known. */
   learn(): Promise<boolean>
 }
 

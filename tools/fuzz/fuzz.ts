@@ -1,7 +1,7 @@
 /**
- * Fuzzes one parser: `make fuzz TARGET=comps MINUTES=20 SEED=1`. Inputs that reach new code are kept in the corpus, and so is every
- * finding: an unexpected error, an input that takes 3 s of CPU time or 60 s in all, or one that needs too much memory. Exits with code 1 if
- * there is a finding. The same seed and corpus yield the same inputs.
+ * Fuzzes one parser: `make fuzz TARGET=comps MINUTES=20 SEED=1`. Inputs that reach new code are kept in the corpus, and so are all
+ * findings. A finding is an unexpected error, or an input that takes more than 3 s of CPU time or 60 s of real time, or that needs too much
+ * memory. Exits with code 1 if there is a finding. The same seed and corpus yield the same inputs.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -10,7 +10,7 @@ import { keepInput, readCorpus } from './corpus.ts'
 import { type FromWorker, makeShared } from './shared.ts'
 import { targetOf } from './targets.ts'
 
-/** An input that takes longer is considered hanging, however busy the machine is. */
+/** An input that takes longer than this is considered to hang, however busy the machine is. */
 const HANG_MS = 60_000
 const LOOK_MS = 500
 const MEMORY_MB = 512
@@ -22,7 +22,7 @@ interface Totals {
   findings: Map<string, string>
 }
 
-/** Runs a worker until a finding ends it, or the time is up. */
+/** Runs a worker until a finding terminates it or the time is up. */
 async function fuzzOnce(name: string, seed: number, until: number, totals: Totals): Promise<void> {
   const shared = makeShared()
   const corpus = readCorpus(name).map(({ bytes }) => new Uint8Array(bytes))

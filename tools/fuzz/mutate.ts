@@ -13,7 +13,7 @@ export function pick<T>(list: readonly T[], random: Random): T {
   return found
 }
 
-/** Changes bytes without knowing their meaning. `other` is an input from which a piece may be copied. */
+/** Changes bytes without knowing their meaning. `other` is an input from which a slice may be copied. */
 export function mutateBytes(
   input: Buffer,
   { random, words, other }: { random: Random; words: readonly string[]; other: Buffer },
@@ -60,10 +60,10 @@ function withNumber(input: Buffer, at: number, random: Random): Buffer {
   return bytes
 }
 
-/** How often a piece of this size may be repeated: longer inputs would be cut off, or exceed the maximum string length. */
+/** How often an item of this size may be repeated. More repetitions would be cut off or exceed the maximum string length. */
 const longestRepeat = (size: number): number => Math.ceil(MAX_INPUT_BYTES / Math.max(1, size))
 
-/** Removes, repeats, swaps or replaces one of the pieces that make up an input. */
+/** Removes, repeats, moves or replaces an item of the list that makes up an input, or inserts a new one. */
 export function mutateList<T>(list: readonly T[], random: Random, fresh: () => T): T[] {
   const copy = [...list]
   const at = random(copy.length + 1)
@@ -73,7 +73,7 @@ export function mutateList<T>(list: readonly T[], random: Random, fresh: () => T
       copy.splice(at, 1)
       break
     case 1:
-      // Occasionally very many: this reveals work that grows with the square of the size.
+      // Occasionally, the number is very large, to reveal work that grows with the square of the input size.
       if (first !== undefined) {
         const times = 1 + random(random(20) === 0 ? 30_000 : 50)
         const size = typeof first === 'string' ? first.length : 1

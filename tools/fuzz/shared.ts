@@ -1,8 +1,8 @@
 import { MAX_INPUT_BYTES } from './mutate.ts'
 
-/** Memory shared by the driver and its worker. */
+/** Memory that the driver and its worker share. */
 export interface Shared {
-  /** The number of inputs begun, and the length of the current one. */
+  /** The number of inputs started so far, and the length of the current input. */
   numbers: Int32Array
   /** The current input. */
   bytes: Uint8Array

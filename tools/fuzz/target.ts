@@ -1,19 +1,19 @@
 import type { Random } from './mutate.ts'
 
-/** A parser of data that users send, and functions to create inputs that get far into it. */
+/** A parser of user-supplied data, and functions that create inputs which get far into the parser. */
 export interface FuzzTarget {
   name: string
   /** Returns complete and valid initial inputs. */
   seeds: () => Buffer[] | Promise<Buffer[]>
   /** Strings that have a meaning for the parser. */
   words: readonly string[]
-  /** Changes the structure instead of bytes; returns undefined if the input has no structure to change. */
+  /** Changes the structure of an input instead of its bytes; returns undefined if the input has no structure that can be changed. */
   mutate: (input: Buffer, random: Random) => Buffer | undefined
-  /** Runs the parser; throws for a finding, which is any error other than the parser's own. */
+  /** Runs the parser. Throws if there is a finding, which is any error other than those with which the parser rejects input. */
   run: (input: Buffer) => Promise<void>
 }
 
-/** Runs `work`, and ignores the parser's own errors. */
+/** Runs `work`, and ignores the errors with which the parser rejects input. */
 export async function refusing(
   work: () => Promise<void> | void,
   ...kinds: (new (...args: never[]) => Error)[]

@@ -1,4 +1,4 @@
-/** Runs inputs of one target until it is terminated. The input is in shared memory, so that it can be saved if the worker hangs. */
+/** Runs inputs of one target until it is terminated. The current input is in shared memory, so that it can be saved if the worker hangs. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { messageOf } from '@copr/process/errors'
 import { randomNumbers } from '../../packages/rpm/src/testing/random.ts'
@@ -14,9 +14,9 @@ const { name, seed, corpus, shared } = workerData as {
   corpus: Uint8Array[]
   shared: Shared
 }
-/** How many inputs are run between two coverage queries. */
+/** Number of inputs that are run between two coverage queries. */
 const BATCH = 50
-/** The CPU limit for one input of at most 256 KiB, which only superlinear work exceeds. */
+/** The limit on the CPU time for one input of at most 256 KiB. Only superlinear work exceeds it. */
 const MAX_CPU_MICROSECONDS = 3_000_000
 const tell = (message: FromWorker): void => parentPort?.postMessage(message)
 
@@ -32,7 +32,7 @@ for (;;) {
   const fine: Buffer[] = []
   for (const input of batch) if (await runInput(input)) fine.push(input)
   if (!(await coverage.hasNews())) continue
-  // Runs the inputs again, one at a time, to find those that reached new code.
+  // The inputs are run again, one at a time, to find those that reached new code.
   for (const input of fine) {
     await runInput(input)
     if (!(await coverage.learn())) continue
@@ -41,7 +41,7 @@ for (;;) {
   }
 }
 
-/** Runs an input; returns false for a finding. */
+/** Runs an input; returns false if it is a finding. */
 async function runInput(input: Buffer): Promise<boolean> {
   shared.bytes.set(input)
   Atomics.store(shared.numbers, 1, input.length)
@@ -63,7 +63,7 @@ async function runInput(input: Buffer): Promise<boolean> {
 }
 
 function nextInput({ mutate, words }: FuzzTarget, known: Buffer[], numbers: Random): Buffer {
-  // The newest inputs reach farthest.
+  // The newest inputs get farthest into the parser.
   const newest = known.slice(-20)
   let input = pick(numbers(2) === 0 ? newest : known, numbers)
   for (let steps = 1 + numbers(4); steps > 0; steps--) {

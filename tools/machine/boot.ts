@@ -1,4 +1,4 @@
-/** Runs virtual machines by software emulation, which works anywhere, 10 to 20 times slower than the host. */
+/** Runs virtual machines by software emulation. This works anywhere, but is 10 to 20 times slower than the host. */
 import { createServer } from 'node:net'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,31 +8,31 @@ import type { MachineImage } from './image.ts'
 
 export interface MachineOptions {
   image: MachineImage
-  /** Raw images of further disks: `/dev/vdb` and the following. The machine's changes to them are discarded. */
+  /** Raw images of additional disks, which become `/dev/vdb` and so on. Changes that the machine makes to them are discarded. */
   disks?: string[]
   memory_mb: number
   cpus: number
-  /** The folder for `console.log`, which is kept, and for the disk, which is deleted. */
+  /** The folder for `console.log`, which is kept, and for the machine's disk, which is deleted. */
   dir: string
   signal: AbortSignal
 }
 
 export interface Machine extends AsyncDisposable {
-  /** Runs a shell command as root; the outcome carries stdout and stderr. */
+  /** Runs a shell command as root; the outcome's output contains both stdout and stderr. */
   run(command: string, onOutput?: (chunk: Buffer) => void): Promise<RunOutcome>
   /** Runs a shell command as root; throws if it fails, which ends the drill. */
   runOrThrow(command: string): Promise<string>
   /** Copies a file of the host to a path in the machine. */
   copyIn(from: string, to: string): Promise<void>
   copyOut(from: string, to: string): Promise<void>
-  /** Returns everything that the kernel and systemd wrote to the serial port. */
+  /** Returns everything that the kernel and systemd have written to the serial console. */
   consoleLog(): Promise<string>
-  /** Powers off as an administrator does; fails if the machine is still running after 3 minutes. */
+  /** Powers the machine off as an administrator would; fails if it is still running after 3 minutes. */
   powerOff(): Promise<void>
 }
 
 /**
- * Mitigations are off, because with them each system call flushes the emulator's translated addresses. systemd's default timeout of 90 s
+ * Mitigations are off because they make the emulator flush its translated addresses on each system call. systemd's default timeout of 90 s
  * per unit is too short on a busy host.
  */
 const KERNEL_OPTIONS =
@@ -40,7 +40,7 @@ const KERNEL_OPTIONS =
 const BOOT_MS = 20 * 60_000
 const POWER_OFF_MS = 3 * 60_000
 
-/** Boots an overlay of an image and waits until systemd has started everything; disposal cuts the power. */
+/** Boots an overlay of an image and waits until systemd has started everything. Disposing of the machine cuts its power. */
 export async function bootMachine(options: MachineOptions): Promise<Machine> {
   const { image, dir, signal } = options
   await mkdir(dir, { recursive: true })
@@ -83,8 +83,8 @@ export async function bootMachine(options: MachineOptions): Promise<Machine> {
 }
 
 /**
- * A single thread emulates all processors in turn: with a thread for each, Node 26 crashes in QEMU 7.2, with a segmentation fault or a
- * failed check in V8. Without AVX, whose emulation is new in that version, programs take two thirds of the time.
+ * A single thread emulates all processors, one after the other: with a thread for each, Node 26 crashes in QEMU 7.2 with a segmentation
+ * fault or a failed check in V8. A model without AVX, whose emulation is new in that version, reduces run times by a third.
  */
 const EMULATION = ['-cpu', 'Nehalem', '-accel', 'tcg,thread=single,tb-size=1024']
 
@@ -95,11 +95,11 @@ function emulatorArgs(
 ) {
   return [
     ['-machine', 'q35', '-smp', String(cpus), '-m', String(memory_mb)],
-    // KVM is never tried: where it exists but does not work, the machine would hang.
+    // KVM is never tried: on hosts where it exists but does not work, the machine would hang.
     EMULATION,
     ['-kernel', image.kernel, '-initrd', image.initrd],
     ['-append', KERNEL_OPTIONS],
-    // The disk is deleted afterwards, so nothing needs to be flushed to it.
+    // The disk is deleted afterwards, so its data need not be flushed.
     ['-drive', `file=${disk},if=virtio,format=qcow2,cache=unsafe`],
     ...disks.map((file) => ['-drive', `file=${file},if=virtio,format=raw,snapshot=on`]),
     ['-netdev', `user,id=net,ipv6=off,hostfwd=tcp:127.0.0.1:${port}-:22`],
@@ -116,7 +116,7 @@ interface Connection {
   stop: AbortSignal
 }
 
-/** Runs commands and copies files by SSH over the forwarded port. */
+/** Runs commands and copies files with SSH over the forwarded port. */
 function connect({
   image,
   dir,
@@ -128,7 +128,7 @@ function connect({
     UserKnownHostsFile: '/dev/null',
     LogLevel: 'ERROR',
     ConnectTimeout: '30',
-    // A command may be silent for minutes while the emulator is busy.
+    // While the emulator is busy, a command may produce no output for minutes.
     ServerAliveInterval: '60',
     ServerAliveCountMax: '10',
   }
@@ -161,7 +161,7 @@ async function untilBooted(machine: Pick<Machine, 'run'>, stop: AbortSignal): Pr
     if (connected.ok) break
     await sleep(1000, undefined, { signal: stop })
   }
-  // Prints `running` or, if a unit failed, `degraded`; callers check for failed units.
+  // Prints `running`, or `degraded` if a unit has failed; callers check for failed units.
   await machine.run('systemctl is-system-running --wait')
 }
 

@@ -10,21 +10,21 @@ import { inRoot } from '../fresh/root-setup.ts'
 import { proxySettings, registrySetting } from '../fresh/user-settings.ts'
 
 export interface MachineRecipe {
-  /** A Debian root; its pristine copy becomes the machine's root filesystem. */
+  /** A Debian root. Its pristine copy becomes the machine's root filesystem. */
   root: FreshRoot
-  /** Packages in addition to those that make a root bootable; recommended packages are not installed. */
+  /** Packages in addition to those that make a root bootable. Packages that they recommend are not installed. */
   packages: string[]
   /**
-   * A script in the parent of this folder that runs in the root after the packages have been installed. The host runs it, because it would
-   * take long on an emulated processor.
+   * Path of a script, relative to the parent of this folder, that runs in the root after the packages have been installed. It runs on the
+   * host, because it would take long on an emulated processor.
    */
   script?: string
-  /** Size of the root filesystem in GB; the file is sparse. */
+  /** Size of the root filesystem in GB. The image is a sparse file. */
   disk_gb: number
 }
 
 export interface MachineImage {
-  /** A raw ext4 file system without a partition table; machines run on overlays of it. */
+  /** A raw ext4 filesystem without a partition table; machines run on overlays of it. */
   disk: string
   kernel: string
   initrd: string
@@ -32,15 +32,15 @@ export interface MachineImage {
   key: string
 }
 
-/** Packages that make a root bootable and reachable: a kernel for virtual machines, init, devices, D-Bus, and sshd. */
+/** Packages that make a root bootable and reachable: a kernel for virtual machines, an init system, udev, D-Bus, and sshd. */
 const BOOT_PACKAGES = ['linux-image-cloud-amd64', 'systemd-sysv', 'udev', 'dbus', 'openssh-server']
-/** The address at which QEMU's user network answers DNS queries with the host's resolver. */
+/** The address at which QEMU's user-mode network answers DNS queries, using the host's resolver. */
 const RESOLVER = '10.0.2.3'
 const TOOLS = dirname(import.meta.dirname)
-/** An unfinished image is deleted, so files need not be synced to disk during installation. */
+/** Unfinished images are deleted, so dpkg need not sync files to disk during the installation. */
 const UNSAFE = ['-o', 'Dpkg::Options::=--force-unsafe-io']
 
-/** Returns the image of a recipe; builds it, without loop devices, if the recipe, its root or this code has changed. */
+/** Returns the image for a recipe. Builds it (without loop devices) if the recipe, its root or this code has changed. */
 export async function machineImage(
   recipe: MachineRecipe,
   { progress, ...options }: MakeOptions & { progress: Progress },
@@ -52,7 +52,7 @@ export async function machineImage(
   })
   const variables = { ...proxySettings(process.env), ...(await registrySetting(process.env)) }
   const code = await readFile(import.meta.filename, 'utf8')
-  // The folder of a cached root is named after its own inputs.
+  // The name of a cached root's folder already depends on the root's inputs.
   const inputs = [basename(dirname(pristine.dir)), packages, disk_gb, variables, code]
   if (script !== undefined) inputs.push(await readFile(join(TOOLS, script), 'utf8'))
   const digest = createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, 12)
@@ -82,7 +82,7 @@ export async function machineImage(
 
 interface ImageInputs extends MachineRecipe, MakeOptions {
   pristine: string
-  /** Environment variables of every session in the machine. */
+  /** Environment variables for every session in the machine. */
   variables: Record<string, string>
   progress: Progress
 }
@@ -97,7 +97,7 @@ async function makeImage(work: string, inputs: ImageInputs): Promise<void> {
     await inRoot(root, [...install, ...BOOT_PACKAGES, ...packages], options)
     if (script !== undefined) await runScript(root, script, options)
     await inRoot(root, ['apt-get', 'clean'], options)
-    // Empty caches include the package lists.
+    // The caches must be empty, and these include the package lists.
     await rm(join(root, 'var/lib/apt/lists'), { recursive: true })
     await inRoot(root, ['systemctl', 'enable', 'systemd-networkd'], options)
     await configure(root, variables)
@@ -114,7 +114,7 @@ async function makeImage(work: string, inputs: ImageInputs): Promise<void> {
 }
 
 async function runScript(root: string, script: string, options: MakeOptions): Promise<void> {
-  // Scripts write next to their folder.
+  // The script gets a parent folder of its own, because scripts write files next to their folder.
   await mkdir(join(root, 'opt/setup/tools'), { recursive: true })
   await cp(join(TOOLS, script), join(root, 'opt/setup/tools', script))
   await inRoot(root, ['sh', join('/opt/setup/tools', script)], options)
@@ -154,7 +154,7 @@ const PROGRAMS = {
   ssh: 'openssh-client',
 }
 
-/** Returns why this host cannot build and boot machines, or undefined. */
+/** Returns why this host cannot build and boot machines; undefined if it can. */
 export async function whyNoMachines(): Promise<string | undefined> {
   if (process.arch !== 'x64') return `the recipe is for x86_64, and this is ${process.arch}`
   if (process.getuid?.() !== 0) return 'a root filesystem is made, which needs root'

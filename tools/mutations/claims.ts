@@ -4,7 +4,7 @@ const SRC = 'packages/domain/src'
 const CLAIM = `${SRC}/queue/claim-task.test.ts`
 const LEASES = `${SRC}/queue/leases.test.ts`
 
-/** Faults in the choice of the task that a machine gets. */
+/** Faults in the code that chooses which task a machine gets. */
 export const CLAIMS: readonly Mutation[] = [
   {
     name: 'claim-ignores-arch',

@@ -5,18 +5,18 @@ import { run, type RunOptions, type RunOutcome } from '../../packages/process/sr
 import { type Mutation, mutated } from './mutation.ts'
 
 export interface CopiedCheckout extends AsyncDisposable {
-  /** Runs a test file of the copy; the output is TAP. */
+  /** Runs a test file in the copy; the output is in TAP format. */
   test(
     file: string,
     options: Pick<RunOptions, 'signal' | 'timeout_ms' | 'onOutput'>,
   ): Promise<RunOutcome>
-  /** Applies the fault to the copy until disposed. */
+  /** Applies the fault to the copy until the returned object is disposed of. */
   mutate(mutation: Mutation): Promise<AsyncDisposable>
 }
 
 /**
- * Copies the checkout, including uncommitted changes, so that its code may be broken. Everything except the packages is linked;
- * `node_modules/@copr` is copied, because its links are relative and thus lead to the copied packages.
+ * Copies the checkout, including uncommitted changes, so that faults can be put into the copy's code. Everything except the packages is
+ * linked; `node_modules/@copr` is copied, because its relative links then lead to the copied packages.
  */
 export async function copyCheckout(root: string): Promise<CopiedCheckout> {
   const copy = await mkdtemp(join(tmpdir(), 'copr-mutations-'))
@@ -36,7 +36,7 @@ export async function copyCheckout(root: string): Promise<CopiedCheckout> {
   await cp(join(root, ours), join(copy, ours), { recursive: true, verbatimSymlinks: true })
   return {
     async test(file, options) {
-      // A test that is killed leaves temporary files.
+      // Tests that are killed leave temporary files behind, so these go into the copy's folder.
       const env = { ...process.env, TMPDIR: join(copy, 'tmp') } as Record<string, string>
       const args = ['--test', '--test-reporter=tap', file]
       return await run(process.execPath, args, { ...options, cwd: copy, env })

@@ -9,7 +9,7 @@ const CONTEXT = `${SRC}/queue/task-context.test.ts`
 const ROUTES = [`${GATEWAY}/gateway.test.ts`, `${GATEWAY}/bad-input.test.ts`]
 const ENROLLMENT = [`${GATEWAY}/enrollment.test.ts`]
 
-/** Faults in the rights of lease holders: builders, publishers and the machine manager. */
+/** Faults in the code that checks the rights of lease holders: builders, publishers and the machine manager. */
 export const LEASES_AND_TICKETS: readonly Mutation[] = [
   {
     name: 'renewed-lease-expires',

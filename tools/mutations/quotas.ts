@@ -3,7 +3,7 @@ import type { Mutation } from './mutation.ts'
 const SRC = 'packages/domain/src'
 const QUOTAS = `${SRC}/quotas/quotas.test.ts`
 
-/** Faults in the quotas of storage and tasks. */
+/** Faults in the quotas for storage and tasks. */
 export const QUOTA_FAULTS: readonly Mutation[] = [
   {
     name: 'concurrent-submissions-pass-quota',

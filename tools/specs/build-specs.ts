@@ -16,16 +16,16 @@ const ARCHIVE = /\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|crate|gem|zip)$/
 
 export interface SpecResult extends Judgment {
   name: string
-  /** Upstream's version of Debian's sources. */
+  /** The upstream version of Debian's sources. */
   version: string
   seconds: number
 }
 
 export interface SpecBuilder {
   fixture: BuildFixture
-  /** Version of each source package of Debian. */
+  /** Debian source package → its version. */
   debian: ReadonlyMap<string, string>
-  /** All names that the packages of the mini distribution provide. */
+  /** Everything that the packages of the mini distribution provide. */
   provided: ReadonlySet<string>
   timeoutSeconds: number
   signal: AbortSignal
@@ -51,7 +51,7 @@ interface Attempt {
   log: string
 }
 
-/** Builds a spec with Debian's original tarball of the same upstream. */
+/** Builds a spec using Debian's original tarball of the same upstream project. */
 export async function buildSpec(
   name: string,
   text: string,
@@ -67,7 +67,7 @@ export async function buildSpec(
   })
   const blame = (reason: string): SpecResult => result({ verdict: 'spec', reason })
   if (source === undefined) return blame('Debian has no source package of this name')
-  // dnf would report the same, but only after half a minute on a busy machine
+  // dnf would report the same, but only after half a minute on a busy machine.
   const lacking = plainBuildRequires(text).filter((one) => !builder.provided.has(one))
   if (lacking.length > 0) return result({ verdict: 'missing', reason: lacking.join(', ') })
   const dir = await mkdtemp(join(builder.fixture.dir, 'spec-'))
@@ -81,7 +81,7 @@ export async function buildSpec(
     const bytes = await readFile(tarball)
     const guessed = guessSourceName(spec)
     let last = await attempt(guessed === undefined ? {} : { [guessed]: bytes })
-    // The failed build names the sources, as only a build may expand the macros in their names.
+    // The names of the missing sources are taken from the failed build, because only a build may expand the macros in them.
     const absent = /its sources lack (.*)$/.exec(last.failure ?? '')?.[1]?.split(', ')
     const archives = absent?.filter((one) => ARCHIVE.test(one)) ?? []
     const archive = archives[0] ?? guessed

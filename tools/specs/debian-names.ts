@@ -1,4 +1,4 @@
-/** Prefixes by which Fedora and Debian name the modules of a language. */
+/** Language prefix of Fedora's package names → Debian's names for a module of that language. */
 const LANGUAGES: Record<string, (module: string) => string[]> = {
   perl: (module) => [`lib${module}-perl`],
   python: (module) => [`python-${module}`, module],
@@ -11,13 +11,13 @@ const LANGUAGES: Record<string, (module: string) => string[]> = {
   php: (module) => [`php-${module}`],
 }
 
-/** Returns the language whose modules a spec's name belongs to, or `other`. */
+/** Returns the language to whose modules the spec belongs, judging by the spec's name, or `other`. */
 export function familyOf(spec: string): string {
   const prefix = spec.split('-', 1)[0] ?? ''
   return prefix !== spec && prefix in LANGUAGES ? prefix : 'other'
 }
 
-/** Returns the names that Debian may have given to the source package of the same upstream, the likeliest first. */
+/** Returns the names that Debian may have given to the source package of the same upstream project, most likely first. */
 function debianNames(spec: string): string[] {
   const family = familyOf(spec)
   const lower = spec.toLowerCase()
@@ -27,11 +27,11 @@ function debianNames(spec: string): string[] {
 
 export interface DebianSource {
   name: string
-  /** Upstream's version, as a spec would write it. */
+  /** The upstream version, as a spec would contain it. */
   version: string
 }
 
-/** Returns Debian's source package of the same upstream as a spec, judged by its name. */
+/** Returns Debian's source package of the same upstream project as a spec, judging by the spec's name; undefined if there is none. */
 export function debianSourceOf(
   spec: string,
   versions: ReadonlyMap<string, string>,
@@ -43,7 +43,7 @@ export function debianSourceOf(
   return undefined
 }
 
-/** Removes the epoch, the Debian revision, and the suffix of a tarball that Debian has repacked. */
+/** Removes the epoch, the Debian revision, and the suffix that marks a tarball that Debian has repacked. */
 export function upstreamVersion(debian: string): string {
   return debian
     .replace(/^\d+:/, '')

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { debianSourceOf, familyOf } from './debian-names.ts'
 import { literalVersion, sourceTags } from './spec-text.ts'
 
-/** The order in which the candidates of each family are drawn. */
+/** Family → its candidates, in the order in which they are drawn. */
 export type Draw = ReadonlyMap<string, string[]>
 
 /**
- * Puts the candidates among specs into random order: the same seed, specs and versions give the same order. A candidate has a Debian
- * source package of its name and its version, and needs no file except the tarball, because collections of specs hold neither patches nor
- * other sources.
+ * Puts the candidates among the specs into random order; the same seed, specs and versions always give the same order. A spec is a
+ * candidate if there is a Debian source package with its name and version, and if it needs no file except the tarball, because collections
+ * of specs contain neither patches nor other sources.
  */
 export function drawSpecs(
   specs: ReadonlyMap<string, string>,

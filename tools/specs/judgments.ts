@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { SpecResult } from './build-specs.ts'
 import { UNEXPLAINED } from './verdict.ts'
 
-/** The file in a folder of specs with the failures that a person has explained: `NAME spec|missing|ours REASON`, one per line. */
+/** A file in a folder of specs. It lists the failures that a person has explained: `NAME spec|missing|ours REASON`, one per line. */
 const FILE = 'judgments'
 
 export type Judgments = ReadonlyMap<string, Pick<SpecResult, 'verdict' | 'reason'>>
@@ -30,7 +30,10 @@ export function parseJudgments(text: string): Judgments {
   return judgments
 }
 
-/** Applies a judgment to a failure that the log does not explain by itself; it never changes what was built or what is missing. */
+/**
+ * Applies a person's judgment to a failure that the log does not explain. It never changes results that say that a spec was built or lacks
+ * a package.
+ */
 export function withJudgment(result: SpecResult, judgments: Judgments): SpecResult {
   const judged = judgments.get(result.name)
   if (judged === undefined || !result.reason.startsWith(UNEXPLAINED)) return result

@@ -1,4 +1,4 @@
-/** Returns the Version of a spec if it is written without macros. */
+/** Returns the Version of a spec if it contains no macros; otherwise undefined. */
 export function literalVersion(spec: string): string | undefined {
   const version = /^Version[ \t]*:[ \t]*(\S+)/im.exec(spec)?.[1]
   return version?.includes('%') ? undefined : version
@@ -9,7 +9,7 @@ export function withVersion(spec: string, version: string): string {
   return spec.replace(/^(Version[ \t]*:[ \t]*)\S.*$/im, `$1${version}`)
 }
 
-/** Returns the values of the Source and Patch tags, with their macros. */
+/** Returns the values of the Source and Patch tags, with macros unexpanded. */
 export function sourceTags(spec: string): string[] {
   return Array.from(
     spec.matchAll(/^[ \t]*(?:Source|Patch)\d*[ \t]*:[ \t]*(\S+)/gim),
@@ -17,7 +17,7 @@ export function sourceTags(spec: string): string[] {
   )
 }
 
-/** Returns the names of BuildRequires that hold in any case: without macros, outside of conditions. */
+/** Returns the names of BuildRequires that always apply: those without macros and outside of conditions. */
 export function plainBuildRequires(spec: string): string[] {
   const names: string[] = []
   let depth = 0
@@ -35,8 +35,8 @@ export function plainBuildRequires(spec: string): string[] {
 const MAX_DEPTH = 8
 
 /**
- * Guesses the file name of the first Source by replacing macros that the spec itself defines as plain text. Only a guess, because nothing
- * but a build may run rpm on a spec; undefined if other macros are left.
+ * Guesses the file name of the first Source by replacing macros that the spec itself defines as plain text; undefined if other macros are
+ * left. This is only a guess, because only a build may run rpm on a spec.
  */
 export function guessSourceName(spec: string): string | undefined {
   const source = /^[ \t]*Source0?[ \t]*:[ \t]*(\S.*?)[ \t]*$/im.exec(spec)?.[1]

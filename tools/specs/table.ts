@@ -31,7 +31,7 @@ export function renderSummary(results: SpecResult[]): string {
   ].join('\n')
 }
 
-/** Returns the packages that most specs lack, with the number of specs. */
+/** Returns the packages that most specs lack, each with the number of specs that lack it. */
 export function renderMissing(results: SpecResult[]): string {
   const counts = new Map<string, number>()
   for (const { verdict, reason } of results) {

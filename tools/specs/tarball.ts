@@ -4,13 +4,13 @@ import { messageOf } from '@copr/process/errors'
 import { runOrThrow } from '@copr/process/run'
 import { downloadDebianSource } from '@copr/testkit/samples/debian-source'
 
-/** Sources, the mini distribution and the builder's cache, kept between runs. */
+/** Folder for sources, the mini distribution and the builder's cache; kept between runs. */
 export const SPECS_CACHE = '/var/tmp/copr-specs'
 
-/** Downloads are serialized, because apt rewrites its caches. */
+/** Downloads run one at a time, because apt rewrites its caches. */
 let downloads: Promise<unknown> = Promise.resolve()
 
-/** Downloads Debian's original tarball into `dir`; returns undefined if there is none, or if the mirror lacks it. */
+/** Downloads Debian's original tarball into `dir`. Returns undefined if there is none or the mirror does not have it. */
 export async function fetchTarball(
   name: string,
   dir: string,
@@ -23,14 +23,14 @@ export async function fetchTarball(
   )
   downloads = download.catch(() => undefined)
   await download.catch((error: unknown) => {
-    // a package that Debian itself maintains has no original tarball
+    // A native Debian package has no original tarball.
     if (!messageOf(error).startsWith('Cannot download the source')) throw error
   })
   const [file] = await readdir(target)
   return file && join(target, file)
 }
 
-/** Returns a tarball with the same contents in a top folder of another name, as upstream's own release may have it. */
+/** Returns a tarball with the same contents in a top-level folder of another name, because upstream's own release may use that name. */
 export async function withTopFolder(file: string, folder: string, dir: string): Promise<Buffer> {
   const work = await mkdtemp(join(dir, 'repack-'))
   try {

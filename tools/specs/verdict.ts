@@ -1,21 +1,21 @@
 /**
- * `missing`: the mini distribution lacks a package that the spec requires. `spec`: the spec or its sources are at fault, such as a patch
- * that does not apply to Debian's version. `ours`: a macro or the shell of the mini distribution, our engine, or a failure that nobody has
- * explained yet.
+ * - `missing`: the mini distribution lacks a package that the spec requires
+ * - `spec`: the spec or its sources are at fault, for example because a patch does not apply to Debian's version
+ * - `ours`: the cause is a macro or the shell of the mini distribution, or our engine, or nobody has explained the failure yet
  */
 export type Verdict = 'built' | 'missing' | 'spec' | 'ours'
 
 export interface BuildOutcome {
-  /** The engine's reason; undefined if the build succeeded. */
+  /** The reason for the failure, according to the engine; undefined if the build succeeded. */
   failure: string | undefined
-  /** Whether the engine itself failed, which users would see as a build that is retried. */
+  /** Whether the engine itself failed; users would see such a build being retried. */
   isEngineFault: boolean
   log: string
-  /** Whether the spec was written for another version of the sources. */
+  /** Whether the spec was written for a different version of the sources. */
   hasOtherVersion: boolean
 }
 
-/** The beginning of the reason of a failure that only a person can explain. */
+/** Prefix of the reason for a failure that only a person can explain. */
 export const UNEXPLAINED = 'not explained: '
 
 export interface Judgment {
@@ -23,7 +23,7 @@ export interface Judgment {
   reason: string
 }
 
-/** Lines in which rpm or the shell reports an unknown macro, or in which a shell other than bash reports a syntax error. */
+/** Log lines in which rpm or the shell reports an unknown macro, or a shell other than bash reports a syntax error. */
 const MACRO_FAULTS = [
   /^.*: line \d+: fg: no job control$/m,
   /^.*: line \d+: %\S*: command not found$/m,
@@ -35,15 +35,15 @@ const MACRO_FAULTS = [
 
 const SPEC_FAULTS = [
   /^(?:\d+ out of \d+ hunks? FAILED.*|error: patch failed: .*|patch: \*\*\*\* .*)$/m,
-  // Debian's tarball is a copy of upstream's repository, without the files that upstream generates for a release
+  // Debian's tarball is a copy of upstream's repository and lacks the files that upstream generates for a release.
   /^.*: (?:\.\.?\/)+configure: No such file or directory$/m,
   /^error: Architecture is not included: .*$/m,
   /^error: Architecture is excluded: .*$/m,
 ]
 
-/** Explains how a build ended, by its reason and its log. */
+/** Explains the outcome of a build from the engine's reason and the log. */
 export function judge({ failure, isEngineFault, log, hasOtherVersion }: BuildOutcome): Judgment {
-  // rpm builds such a package nonetheless, for example with the release "%autorelease"
+  // rpm nevertheless builds a package with such a macro, for example with the release "%autorelease".
   const unexpanded = /^(?:warning|error): .*Possible unexpanded macro in: .*$/m.exec(log)?.[0]
   if (unexpanded !== undefined) return { verdict: 'ours', reason: unexpanded }
   if (failure === undefined) return { verdict: 'built', reason: '' }
@@ -68,7 +68,7 @@ function firstOf(patterns: RegExp[], log: string): string | undefined {
   return undefined
 }
 
-/** Returns the engine's reason with the most informative lines of the log. */
+/** Returns the engine's reason, followed by the most informative lines of the log. */
 function failureLine(failure: string, log: string): string {
   const listed =
     /^ {4}(File not found|Installed \(but unpackaged\) file\(s\) found|.*not found).*\n?(?: {3}.*\n?)?/m.exec(

@@ -25,7 +25,7 @@ const WORDS = [
 ]
 const KNOWN = new Set(Object.keys(COMPS_ELEMENTS))
 
-/** Throws if accepted XML has markup other than the known elements: a second, simpler check. */
+/** Throws if XML that the parser accepted contains markup other than the known elements. This is a second, simpler check. */
 function requireInert(xml: string): void {
   const plain = xml
     .replaceAll(/<!--[^]*?-->/g, '')

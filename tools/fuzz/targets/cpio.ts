@@ -30,7 +30,7 @@ const NUMBERS = [
   '0000000g',
 ]
 
-/** Archives in payloads, read in chunks of odd sizes. */
+/** Archives as they occur in payloads, read in chunks of odd sizes. */
 export const cpio: FuzzTarget = {
   name: 'cpio',
   words: ['070701', '070702', '07070X00000001', 'TRAILER!!!', '\0', '../', '/etc/passwd', './'],
@@ -47,7 +47,7 @@ export const cpio: FuzzTarget = {
         limits: LIMITS,
       })) {
         files++
-        // Every third file is left unread, as a reader may do.
+        // The content of every third file is not read, because readers may skip it.
         if (files % 3 === 0) continue
         let size = 0
         for await (const chunk of entry.data) size += chunk.length

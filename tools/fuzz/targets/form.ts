@@ -33,7 +33,7 @@ const WORDS = [
 const piece = (random: Random): string =>
   random(3) === 0 ? encodeURIComponent(pick(WORDS, random)) : pick(WORDS, random)
 
-/** Bodies of HTML forms, parsed with the schemas of most of the site's forms. */
+/** Bodies of HTML forms, parsed with the schemas of most of the forms on the site. */
 export const form: FuzzTarget = {
   name: 'form',
   words: WORDS,

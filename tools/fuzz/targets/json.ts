@@ -30,7 +30,7 @@ const WORDS = [
 const SCHEMAS = [AddProject, EditProjectChroot, UrlBuild, PackageSettings, SetPermissions]
 const PROTOCOL = [EnrollRequest, FinishRequest]
 
-/** Bodies of API requests, and messages of builders. */
+/** Bodies of API requests, and messages from builders. */
 export const json: FuzzTarget = {
   name: 'json',
   words: [...WORDS, '{', '}', '[', ']', ',', ':', String.raw`\u0000`, String.raw`\ud800`],

@@ -23,7 +23,7 @@ const part = (header: string, body: string): string =>
 const seed = (...parts: string[]): Buffer =>
   Buffer.from(`multipart/form-data; boundary=x\n${parts.join('')}--x--\r\n`)
 
-/** Inputs are a first line with the content type, followed by the body. */
+/** The first line of an input is the content type; the rest is the body. */
 export const multipart: FuzzTarget = {
   name: 'multipart',
   words: WORDS,

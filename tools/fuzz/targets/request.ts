@@ -2,7 +2,7 @@ import { type Form, readForm } from '../../../packages/frontend/src/http/read-fo
 
 type Context = Parameters<typeof readForm>[0]
 
-/** Returns the form that the frontend reads from a request, or throws the frontend's error. */
+/** Returns the form data that the frontend reads from a request; throws the error with which the frontend rejects it. */
 export async function sendForm(type: string, body: Buffer): Promise<Form> {
   const headers = type === '' ? {} : { 'content-type': type }
   const raw = new Request('http://localhost/', {
@@ -14,7 +14,7 @@ export async function sendForm(type: string, body: Buffer): Promise<Form> {
   return await readForm({ req } as unknown as Context)
 }
 
-/** Throws if a string contains text that the database refuses: NUL, or invalid Unicode. */
+/** Throws if a string contains text that the database rejects: NUL, or invalid Unicode. */
 export function requireClean(value: unknown, depth = 0): void {
   if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed()))
     throw new Error(`It lets ${JSON.stringify(value.slice(0, 100))} through`)

@@ -20,7 +20,7 @@ const TAGS = [
 ]
 const NUMBERS = [0, 1, 2, 3, 0x10, 0xff, 0xffff, 0x100000, 0x7fffffff, 0xffffffff]
 
-/** Leads and headers of packages, and the data that is read from them. */
+/** Leads and headers of packages, and the values that are read from them. */
 export const rpmHeader: FuzzTarget = {
   name: 'rpm-header',
   words: ['\0', 'x86_64', '../', 'hello.spec', '/', 'noarch'],
@@ -49,7 +49,7 @@ export const rpmHeader: FuzzTarget = {
   },
 }
 
-/** Changes one number of an index entry, or a count before the index; the rest stays consistent. */
+/** Changes one number of an index entry, or one of the counts that precede the index; everything else stays consistent. */
 function changeEntry(input: Buffer, random: Random): Buffer | undefined {
   const starts: number[] = []
   for (let at = input.indexOf(MAGIC); at >= 0; at = input.indexOf(MAGIC, at + 1)) starts.push(at)

@@ -8,7 +8,7 @@ const XZ_MAGIC = 'fd377a585a00'
 const STREAM_HEADER = 12
 const MAX_OUTPUT = 8 * 1024 ** 2
 
-/** Compressed payloads: .xz, and .lzma for input without the magic number of .xz. The seeds are in the corpus. */
+/** Compressed payloads: .xz, or .lzma if the input does not begin with the magic number of .xz. The seeds are in the corpus. */
 export const xz: FuzzTarget = {
   name: 'xz',
   words: ['\0\0', '\u0001', '\u007f'],
@@ -34,7 +34,7 @@ async function* pieces(input: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < input.length; at += size) yield input.subarray(at, at + size)
 }
 
-/** Corrects the checksums of headers: nothing is read after a header with a wrong checksum. */
+/** Corrects the checksums of headers, because nothing after a header with a wrong checksum is read. */
 function withChecksums(input: Buffer, random: Random): Buffer {
   if (
     input.toString('hex', 0, 6) !== XZ_MAGIC ||
