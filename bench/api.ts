@@ -1,7 +1,9 @@
 /**
- * Measures the reads of a large site: a million builds in PostgreSQL, every page and every GET of the API. Writes bench/results/api.md and
- * its summary in docs/performance.md. `node bench/api.ts [FOLDER [EXPRESSION]]`: a database in FOLDER is kept and filled only once; with
- * EXPRESSION, only cases with matching names are measured, and nothing is written.
+ * Measures read requests on a large site: a million builds in PostgreSQL, every page, and every GET of the API. Writes all cases to
+ * bench/results/api.md and a summary to docs/performance.md.
+ *
+ * `node bench/api.ts [FOLDER [EXPRESSION]]`: with FOLDER, the database is kept there and later runs use it again; with EXPRESSION, only
+ * cases with matching names are measured, and nothing is written.
  */
 import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
 import { migrate } from '@copr/domain/database/migrate'
@@ -18,9 +20,9 @@ import { builds } from './api/sizes.ts'
 import { type LongRow, type Row, writeTables } from './api/tables.ts'
 
 const TARGET_MS = 50
-/** Maximum attempts per case. A slow case is measured again, because other programs may have used the processors. */
+/** Maximum number of attempts per case. A slow case is measured again, because other programs may have used the CPU. */
 const TRIES = 4
-/** How long to wait until other programs are idle; unnecessary with a priority above theirs. */
+/** How long to wait for other programs to become idle. A bench with a raised priority need not wait. */
 const PATIENCE_MS = getPriority() < 0 ? 0 : 10_000
 const PLAN = { requests: 100, warm_up: 5, concurrency: 3 }
 
@@ -30,7 +32,7 @@ const only = process.argv[3]
 const wanted = ({ name }: { name: string }): boolean =>
   only === undefined || new RegExp(only).test(name)
 
-// Before the long wait: throws if a route cannot be measured.
+// Throws if a route cannot be measured, before the database is filled, which takes long.
 const routes = readPaths(benchSite('postgres://nobody@127.0.0.1:1/none'))
 measuredRoutes(routes)
 
@@ -57,7 +59,7 @@ try {
   const listed = client.memory()
   const faults = [...(await unlistedPages(client, cases, lists)), ...rows.flatMap(faultsOf)]
 
-  // Once more, to measure memory only.
+  // Sends all requests once more, only to measure memory.
   for (const one of cases) await measure(client, one, { ...PLAN, warm_up: 0 })
   const again = client.memory()
   const long: LongRow[] = []
@@ -73,7 +75,7 @@ try {
   if (kept === undefined) rmSync(dir, { recursive: true, force: true })
 }
 
-/** Returns the best of several measurements, or the first that is fast enough. */
+/** Measures a case repeatedly, until it is fast enough or all attempts are used; returns the best measurement. */
 async function tried(client: Client, one: Case & { kind?: Kind }): Promise<Row> {
   const { path: _, ...facts } = one
   let best: Row | undefined
@@ -103,7 +105,7 @@ function faultsOf(row: Row): string[] {
   return row.p95 > TARGET_MS ? [`TOO SLOW: ${lineOf(row)}`] : []
 }
 
-/** Lists the routes that respond with one page of a longer list, but have no case far down that list. */
+/** Returns an error message for each route that responds with one page of a longer list, but has no case far down that list. */
 async function unlistedPages(client: Client, all: Case[], lists: Case[]): Promise<string[]> {
   const known = new Set(lists.map(({ route }) => route))
   const faults = new Set<string>()

@@ -1,6 +1,8 @@
 /**
- * Measures ordinary pages under abuse: 200 slow clients, forms of 8 MiB and of 1 MiB, 10,000 wrong tokens a minute. Writes the table
- * of docs/performance.md. `node bench/edges.ts [SECONDS]`: how long each case is measured.
+ * Measures ordinary pages under abuse: 200 slow clients, forms of 8 MiB and of 1 MiB, and 10,000 wrong tokens a minute. Writes its table in
+ * docs/performance.md.
+ *
+ * `node bench/edges.ts [SECONDS]`: each case is measured for SECONDS.
  */
 import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
 import { migrate } from '@copr/domain/database/migrate'
@@ -34,11 +36,11 @@ interface Row {
   p50: number
   p95: number
   odd: number
-  /** Requests per second of all attackers together. */
+  /** Requests per second by all attackers together. */
   attacks: number
 }
 
-/** Requests pages in sequence, as a visitor does. */
+/** Requests pages one after another, as a visitor does. */
 async function measurePages(url: string): Promise<Omit<Row, 'name' | 'attacks'>> {
   const times: number[] = []
   let odd = 0
@@ -107,7 +109,7 @@ try {
   const was_quiet = await untilQuiet(10_000)
   const { child: server, said: port } = await started('./api/server.ts', [postgres.url])
   const url = `http://127.0.0.1:${String(port)}`
-  // Until its code is compiled, a page takes several times longer.
+  // A warm-up, because a page takes several times longer until its code is compiled.
   await measurePages(url)
   const rows: Row[] = []
   for (const [name, attacks] of CASES) {

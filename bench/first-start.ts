@@ -1,6 +1,8 @@
 /**
- * Measures how long `make up` takes on a machine where it has never run, and how long the second run takes. Both runs are in a fresh root
- * of Debian 12, with warm download caches. Writes the table of docs/performance.md. `node bench/first-start.ts [RUNS]`
+ * Measures how long `make up` takes on a machine where it has never run, and how long the second run takes. Both runs are in a fresh Debian
+ * 12 root file system, with warm download caches. Writes its table in docs/performance.md.
+ *
+ * `node bench/first-start.ts [RUNS]`
  */
 import { cpus, loadavg } from 'node:os'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -20,7 +22,7 @@ const PAGE = new URL('../docs/performance.md', import.meta.url)
 interface Run {
   first: Start
   second: Start
-  /** The load average over the minute before. */
+  /** The load average over the minute before the run. */
   load: number
 }
 
@@ -59,7 +61,7 @@ const median = (which: 'first' | 'second'): number =>
   medianOf(runs.map((run) => run[which].seconds))
 if (median('first') > TARGETS.first || median('second') > TARGETS.second) process.exitCode = 1
 
-/** Runs both starts in a new fresh root. */
+/** Runs `make up` twice in a new root file system. */
 async function startTwice(): Promise<Run> {
   const load = loadavg()[0] ?? 0
   const starts: Start[] = []

@@ -1,6 +1,8 @@
 /**
- * Measures an ordinary build while another build on the same machine takes as much of the machine as it can. Writes the table of
- * docs/performance.md. `node bench/neighbors.ts [ROUNDS]`
+ * Measures an ordinary build while another build on the same machine uses as much of the machine as it can. Writes its table in
+ * docs/performance.md.
+ *
+ * `node bench/neighbors.ts [ROUNDS]`
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
@@ -19,8 +21,8 @@ const PAGE = new URL('../docs/performance.md', import.meta.url)
 
 type CaseName = HogName | 'none'
 /**
- * After the first case of each group, the build is also measured next to the ordinary neighbor, so that other load on the machine affects
- * both measurements of a pair alike.
+ * The cases, in groups. In each round, the build is also measured next to the ordinary neighbor, once per group, right after the group's
+ * first case. Each case is compared with that measurement, because other load on the machine affects both alike.
  */
 const GROUPS: [CaseName, ...CaseName[]][] = [
   ['none', 'cpu'],
@@ -29,7 +31,7 @@ const GROUPS: [CaseName, ...CaseName[]][] = [
   ['log'],
 ]
 
-/** Seconds of `rpmbuild` next to a neighbor, and next to the ordinary neighbor right before or after. */
+/** Seconds that `rpmbuild` takes next to the neighbor of a case, and next to the ordinary neighbor right before or after. */
 interface Pair {
   seconds: number
   ordinary: number
@@ -69,7 +71,7 @@ async function measureAll(): Promise<void> {
   const measured = await srpmOf('measured', MEASURED)
   await using system = await startSystem({ builders: 2 })
   await system.api.createProject(PROJECT)
-  // Another owner, as two builds of one owner would rarely meet on a busy system.
+  // The neighbor has another owner, because two builds of one owner would rarely run at the same time on a busy system.
   const other = await anotherUser(system, 'neighbor')
   await other.createProject(PROJECT)
   const next = async (hog: Hog | undefined, name: string): Promise<number> => {
@@ -100,7 +102,7 @@ function record(round: number, name: CaseName, pair: Pair): void {
   )
 }
 
-/** Builds the measured package; returns the seconds of its `rpmbuild`. */
+/** Builds the package that is measured; returns how many seconds `rpmbuild` took. */
 async function measure(system: System, srpm: string): Promise<number> {
   const { id } = await system.api.uploadBuild(PROJECT, srpm)
   const { state } = await system.api.waitForBuild(id, BUILD_MS)

@@ -1,11 +1,11 @@
 import pg from 'pg'
 
 export interface Notices extends AsyncDisposable {
-  /** Resolves with the next notice, at once if one has arrived since the last call, or after `at_most_ms`. */
+  /** Resolves at the next notification (at once if one has arrived since the last call), or after `at_most_ms`. */
   next(at_most_ms: number): Promise<void>
 }
 
-/** Listens to the database as the components do. */
+/** Listens to a PostgreSQL channel, as the components do. */
 export async function nextNotice(database_url: string, channel: string): Promise<Notices> {
   const client = new pg.Client(database_url)
   await client.connect()

@@ -1,6 +1,8 @@
 /**
- * Measures how long a user waits in addition to the build itself: from submitting `hello` until dnf can install it, minus `rpmbuild`.
- * Writes the table of docs/performance.md. `node bench/overhead.ts [BUILDS]`
+ * Measures how long a user waits in addition to the build itself: the time from submitting `hello` until dnf can install it, minus the time
+ * of `rpmbuild`. Writes its table in docs/performance.md.
+ *
+ * `node bench/overhead.ts [BUILDS]`
  */
 import { cpus } from 'node:os'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -19,17 +21,17 @@ const PROJECT = 'overhead'
 const TARGET_SECONDS = 3
 /** The builder's phases, in order. */
 const BUILDER_PHASES = ['sources', 'root', 'srpm', 'builddeps', 'rpmbuild', 'upload']
-/** The maximum time between two queries of a build if no notification arrives. */
+/** The maximum time until the state of a build is requested again if no notification arrives. */
 const AT_MOST_MS = 1000
 const PAGE = new URL('../docs/performance.md', import.meta.url)
 
-/** The seconds of a build, in total and per phase; phases are in order. */
+/** The seconds that a build took, in total and per phase, with the phases in order. */
 interface Measured {
   total: number
   phases: Record<string, number>
 }
 
-/** A build, and `rpmbuild` run by hand right after it, so that other load on the machine affects both. */
+/** A build, and a run of `rpmbuild` by hand right after it, so that other load on the machine affects both. */
 type Pair = Measured & { by_hand: number }
 
 const reason = whyNoSystem(process.env['PATH'])
@@ -71,7 +73,7 @@ async function measure(system: System): Promise<Measured> {
   const began = Date.now()
   const { id } = await api.uploadBuild(PROJECT, srpm)
   const dir = `${String(id).padStart(8, '0')}-hello/`
-  // Waits for notices instead of polling, which would take CPU time from the build.
+  // Waits for notifications instead of polling, which would take CPU time from the build.
   await using notices = await nextNotice(system.databaseUrl, 'copr_build')
   for (;;) {
     const { state } = await api.build(id)

@@ -12,7 +12,7 @@ export interface RootByHand extends AsyncDisposable {
   rebuild(): Promise<number>
 }
 
-/** Returns the baseline of the comparison: a buildroot with the same packages, set up and entered without the builder's code. */
+/** Sets up the baseline of the comparison: a buildroot with the same packages, created and entered without the builder's code. */
 export async function rootByHand(srpm: string): Promise<RootByHand> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-bench-'))
   const remove = (): void => rmSync(dir, { recursive: true, force: true })
@@ -50,7 +50,7 @@ async function fillRoot(dir: string, root: string): Promise<void> {
   })
 }
 
-/** Runs `rpmbuild` in the root, with /dev and /proc mounted only while it runs. */
+/** Runs `rpmbuild` in the buildroot, with /dev and /proc mounted only while it runs. */
 async function rebuild(root: string, srpm: string): Promise<number> {
   const script = `
     mkdir -p "$0/proc" "$0/dev"
@@ -60,7 +60,7 @@ async function rebuild(root: string, srpm: string): Promise<number> {
     exec chroot --userspec=${BUILD_USER}:${BUILD_USER} "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/builddir LANG=C.UTF-8 \
       rpmbuild --rebuild --define "_topdir /builddir/rpmbuild" "/builddir/$1"`
   const began = performance.now()
-  // It runs in its own session, like builds: Linux divides CPU time between sessions first.
+  // In its own session, as builds are, because Linux divides CPU time between sessions first.
   await runOrThrow('setsid', [
     '--wait',
     'unshare',

@@ -1,6 +1,7 @@
 /**
- * Simulates a day of Copr's production: 42,000 builds, 3,000 of them from one user at once, on 400 machines, with boots that fail, machines
- * that are interrupted and managers that are killed. The manager, the claims and PostgreSQL are real; clouds and the clock are simulated.
+ * Simulates a day of Copr's production load on 400 machines: 42,000 builds, of which one user submits 3,000 at once. Some boots fail, some
+ * machines are interrupted, and managers are killed. The manager, the claims and PostgreSQL are real; the clouds and the clock are
+ * simulated.
  */
 import { writeFileSync } from 'node:fs'
 import { openDb } from '@copr/domain/database/open'

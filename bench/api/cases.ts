@@ -4,7 +4,7 @@ export interface Case {
   name: string
   /** The route in Hono's notation. */
   route: string
-  /** Returns the path of a request; the paths of different requests differ. */
+  /** Returns the path of request number `index`, so that requests can differ. */
   path: (index: number) => string
   as?: Visitor
   /** The expected status; any other fails the measurement. */
@@ -41,7 +41,7 @@ const NOT_MEASURED: Record<string, string> = {
   '/coprs/:owner/:project/outgoing_webhooks/:webhook{[0-9]+}': KEPT_LOG,
 }
 
-/** Routes whose responses have no limit; LONG_CASES measures them for the giant, the largest project. */
+/** Routes whose responses have no size limit; LONG_CASES measures them, for the largest project, the giant. */
 const AS_LONG_AS_LISTED = ['/api_3/monitor', '/user/info/download']
 
 const STATUS: Record<string, number> = {
@@ -82,7 +82,7 @@ const VALUE: Record<string, Value> = {
   provider_group: () => 'crew',
 }
 
-/** Routes in which a parameter has a meaning other than in VALUE. */
+/** Values for routes in which a parameter has another meaning than in VALUE. */
 const OTHERWISE: Record<string, Record<string, Value>> = {
   '/batches/detail/:id{[0-9]+}': { id: (_, index) => 2 + index },
   '/status/batches/detail/:id{[0-9]+}': { id: (_, index) => 2 + index },
@@ -96,7 +96,7 @@ const BY_QUERY = /^\/api_3\/(project|project-chroot|package|build|build-chroot|m
 /** The kind of project for which a route is measured. */
 export type Kind = 'a user’s' | 'a group’s' | 'the giant’s'
 
-/** Returns one or two cases for each route: for an ordinary project, and for the giant. */
+/** Returns the cases for each route: usually one for an ordinary project and one for the giant. */
 export function routeCases(
   routes: string[],
   samples: Samples,
@@ -147,7 +147,7 @@ export function measuredRoutes(routes: string[]): string[] {
   return measured
 }
 
-/** Returns a route as the tables show it. */
+/** Returns a route in the form that the tables show. */
 export function shown(route: string): string {
   return route.replaceAll(PART, ':$1')
 }

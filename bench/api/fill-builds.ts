@@ -13,25 +13,25 @@ import {
   users,
 } from './sizes.ts'
 
-/** The package of build `id`: every fifth build is the giant project's; most other builds belong to a few packages. */
+/** SQL for the package ID of build `id`. Every fifth build belongs to the giant; most other builds belong to a few packages. */
 const PACKAGE_OF_BUILD = `case
   when id > ${builds - mass_rebuild} then ${giant_packages + 2}
   when id % 5 = 0 then 1 + floor(${giant_packages} * power(random(), 1.5))::int
   else ${giant_packages + 1} + floor(${packages - giant_packages} * power(random(), 2))::int end`
 
 const isOpen = (id: string): string => `${id} > ${builds - unfinished}`
-/** Builds up to this ID have chroots; later ones are still at their source package. */
+/** Builds up to this ID have chroots; for later ones, the source package is not ready yet. */
 const AT_SOURCE = builds - 300
 
-/** Unfinished builds after this ID are partly with builders; earlier ones wait for a builder. */
+/** After this ID, some of the unfinished builds are at builders; earlier unfinished builds wait for a builder. */
 const AT_BUILDERS = AT_SOURCE - 50
 
-/** Each build is in all chroots of its project; this is their number. */
+/** SQL for the number of a build's chroots: a build runs in all chroots of its project. */
 const CHROOTS_OF = `case build.project_id when 1 then ${giant_chroots} else 1 + build.project_id % 6 end`
-/** The first ID of a build's chroots. */
+/** SQL for the first ID of a build's chroots. */
 export const FIRST_CHROOT = `build.id * 16`
 
-/** Builds, and the rows that belong to them. */
+/** The steps that fill the builds and the rows that belong to them, in order. */
 export const FILL_BUILDS: [what: string, sql: string][] = [
   [
     'batches',
@@ -78,7 +78,7 @@ export const FILL_BUILDS: [what: string, sql: string][] = [
   ],
   [
     'members of repositories',
-    // The packages of older builds were pruned.
+    // Only the latest tenth of the builds has members, as if the packages of older builds had been pruned.
     `insert into repository_member (repository_id, path, build_chroot_id, sha256, size)
      select repository.id, result_dir || '/name' || k || '-1.0-1.x86_64.rpm', build_chroot.id, md5(build_chroot.id::text), 100000
      from build_chroot join build on build.id = build_id

@@ -3,7 +3,7 @@ import { FILL_BUILDS } from './fill-builds.ts'
 import { FILL_SITE } from './fill-site.ts'
 import pg from 'pg'
 
-/** Tables that stay empty, and why this does not make any read faster. */
+/** Tables that stay empty, and why this does not make any measured read faster. */
 const EMPTY: Record<string, string> = {
   schema_migration: 'filled by the migrations themselves',
   login_link: 'made by the bench when it begins: one that is valid',
@@ -26,7 +26,7 @@ const EMPTY: Record<string, string> = {
 
 const LARGE_ENOUGH = { build: builds, chroot: chroots, user_account: users }
 
-/** Fills a migrated database, unless an earlier run has. Deterministic. */
+/** Fills a migrated database, unless an earlier run has filled it. The data is deterministic. */
 export async function fillDatabase(url: string, say: (line: string) => void): Promise<void> {
   const client = new pg.Client(url)
   await client.connect()
@@ -36,7 +36,7 @@ export async function fillDatabase(url: string, say: (line: string) => void): Pr
     await client.query(`select setseed(0.5); set work_mem = '256MB';
       -- The new rows refer to existing ones; checking the foreign keys would take most of the time.
       set session_replication_role = replica`)
-    // In one transaction, so that an interrupted run leaves nothing.
+    // In one transaction, so that an interrupted run leaves nothing behind.
     await client.query('begin')
     for (const [what, sql] of [...FILL_SITE, ...FILL_BUILDS]) {
       const began = Date.now()
@@ -46,7 +46,7 @@ export async function fillDatabase(url: string, say: (line: string) => void): Pr
     await client.query(SET_IDENTITIES)
     await client.query('commit')
     await client.query('set session_replication_role = origin')
-    // Autovacuum would do the same, but later.
+    // Autovacuum would do this as well, but later.
     await client.query('vacuum analyze')
     for (const line of await sizes(client)) say(line)
   } finally {
@@ -67,7 +67,9 @@ const SET_IDENTITIES = `
     end loop;
   end $$`
 
-/** Returns the number of rows in every table. Throws if a table is unexpectedly empty: reads from it would cost nothing. */
+/**
+ * Returns lines with the number of rows in each table. Throws if a table is unexpectedly empty, because reads from it would cost nothing.
+ */
 async function sizes(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string; rows: number }>(
     `select relname as name, reltuples::bigint as rows from pg_class

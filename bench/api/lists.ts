@@ -17,7 +17,7 @@ const MASS = '/coprs/user2/mass-rebuild'
 const WORDS = 'python rust gnome kernel nightly image agent docs yaml crypto'.split(' ')
 const word = (index: number): string => WORDS[index % WORDS.length] as string
 
-/** Spreads requests over a list of length `total`, from beginning to end, in mixed order. */
+/** Maps request indexes to positions in a list of length `total`, from its beginning to its end, in mixed order. */
 const depth = (index: number, total: number): number =>
   Math.floor((((index * 37) % 100) / 100) * total)
 const letters = (index: number): string =>
@@ -28,7 +28,7 @@ const letters = (index: number): string =>
 
 type List = [what: string, route: string, path: (index: number) => string, as?: 'admin']
 
-/** Returns cases for every list, at its beginning and far down, with every kind of parameter. */
+/** Returns cases for every list, at its beginning and far down, with every kind of query parameter. */
 export function listCases({ users }: Samples, mass_package: string): Case[] {
   const of = (index: number): Sample => users[index % users.length] as Sample
   return [...apiLists(of), ...searches(of), ...pageLists(mass_package), ...siteLists()].map(
@@ -265,7 +265,7 @@ function siteLists(): List[] {
   ]
 }
 
-/** Responses without a limit: they have no target time, but must not increase memory. */
+/** Responses without a size limit: they have no target time, but must not make memory grow. */
 export const LONG_CASES: Pick<Case, 'name' | 'path'>[] = [
   [
     'package/list of the giant, 1000 with latest builds',

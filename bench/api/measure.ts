@@ -63,7 +63,7 @@ export interface Measured {
   max: number
   /** Size of the largest response. */
   bytes: number
-  /** The unexpected status codes of responses, each once. */
+  /** The distinct unexpected status codes of the responses. */
   odd: number[]
 }
 
@@ -73,7 +73,7 @@ export async function measure(
   { path, as, status }: Omit<Case, 'name' | 'route'>,
   { requests, warm_up, concurrency }: { requests: number; warm_up: number; concurrency: number },
 ): Promise<Measured> {
-  // The warm-up requests paths other than those that are measured.
+  // The warm-up uses other paths than the measurement.
   for (let index = 0; index < warm_up; index++) await client.get(path(requests + index), as)
   const answered: Answered[] = []
   let next = 0
@@ -111,7 +111,7 @@ export async function untilQuiet(patience_ms: number): Promise<boolean> {
 /** Returns the CPU time of all processors together, in ticks since boot. */
 function processorTime(): { busy: number; all: number } {
   const [, ...ticks] = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '').split(/\s+/)
-  // user nice system idle iowait irq softirq steal
+  // Columns of /proc/stat: user nice system idle iowait irq softirq steal
   const used = ticks.slice(0, 8).map(Number)
   const all = used.reduce((sum, each) => sum + each, 0)
   return { all, busy: all - (used[3] ?? 0) - (used[4] ?? 0) }

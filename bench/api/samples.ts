@@ -7,7 +7,7 @@ import pg from 'pg'
 import { FIRST_CHROOT } from './fill-builds.ts'
 import { builds, giant_packages } from './sizes.ts'
 
-/** A project, with one of its directories, packages, builds and chroots. */
+/** A project, with one directory, one package, one build and one chroot of it. */
 export interface Sample {
   ownername: string
   projectname: string
@@ -21,13 +21,13 @@ export interface Samples {
   /** Builds in users' projects of all sizes, except the giant. */
   users: Sample[]
   groups: Sample[]
-  /** Builds of the giant, the project with a fifth of all builds, across its directories. */
+  /** Builds in various directories of the giant, the project that has a fifth of all builds. */
   giant: Sample[]
 }
 
 export type Visitor = 'owner' | 'admin'
 
-/** The users who send requests: headers of an owner and of an administrator; and a valid link to set a password. */
+/** Credentials of the users who send requests: headers of an owner and of an administrator, and a valid link to set a password. */
 export interface Visitors {
   headers: Record<Visitor, Record<string, string>>
   login_link: string
@@ -48,7 +48,7 @@ export async function prepare(url: string): Promise<Prepared> {
   await client.connect()
   const db = openDb(url)
   try {
-    // Every nth build ID is sampled; those of the giant are multiples of 5.
+    // Builds are sampled at regular ID intervals. The giant's builds have IDs that are multiples of 5.
     const samples = {
       users: await sampled(client, 3163, `build.id % 5 <> 0 and ownername not like '@%'`),
       groups: await sampled(client, 397, `build.id % 5 <> 0 and ownername like '@%'`),
@@ -93,7 +93,7 @@ async function sampled(client: pg.Client, step: number, where: string): Promise<
   return rows
 }
 
-/** Gives the owner access to the sampled projects, with an ordinary permission. */
+/** Gives the owner access to the sampled projects, through ordinary permissions. */
 async function admit(client: pg.Client, samples: Sample[]): Promise<void> {
   const names = samples.map(({ ownername, projectname }) => `${ownername}/${projectname}`)
   await client.query(
@@ -105,7 +105,7 @@ async function admit(client: pg.Client, samples: Sample[]): Promise<void> {
   )
 }
 
-/** Returns headers with both kinds of credentials: a token for the API, a session cookie for pages. */
+/** Returns headers with both kinds of credentials: a token for the API, and a session cookie for pages. */
 async function headersOf(db: Db, user_id: number, now: Date): Promise<Record<string, string>> {
   const { login, token } = await issueToken(db, user_id, { now, days: 1 })
   const session = await openSession(db, user_id, now)

@@ -6,7 +6,7 @@ import { makeLog } from '@copr/process/log'
 import { directoryUploads } from '@copr/object-store/uploads'
 import { tmpdir } from 'node:os'
 
-/** Returns the frontend as in production, with every route that the configuration can enable. */
+/** Returns the frontend as it runs in production, with every route that the configuration can enable. */
 export function benchSite(database_url: string): ReturnType<typeof frontendApp> {
   const config = Configuration.parse({
     public_url: 'http://copr.example.org',

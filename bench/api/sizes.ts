@@ -1,21 +1,21 @@
-/** The numbers of rows; all others are derived from these. */
+/** The row counts of the benchmark database; all other counts are derived from these. */
 export const builds = 1_000_000
 export const packages = 60_000
 export const projects = 20_000
 export const users = 5000
 export const groups = 200
 export const chroots = 48
-/** Number of packages of the giant, the first project, which has a fifth of all builds. */
+/** Number of packages of the giant: the first project, which has a fifth of all builds. */
 export const giant_packages = 10_000
 export const giant_chroots = 12
 /** Number of the giant's directories for pull requests. */
 export const giant_dirs = 300
-/** Builds of an unlisted project, submitted last, in sequence and in one batch: a mass rebuild. */
+/** Number of builds in a mass rebuild: the last builds submitted, with consecutive IDs and in one batch, in an unlisted project. */
 export const mass_rebuild = 20_000
-/** Builds of the giant: a fifth of those that precede the mass rebuild. */
+/** Number of builds of the giant: a fifth of those that precede the mass rebuild. */
 export const giant_builds = (builds - mass_rebuild) / 5
-/** The latest builds, which wait or run. */
+/** Number of unfinished builds: the latest ones, which are waiting or running. */
 export const unfinished = 3000
-/** Tasks in the state `done`, which are kept so that reporting a result is idempotent. */
+/** Number of tasks in the state `done`, which are kept so that reporting a result is idempotent. */
 export const finished_tasks = 500_000
 export const audit_entries = 500_000

@@ -1,5 +1,5 @@
 /**
- * Attacks a site from a separate process, until its parent sends a message: `attack.ts KIND URL TOKEN`. Then reports how many requests it
+ * `attack.ts KIND URL TOKEN`: attacks a site from a separate process until its parent sends a message, then reports how many requests it
  * made.
  */
 import { Agent, request } from 'node:http'
@@ -33,7 +33,7 @@ process.once('message', () => process.send?.(requests, () => process.exit()))
 ATTACKS[kind as AttackName]()
 process.send?.('ready')
 
-/** Opens connections that announce a body and send 1 byte per second of it; refused connections are opened again. */
+/** Opens connections that announce a body and then send 1 byte of it per second; replaces each connection that is closed. */
 function slowClients(): void {
   for (let i = 0; i < SLOW_CLIENTS; i++) slowClient(`192.0.2.${1 + (i % 50)}`)
 }
@@ -53,7 +53,7 @@ function slowClient(address: string): void {
   })
 }
 
-/** Sends half of the forms to the login, which needs no account, and half as a user who edits a project. */
+/** Sends half of the forms to the login, which needs no account, and the other half to a project's settings, as an authenticated user. */
 function largeForms(text: string): void {
   for (let i = 0; i < FORMS_AT_A_TIME; i++)
     void forever(async () => {

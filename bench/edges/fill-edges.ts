@@ -8,7 +8,7 @@ import { createUser } from '@copr/domain/users/user-queries'
 const PROJECTS = 200
 const CHROOT = 'fedora-43-x86_64'
 
-/** Creates users and projects; returns the header with the token of one user, who sends large forms. */
+/** Creates users and projects; returns the Authorization header of the user who sends large forms. */
 export async function fillEdges(database_url: string): Promise<string> {
   const now = new Date()
   const db = openDb(database_url)

@@ -4,7 +4,7 @@ export interface StampedLine {
   text: string
 }
 
-/** A run of `make up`, until it was ready. */
+/** One run of `make up`, up to the moment when it was ready. */
 export interface Start {
   seconds: number
   /** The steps, in the order in which they finished. */
@@ -30,8 +30,11 @@ export function stampLines(now: () => number): {
 }
 
 /**
- * Returns the steps of `make up`: those before the program starts, measured from the lines that announce them; the program's own, with the
- * times that it prints; and the remaining time as a separate step.
+ * Returns the steps of `make up`:
+ *
+ * - those before the program starts, measured from the lines that announce them
+ * - the program's own steps, with the times that it prints
+ * - the remaining time, as a separate step
  */
 export function readStart(lines: StampedLine[]): Start {
   const end = lines.find(({ text }) => text.startsWith('Ready after'))

@@ -5,14 +5,17 @@ interface Pair {
   second: Start
 }
 
-/** Returns the lines of a Markdown table: each step of both starts, with minimum and median over the runs. */
+/**
+ * Returns the lines of a Markdown table with one row per step: the minimum and the median over all runs, for the first and the second
+ * start.
+ */
 export function renderTable(runs: Pair[]): string[] {
   const titles = new Set(
     runs
       .flatMap(({ first, second }) => [...first.steps, ...second.steps])
       .map(({ title }) => title),
   )
-  // The remainder comes last, even if the second start has a step that the first lacks.
+  // The remaining time comes last, even if the second start has a step that the first lacks.
   titles.delete('between steps')
   const rows = [...titles, 'between steps'].map((title) =>
     row(title, runs, ({ steps }) => steps.find((step) => step.title === title)?.seconds),

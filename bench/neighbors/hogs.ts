@@ -1,20 +1,20 @@
 /** A build that keeps its builder busy while an ordinary build is measured on another builder of the same machine. */
 export interface Hog {
-  /** Completes "next to a build that …". */
+  /** Completes the phrase "next to a build that …". */
   does: string
   requires?: string[]
-  /** The shell lines of its %build, which run until it is canceled unless `ends` is set. */
+  /** The shell lines of the spec's %build section. They run until the build is canceled, unless `ends` is set. */
   script: string
-  /** The reason with which the build may fail when it reaches a limit; it is then submitted again. */
+  /** Matches the failure reason of a build that has reached a limit; such a build is submitted again. */
   ends?: RegExp
 }
 
-/** Written to the log before the script begins. */
+/** The line that is written to the log before the script begins. */
 export const BUSY = 'busy'
 
 const eachCore = (loop: string): string => `for job in $(seq $(nproc)); do (${loop}) & done; wait`
 
-/** The baseline: it takes its share of the machine, as any build may. */
+/** The ordinary neighbor, which is the baseline: it takes its share of the machine, as any build may. */
 export const ORDINARY: Hog = {
   does: 'compiles C, a job for each core',
   requires: ['gcc'],
@@ -33,7 +33,10 @@ seq 24 | xargs -P $(nproc) -I '{}' gcc -O2 -c '{}.c'
 for copy in $(seq 8); do cat *.o /usr/bin/gcc >$copy.bin; done`,
 }
 
-/** No hog takes all memory or all disk space of the machine, because other programs on the machine must go on. */
+/**
+ * The builds that use as much of the machine as they can. None takes all memory or all disk space, because other programs on the machine
+ * must go on.
+ */
 export const HOGS = {
   cpu: {
     does: 'spins in 16 processes for each core, each in a session of its own',
@@ -49,7 +52,7 @@ gcc -o bomb bomb.c
   },
   memory: {
     does: 'fills half of the available memory, frees it, and begins again',
-    // tail keeps in memory what it may have to print.
+    // `tail` keeps everything in memory that it may have to print.
     script: eachCore(`while :; do
   kib=$(sed -n 's/^MemAvailable: *\\([0-9]*\\) kB$/\\1/p' /proc/meminfo)
   head -c $((kib / 2 / $(nproc)))K /dev/zero | tail -c $((kib / 2 / $(nproc)))K >/dev/null

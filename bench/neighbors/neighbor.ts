@@ -6,10 +6,10 @@ import type { System } from '@copr/testkit/system/start-system'
 import { until } from '@copr/testkit/system/until'
 import { BUSY, type Hog } from './hogs.ts'
 
-/** Time after which a hog takes as much of the machine as it ever will. */
+/** Time that a hog needs until it uses as much of the machine as it ever will. */
 const SETTLE_MS = 5_000
 const START_MS = 600_000
-/** A build that never ends by itself. */
+/** Timeout for builds that do not end by themselves. */
 const BUILD_MS = 3_600_000
 
 export interface NeighborOptions {
@@ -21,7 +21,7 @@ export interface NeighborOptions {
   srpm: string
 }
 
-/** Keeps a builder busy with a hog, which is submitted again whenever it has reached a limit, until it is disposed. */
+/** Keeps a builder busy with a hog until disposed; a hog that has reached a limit is submitted again. */
 export async function startNeighbor(options: NeighborOptions): Promise<AsyncDisposable> {
   const { api, project, srpm, system } = options
   const stop = new AbortController()
@@ -58,7 +58,10 @@ async function submit(api: ApiClient, project: string, srpm: string): Promise<nu
   return (await api.uploadBuild(project, srpm)).id
 }
 
-/** A build that has just ended cannot be canceled; another one may have been submitted in the meantime. */
+/**
+ * Cancels the current build. A build that has just ended cannot be canceled, and another may have been submitted in the meantime, which is
+ * canceled next.
+ */
 async function cancel(api: ApiClient, id: () => number): Promise<void> {
   for (;;) {
     const current = id()
