@@ -68,7 +68,7 @@ const TYPES: Record<string, string> = {
   _text: 'string[]',
 }
 
-const HEAD = `// Written by \`make schema\` from the migrations: change those, not this file.
+const HEAD = `// Generated from the migrations by \`make schema\`; edit those, not this file.
 import type { ResultFile, Review } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { BuildEvent } from '@copr/contract/events'

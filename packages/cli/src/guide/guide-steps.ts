@@ -87,5 +87,9 @@ export const RUN_ELSEWHERE: Record<string, string> = {
   'builders aws-policy': 'packages/cli/src/commands/pools-commands.test.ts',
   'builders reap': 'packages/cli/src/commands/reap-command.test.ts',
   submit: 'e2e/system/chain.test.ts',
+  'project secrets': 'packages/cli/src/commands/keygen-commands.test.ts',
+  'project delete-secret': 'packages/cli/src/commands/keygen-commands.test.ts',
+  'project set-git': 'packages/cli/src/commands/keygen-commands.test.ts',
+  'project set-token': 'packages/cli/src/commands/keygen-commands.test.ts',
   'image bake': 'packages/resalloc/clouds/aws-bake.test.ts',
 }

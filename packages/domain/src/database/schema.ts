@@ -19,11 +19,11 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { LaunchOrder } from './launch-order.ts'
 import type { ChrootState, MachineState, SourceState, TaskState } from './state-columns.ts'
 
-/** A JSON column: read as a value, but written as JSON text, because pg would send an array as a PostgreSQL array. */
+/** A JSON column. It is read as a value but written as JSON text, because pg would send an array as a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>
 type DefaultJson<T> = ColumnType<T, string | undefined, string>
 
-/** A column for a state. A row is inserted with one of the initial states; after that, only the functions in states/ write the column. */
+/** A state column. Rows are inserted with one of the initial states; after that, only the functions in states/ change it. */
 type State<All, First extends All | undefined> = ColumnType<All, First, never>
 
 export interface ActionTable {
