@@ -24,7 +24,7 @@ function startOf(output: [number, string][]) {
   return readStart(lines.stamped())
 }
 
-test('readStart() times the steps before the program by their output, and reads the times that the program prints', () => {
+test('readStart() derives the durations of the first steps from the times of their output, and reads the other durations in the output', () => {
   const { seconds, steps } = startOf(OUTPUT)
   assert.equal(seconds, 63.2)
   assert.deepEqual(
@@ -45,7 +45,7 @@ test('readStart() throws if the output is truncated', () => {
   assert.throws(() => startOf(OUTPUT.slice(0, -1)), /does not say when it was ready/)
 })
 
-test('renderTable() shows minimum and median of each step, and an empty cell for a missing step', () => {
+test('renderTable() shows the minimum and the median of each step, and an empty cell for a missing step', () => {
   const start = (seconds: number, title: string) => ({ seconds, steps: [{ title, seconds: 1 }] })
   const rows = renderTable([
     { first: start(60, 'npm packages'), second: start(5, 'make') },

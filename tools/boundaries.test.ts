@@ -80,11 +80,11 @@ interface Manifest {
 const graph = readImportGraph(fileURLToPath(new URL('../', import.meta.url)))
 const packages = readdirSync(new URL('../packages/', import.meta.url))
 
-test('every package is in the table', () => {
+test('the table of boundaries contains every package', () => {
   assert.deepEqual(packages.toSorted(), Object.keys(OURS).toSorted())
 })
 
-test('there are no import cycles between files, type imports included', () => {
+test('no files import one another in a cycle, including by type imports', () => {
   assert.deepEqual(circlesIn(graph), [])
 })
 

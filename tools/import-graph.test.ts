@@ -21,7 +21,7 @@ const SOURCE = [
   `const g = "import g from './g.ts'"`,
 ].join('\n')
 
-test('specifiersIn() finds imports, exports and types', () => {
+test('specifiersIn() finds the specifiers of imports, exports and type imports', () => {
   assert.deepEqual(specifiersIn(SOURCE), [
     './effect.ts',
     './all.ts',
@@ -59,7 +59,7 @@ test('circlesIn() finds a cycle through the exports of a package, and a cycle of
   ])
 })
 
-test('readImportGraph() refuses an import that the package does not export', () => {
+test('readImportGraph() rejects an import that the imported package does not export', () => {
   using checkout = makeCheckout({
     'packages/a/package.json': MANIFEST,
     'tools/x.ts': "import '@copr/a/two'\n",

@@ -23,7 +23,7 @@ test('install-npm-packages.sh installs the packages of package.json without outp
   assert.match(readFileSync(join(dir, 'node_modules/lead/package.json'), 'utf8'), /"lead"/)
 })
 
-test('install-npm-packages.sh reports an unreachable registry and the proxy setting', async () => {
+test('install-npm-packages.sh reports an unreachable registry together with the proxy setting', async () => {
   const { install } = project('http://127.0.0.1:9')
   const { ok, output } = await install()
   assert.equal(ok, false)
@@ -43,7 +43,7 @@ test('install-npm-packages.sh reports an untrusted certificate, and where to ins
 })
 
 test(
-  'install-npm-packages.sh reports a full disk and the free space',
+  'install-npm-packages.sh reports a full disk together with the free space',
   { skip: !isRoot && 'needs root: it mounts a small file system' },
   async () => {
     using registry = await startRegistry()
@@ -64,7 +64,7 @@ test(
   },
 )
 
-test('install-npm-packages.sh reports missing npm, and an old Node', async () => {
+test('install-npm-packages.sh reports that npm is missing or that Node is too old', async () => {
   const { install } = project('http://127.0.0.1:9')
   const none = await install([], programs({}))
   assert.match(

@@ -32,22 +32,26 @@ test('install-system-packages.sh names the command that needs root', { skip }, a
   )
 })
 
-test('install-system-packages.sh shows apt’s error and what to check', { skip }, async () => {
-  const lists = join(scratch, 'state/lists')
-  mkdirSync(join(lists, 'partial'), { recursive: true })
-  const config = join(scratch, 'apt.conf')
-  writeFileSync(
-    config,
-    `Dir::State "${scratch}/state";\nDir::State::Status "/dev/null";\nAcquire::Retries "0";\n`,
-  )
-  const { ok, output } = await install(['unshare', '--net', 'env', `APT_CONFIG=${config}`])
-  assert.equal(ok, false)
-  assert.match(output, /\nE: /)
-  assert.match(
-    output,
-    /\nCannot install .*createrepo-c.*: the reason is above\. Check the network.*run make again\.\n$/,
-  )
-})
+test(
+  'install-system-packages.sh shows the error of apt and says what to check',
+  { skip },
+  async () => {
+    const lists = join(scratch, 'state/lists')
+    mkdirSync(join(lists, 'partial'), { recursive: true })
+    const config = join(scratch, 'apt.conf')
+    writeFileSync(
+      config,
+      `Dir::State "${scratch}/state";\nDir::State::Status "/dev/null";\nAcquire::Retries "0";\n`,
+    )
+    const { ok, output } = await install(['unshare', '--net', 'env', `APT_CONFIG=${config}`])
+    assert.equal(ok, false)
+    assert.match(output, /\nE: /)
+    assert.match(
+      output,
+      /\nCannot install .*createrepo-c.*: the reason is above\. Check the network.*run make again\.\n$/,
+    )
+  },
+)
 
 test('make up reports what needs root and why, before it changes anything', { skip }, async () => {
   const [command, ...args] = [...NOBODY, 'make', '--silent', '-f', '-', 'up']

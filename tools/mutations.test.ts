@@ -22,7 +22,7 @@ for (const mutation of MUTATIONS)
     for (const path of mutation.tests) assert.ok(existsSync(new URL(path, root)), path)
   })
 
-test('mutated() refuses a text that does not occur exactly once', () => {
+test('mutated() throws if the text to replace does not occur exactly once', () => {
   const mutation = { name: 'm', file: 'f.ts', find: 'a', replace: 'b', breaks: '', tests: [] }
   assert.equal(mutated('a $& c', mutation), 'b $& c')
   assert.throws(() => mutated('c', mutation), /occurs 0 times in f\.ts/)

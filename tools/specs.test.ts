@@ -31,7 +31,7 @@ for (const [spec, want] of [
     assert.deepEqual(debianSourceOf(spec, versions), { name: want, version: '1.0' })
   })
 
-test('debianSourceOf() finds nothing under a name that Debian does not have', () => {
+test('debianSourceOf() returns undefined if Debian has no matching source package', () => {
   assert.equal(debianSourceOf('perl-Own', new Map([['own', '1.0-1']])), undefined)
 })
 
@@ -57,14 +57,14 @@ test('familyOf() returns a language only for modules of that language', () => {
 
 const SPEC = 'Name: own\nVersion:  1.0\nSource0: https://own.example/own-%{version}.tar.gz\n'
 
-test('literalVersion() ignores versions with macros, and withVersion() replaces any', () => {
+test('literalVersion() ignores versions with macros, but withVersion() replaces any version', () => {
   assert.equal(literalVersion(SPEC), '1.0')
   const computed = SPEC.replace('1.0', '%{major}.1')
   assert.equal(literalVersion(computed), undefined)
   assert.equal(literalVersion(withVersion(computed, '2.1')), '2.1')
 })
 
-test('sourceTags() lists sources and patches', () => {
+test('sourceTags() lists the sources and patches of a spec', () => {
   assert.deepEqual(sourceTags(`${SPEC}Patch12 : own.patch\n#Source1: old.tar.gz\n`), [
     'https://own.example/own-%{version}.tar.gz',
     'own.patch',
@@ -83,7 +83,7 @@ for (const [source, want] of [
     assert.equal(guessSourceName(spec), want)
   })
 
-test('plainBuildRequires() leaves out requirements that depend on macros or conditions', () => {
+test('plainBuildRequires() omits requirements that depend on macros or conditions', () => {
   const lines = [
     'BuildRequires: gcc, make >= 4.0 perl(Own::Module) >= 1',
     'BuildRequires:  pkgconfig(own)',
@@ -99,7 +99,7 @@ test('plainBuildRequires() leaves out requirements that depend on macros or cond
   assert.deepEqual(plainBuildRequires(lines.join('\n')), names)
 })
 
-test('drawSpecs() selects specs with one source whose version Debian has, in an order that the seed determines', () => {
+test('drawSpecs() selects specs with one source and a version that Debian has, in an order determined by the seed', () => {
   const names = Array.from({ length: 20 }, (_, index) => `own${index}`)
   const specs = new Map([
     ...names.map((name): [string, string] => [name, SPEC]),
@@ -190,7 +190,7 @@ for (const [title, outcome, want] of [
 
 const RESULT = { name: 'own', version: '1.0', seconds: 7 }
 
-test('a judgment replaces only a failure without explanation', () => {
+test('a judgment replaces the result only of a failure that has no explanation', () => {
   const judgments = parseJudgments('# comment\nown spec its tests need a network\n')
   const unexplained = {
     ...RESULT,
@@ -207,7 +207,7 @@ test('a judgment replaces only a failure without explanation', () => {
   assert.throws(() => parseJudgments('own built because\n'), /expected "NAME spec\|missing\|ours/)
 })
 
-test('the summary does not count specs whose packages are missing among those that could be built', () => {
+test('the success rate in the summary excludes specs whose required packages are missing', () => {
   const results = (['built', 'built', 'missing', 'spec', 'ours'] as const).map((verdict) => ({
     ...RESULT,
     verdict,

@@ -40,7 +40,7 @@ test('every test file is in exactly one group, and each group contains only file
     assert.equal(new Set(group.map((path) => path.replace(/\/[^/]+\.test\.ts$/, ''))).size, 1)
 })
 
-test('a group reports each test of its files, and names a file that fails or cannot be loaded', async () => {
+test('a group reports each test of its files, and names the files that fail or cannot be loaded', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-groups-'))
   try {
     const import_test = "import { test } from 'node:test'\n"

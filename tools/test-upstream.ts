@@ -1,6 +1,6 @@
 /**
- * Runs the tests of a checkout of Copr, unmodified, against this system, and prints a table. `tools/upstream/tests.tsv` lists the tests that
- * count; at least 95 % of them must hold.
+ * Runs the unmodified tests of a checkout of Copr against this system and prints a table. `tools/upstream/tests.tsv` lists the tests that
+ * count; at least 95 % of them must pass.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -44,7 +44,7 @@ if (values.help || folder === undefined || suites.length === 0) {
   process.exitCode = 2
 } else process.exitCode = await testUpstream(resolve(folder))
 
-/** Returns the exit code: 1 if fewer tests hold than must. */
+/** Returns the exit code: 1 if too few tests pass. */
 async function testUpstream(checkout: string): Promise<number> {
   const dir = await mkdtemp('/var/tmp/copr-upstream-')
   say(`Logs are in ${dir}`)
@@ -62,7 +62,7 @@ async function testUpstream(checkout: string): Promise<number> {
   return report(dir, outcomes)
 }
 
-/** Runs the shell tests and the features in namespaces of their own. */
+/** Runs the shell tests and the features in their own namespaces. */
 async function runClientSuites(
   checkout: string,
   { dir, programs }: { dir: string; programs: string },
@@ -70,7 +70,7 @@ async function runClientSuites(
   const work = join(dir, 'work')
   await mkdir(work)
   const namespaces = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc']
-  // Made outside, where mirrors can be reached.
+  // Built outside the namespaces, where mirrors can be reached.
   const distro = join(CACHE_DIR, 'upstream/distro')
   await makeDistro({ dir: distro })
   const command = [process.execPath, CLIENT_SUITES, checkout, work, programs, distro, ...names]

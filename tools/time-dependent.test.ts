@@ -33,7 +33,7 @@ for (const [what, act] of TABLE)
   })
 `
 
-test('timeDependentTests() finds timers and processes that a test uses directly or through functions of its file', () => {
+test('timeDependentTests() finds timers and processes that a test uses directly or through functions in the same file', () => {
   const { tests, is_whole } = timeDependentTests(SOURCE)
   assert.deepEqual(
     tests.map(({ title, reasons }) => [title, reasons]),
@@ -47,14 +47,14 @@ test('timeDependentTests() finds timers and processes that a test uses directly 
   assert.doesNotMatch('a manager is killed', tests[1]?.pattern ?? /^$/)
 })
 
-test('timeDependentTests() counts code outside of tests for every test', () => {
+test('timeDependentTests() attributes code outside of tests to every test', () => {
   const source = `const server = createServer()\nserver.closeAllConnections()\n\ntest('a', () => {})\n`
   const { tests, is_whole } = timeDependentTests(source)
   assert.deepEqual(tests[0]?.reasons, ['broken connection'])
   assert.equal(is_whole, true)
 })
 
-test('test-steady runs the tests that depend on time, and reports how often each failed, and with which error', async (t) => {
+test('test-steady runs the time-dependent tests, and reports how often and with which error each of them failed', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-steady-'))
   t.after(() => rmSync(dir, { recursive: true }))
   const path = join(dir, 'sample.test.ts')

@@ -16,7 +16,7 @@ import { dnsAnswer } from './upstream/stand-ins/dns-answer.ts'
 
 const BEAKERLIB = fileURLToPath(new URL('upstream/client/beakerlib.sh', import.meta.url))
 
-test('readList() reads names and reasons, and refuses lines of another form', () => {
+test('readList() reads names and reasons, and rejects malformed lines', () => {
   assert.deepEqual(readList('# comment\napi\ta::b\nshell\tx.sh:3\tneeds the moon\n'), [
     { suite: 'api', name: 'a::b' },
     { suite: 'shell', name: 'x.sh:3', reason: 'needs the moon' },
@@ -25,14 +25,14 @@ test('readList() reads names and reasons, and refuses lines of another form', ()
   assert.throws(() => readList('api\n'), /is not SUITE/)
 })
 
-test('the committed list names each test once, and at most a tenth of them do not count', () => {
+test('the committed list contains each test once, and at most a tenth of the tests do not count', () => {
   const list = committedList()
   assert.equal(new Set(list.map(({ suite, name }) => `${suite} ${name}`)).size, list.length)
   const excluded = list.filter(({ reason }) => reason !== undefined)
   assert.ok(excluded.length * 10 <= list.length, `${excluded.length} of ${list.length}`)
 })
 
-test('judge() wants that a test ran, and that each of its runs holds', () => {
+test('judge() accepts a test only if it ran and each of its runs passed', () => {
   const list = readList('shell\ta:1\nshell\ta:2\nshell\ta:3\nshell\ta:4\ttoo big\n')
   const outcomes: Outcome[] = [
     { suite: 'shell', name: 'a:1', holds: true, text: '' },
@@ -52,7 +52,7 @@ test('judge() wants that a test ran, and that each of its runs holds', () => {
   assert.match(table, /^shell a:2: fails ls \(expected 0, got 1\)$/m)
 })
 
-test('isEnough() wants 95 of 100 tests that count', () => {
+test('isEnough() requires 95 % of the tests that count to pass', () => {
   const verdicts = (holding: number, of: number) =>
     judge(
       Array.from({ length: of }, (_, index) => ({ suite: 'api' as const, name: String(index) })),
@@ -68,7 +68,7 @@ test('isEnough() wants 95 of 100 tests that count', () => {
   assert.equal(isEnough([]), false)
 })
 
-test('assertionLines() finds assertions and helpers, but no comments and no continued lines', () => {
+test('assertionLines() finds assertions and calls of helpers, but neither comments nor continuation lines', () => {
   const script = String.raw`
 source helpers
   rlRun "true"
@@ -83,14 +83,14 @@ cleanProject "x" \
   assert.deepEqual(assertionLines(script), [3, 5, 8, 10])
 })
 
-test('scenarioTitles() reads the titles of a feature', () => {
+test('scenarioTitles() returns the titles of the scenarios in a feature', () => {
   assert.deepEqual(scenarioTitles('Feature: A\n\n  Scenario: One thing \n  Scenario: Two\n'), [
     'One thing',
     'Two',
   ])
 })
 
-test('readReport() reads the scenarios of a report of behave', () => {
+test('readReport() reads the scenarios in a report of behave', () => {
   const elements = [
     { type: 'background', name: 'B', status: 'passed' },
     { type: 'scenario', name: 'One', status: 'passed' },
@@ -106,7 +106,7 @@ test('readReport() reads the scenarios of a report of behave', () => {
   )
 })
 
-test('outcomesOfReport() reads names, failures and errors of a report of pytest', () => {
+test('outcomesOfReport() reads names, failures and errors in a report of pytest', () => {
   const xml = `<?xml version="1.0"?><testsuites><testsuite>
 <testcase classname="coprs_frontend.tests.test_apiv3.test_a.TestA" name="test_x[1-&quot;a&quot;]" time="1" />
 <testcase classname="tests.test_apiv3.test_a.TestA" name="test_y" time="1"><failure message="assert 1 &lt; 0&#10;no">long</failure></testcase>
@@ -122,7 +122,7 @@ test('outcomesOfReport() reads names, failures and errors of a report of pytest'
   )
 })
 
-test('dnsAnswer() answers for known hosts only, and without an address for other types', () => {
+test('dnsAnswer() returns an address only for known hosts and queries of type A', () => {
   const query = (name: string, type: number): Buffer => {
     const labels = name
       .split('.')
@@ -141,7 +141,7 @@ test('dnsAnswer() answers for known hosts only, and without an address for other
   assert.equal(ask('other.example.org', 1).readUInt16BE(2) & 15, 3)
 })
 
-test('beakerlib.sh reports each assertion with the line of the script, also for those of helpers', () => {
+test('beakerlib.sh reports each assertion, including those in helpers, with its line in the script', () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-beakerlib-'))
   try {
     writeFileSync(join(dir, 'helpers'), 'help() { rlRun true; }\n')

@@ -21,7 +21,7 @@ for (const [text, use] of [
       [[2, use]],
     ))
 
-test('privateWords() reads file names, too', () =>
+test('privateWords() also checks file names', () =>
   assert.equal(privateWords('src/machine-care.ts', '')[0]?.line, 0))
 
 for (const text of ['/** Renews the lease. */', '  // Often enough.', "'hello world'", 'software'])

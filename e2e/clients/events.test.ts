@@ -34,7 +34,7 @@ import { until } from '@copr/testkit/system/until'
 
 const scriptAt = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const PREFIX = 'org.fedoraproject.test'
-/** How long the broker and the receiver are away; OUTAGE_SECONDS=300 makes it a drill. */
+/** Outage of the broker and the receiver; OUTAGE_SECONDS=300 in the environment makes it a drill. */
 const OUTAGE_MS = Number(process.env['OUTAGE_SECONDS'] ?? 30) * 1000
 /** Builds that run at the same time under load. */
 const CONCURRENT = 4
@@ -67,7 +67,7 @@ suite('events', { skip: whyNoRabbitmq(path) || whyNoSystem(path) }, () => {
       topic_prefix: PREFIX,
     })
 
-  /** Verifies the signatures of requests with the library of Standard Webhooks; returns the types of the events. */
+  /** Verifies the signatures of the requests with the Standard Webhooks library; returns the types of their events. */
   async function verified(requests: ReceivedRequest[], secret: string): Promise<string[]> {
     const input = JSON.stringify(requests.map(({ headers, body }) => [headers, body]))
     const args = [scriptAt('verify-webhooks.py'), secret]
@@ -202,7 +202,7 @@ suite('events', { skip: whyNoRabbitmq(path) || whyNoSystem(path) }, () => {
     await Promise.all([rabbitmq.stop(), receiver.close()])
     const before = await waiting()
     const away = await runBuilds(performance.now() + OUTAGE_MS)
-    // Each build has finished although nothing could be delivered, and its events wait.
+    // Every build has finished although nothing could be delivered; their events wait in the outbox.
     const perBuild = EXPECTED_EVENTS.bus.length + EXPECTED_EVENTS.webhook.length
     const stored = (await waiting()) - before
     assert.ok(away > 0)
@@ -261,7 +261,7 @@ suite('events', { skip: whyNoRabbitmq(path) || whyNoSystem(path) }, () => {
   })
 })
 
-/** Gives users addresses. */
+/** Sets the email addresses of users. */
 async function addresses(databaseUrl: string, usernames: string[]): Promise<void> {
   const db = openDb(databaseUrl, { max_connections: 1 })
   for (const username of usernames) {
@@ -271,7 +271,7 @@ async function addresses(databaseUrl: string, usernames: string[]): Promise<void
   await db.destroy()
 }
 
-/** Leaves out what has the same key as an earlier one: deliveries may be repeated. */
+/** Removes items whose key an earlier item has, because deliveries may be repeated. */
 function firstOfEach<T>(all: readonly T[], keyOf: (each: T) => unknown): T[] {
   const keys = new Set<unknown>()
   return all.filter((each) => keys.size < keys.add(keyOf(each)).size)

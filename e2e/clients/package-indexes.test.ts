@@ -17,9 +17,9 @@ import { DISTRO_CHROOT } from '@copr/demo-distro/chroot'
 import { runOrThrow } from '@copr/process/run'
 
 const PROJECT = 'indexed'
-/** A project with packages, whose sources are stored. */
+/** A second project, whose packages are built from the sources stored for them. */
 const STORED = 'stored'
-/** Takes the place of the library with which copr-cli finds out in which order dependencies must be built. */
+/** Stands in for the library that copr-cli uses to find the order in which dependencies must be built. */
 const COPRTREE = {
   '__init__.py': '',
   'exceptions.py': 'class CoprtreeError(Exception):\n    pass\n',

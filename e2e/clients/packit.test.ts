@@ -28,7 +28,7 @@ suite('the unmodified library of Packit', { skip: whyNoSystem(process.env['PATH'
     await fixture?.[Symbol.asyncDispose]()
   })
 
-  /** Runs a step of the script as kim, in the project of the administrator. */
+  /** Runs a step of the script as kim, in the administrator's project. */
   async function packit(step: 'ask' | 'build'): Promise<Record<string, unknown>> {
     const { clients, kim, cli } = fixture
     const args = [SCRIPT, step, kim.config, cli.username, PROJECT, DISTRO_CHROOT]

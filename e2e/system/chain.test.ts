@@ -15,12 +15,12 @@ import { tinySources, type TinySources } from '@copr/testkit/system/tiny-srpm'
 
 const PROJECT = 'chain'
 const COUNT = 26
-/** The packages that require one another, and one that requires one of them. */
+/** Three packages that require one another in a cycle. */
 const CYCLE = ['circle-a', 'circle-b', 'circle-c'] as const
 const CYCLE_TEXT =
   'circle-a -> circle-b -> circle-c -> circle-a (circle-a requires virtual(circle-b), circle-b requires circle-c-devel, circle-c requires circle-a)'
 
-/** How a package requires another: by its name, with a version, by a Provides, by a package of the same spec, by a file. */
+/** The ways in which a package can require another: by name, by name and version, by a virtual Provides, by a subpackage, by a file. */
 const WAYS = [
   (name: string) => name,
   (name: string) => `${name} >= 1.0`,
@@ -29,7 +29,7 @@ const WAYS = [
   (name: string) => `/usr/bin/run-${name}`,
 ] as const
 
-/** Numbers that do not follow the order of the graph, because tasks are queued in the order of the uploads. */
+/** Numbers the packages in an order that differs from their order in the graph, because tasks are queued in upload order. */
 const nameOf = (i: number): string => `chain-${String((i * 7 + 20) % COUNT).padStart(2, '0')}`
 
 /** The packages that package `i` requires: none for the first six, then one or two earlier ones. */
@@ -40,7 +40,7 @@ function neededBy(i: number): number[] {
   return [...new Set(i % 4 === 0 ? [first] : [first, second])]
 }
 
-/** The wave in which a package must be, from 1. */
+/** The wave in which package `i` must be built, counted from 1. */
 function waveOf(i: number): number {
   return 1 + Math.max(0, ...neededBy(i).map(waveOf))
 }
@@ -171,12 +171,12 @@ suite('a chain of 30 packages with one cycle', { skip: whyNoSystem(process.env['
     }
     const url = `${system.url}/results/${system.api.username}/${PROJECT}/${DISTRO_CHROOT}/`
     const { packages } = await readRepository(url)
-    // The package, its subpackage and its source package.
+    // For each package: the main package, its subpackage and its source package.
     assert.equal(packages.length, COUNT * 3)
     assert.equal(new Set(packages.map(({ nevra }) => nevra)).size, COUNT * 3)
   })
 
-  test('a folder with two versions of a package is refused before anything is uploaded', async () => {
+  test('a folder with two versions of the same package is refused before anything is uploaded', async () => {
     const twice = join(sources.dir, 'twice')
     mkdirSync(twice)
     for (const version of ['1.0', '2.0']) {
@@ -199,7 +199,7 @@ suite('a chain of 30 packages with one cycle', { skip: whyNoSystem(process.env['
   })
 })
 
-/** Returns when each build has ended, more precisely than the API does. */
+/** Returns when each build ended, read from the database because the API is less precise. */
 async function endsOf({ databaseUrl }: System): Promise<Map<number, Date>> {
   const db = openDb(databaseUrl)
   try {

@@ -1,13 +1,13 @@
 /**
- * Runs the test in which the message broker and a webhook receiver are away under load for five minutes instead of half a minute.
- * `node tools/drills/events.ts [SECONDS]`
+ * Runs, with a longer outage, the test in which the message broker and a webhook receiver are down under load: 300 seconds by default,
+ * instead of 30. Usage: `node tools/drills/events.ts [SECONDS]`
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { whyNoRabbitmq } from '../../packages/testkit/src/events/rabbitmq.ts'
 import { whyNoSystem } from '../../packages/testkit/src/system/requirements.ts'
 
-// The test would skip itself, and the drill would pass without a trial.
+// Checked here because the test would skip itself, and the drill would pass without having tested anything.
 const { PATH } = process.env
 const reason = whyNoRabbitmq(PATH) || whyNoSystem(PATH)
 if (reason !== false)

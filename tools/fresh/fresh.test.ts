@@ -10,7 +10,7 @@ const ARCHIVES = [
   { uri: 'http://mirror.example.org/debian', suite: 'bookworm' },
 ]
 
-test('sourcesFor() uses the mirrors of this machine for another release, the main one first', () => {
+test('sourcesFor() uses the mirrors of this machine for another Debian release, with the main mirror first', () => {
   const settings = { codename: 'bookworm', archives: ARCHIVES, options: [] }
   assert.deepEqual(sourcesFor(settings, 'trixie'), [
     { uri: 'http://mirror.example.org/debian', suite: 'trixie' },
@@ -40,7 +40,7 @@ for (const [osRelease, codename] of [
   test(`codenameOf(${JSON.stringify(osRelease)}) is ${codename}`, () =>
     assert.equal(codenameOf(osRelease), codename))
 
-test('parseArchives() reads the main component of each archive', () => {
+test('parseArchives() returns only the archives of the component main', () => {
   const output = [
     'http://mirror.example.org/debian/ bookworm main',
     'http://mirror.example.org/debian/ bookworm contrib',
@@ -51,7 +51,7 @@ test('parseArchives() reads the main component of each archive', () => {
   ])
 })
 
-test('transportOptions() reads only proxies and date checks from the output of apt-config', () => {
+test('transportOptions() returns only the proxies and date checks in the output of apt-config', () => {
   const dump = [
     'APT::Architecture "amd64";',
     'Acquire "";',
@@ -66,7 +66,7 @@ test('transportOptions() reads only proxies and date checks from the output of a
   ])
 })
 
-test('proxySettings() reads only proxies from the environment', () => {
+test('proxySettings() returns only the proxies in the environment', () => {
   const env = {
     HOME: '/home/dana',
     https_proxy: 'http://p:1',
@@ -76,13 +76,13 @@ test('proxySettings() reads only proxies from the environment', () => {
   assert.deepEqual(proxySettings(env), { https_proxy: 'http://p:1', NO_PROXY: 'localhost' })
 })
 
-test('parseRegistry() returns the registry only if one is configured for npm', () => {
+test('parseRegistry() returns a registry only if npm is configured with one', () => {
   const given = '; "user" config from /root/.npmrc\n\nregistry = "https://npm.example.org/"\n'
   assert.deepEqual(parseRegistry(given), { npm_config_registry: 'https://npm.example.org/' })
   assert.deepEqual(parseRegistry('; node version = v20\nfund = false\n'), {})
 })
 
-test('comparePackages() marks removed and added packages', () => {
+test('comparePackages() marks removed, added and changed packages', () => {
   assert.deepEqual(
     comparePackages(['git\t2.1', 'make\t4.3'], ['dnf\t4.14', 'git\t2.2', 'make\t4.3']),
     ['- git\t2.1', '+ dnf\t4.14', '+ git\t2.2'],

@@ -1,6 +1,6 @@
 import { mutateList, pick, type Random } from './mutate.ts'
 
-/** Changes a value somewhere in a JSON text; returns undefined if the text is not JSON. */
+/** Changes a random value in a JSON text; returns undefined if the text is not JSON. */
 export function mutateJson(
   input: Buffer,
   random: Random,

@@ -19,7 +19,7 @@ const Seconds = z
   .optional()
 const Moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text))
 
-/** Makes a command from the shape of its arguments. */
+/** Makes a command from the schema of its arguments. */
 function command<Shape extends z.ZodRawShape>(
   shape: Shape,
   act: (frontend: Frontend, args: z.output<z.ZodObject<Shape>>) => Promise<unknown>,
@@ -27,7 +27,7 @@ function command<Shape extends z.ZodRawShape>(
   return async (frontend, args) => await act(frontend, z.strictObject(shape).parse(args))
 }
 
-/** The objects that upstream's tests write straight into their tables, and the questions about them. */
+/** Commands that create or query objects which upstream's tests would write directly into their database. */
 export const COMMANDS = {
   add_user: command(
     { username: z.string(), email: z.string(), is_admin: z.boolean() },

@@ -1,8 +1,8 @@
 /**
- * Serves a frontend with an empty database to upstream's API tests, and makes the objects with which these begin.
+ * Serves a frontend with an empty database to upstream's API tests, and creates the objects that they start with.
  *
- * `POST /control` with `{"command": NAME, ...}` runs a command and answers `{"value": ...}` or `{"error": ...}`; every other path is the
- * frontend's. `{"command": "reset"}` replaces the database by an empty one.
+ * `POST /control` with `{"command": NAME, ...}` runs a command and responds with `{"value": ...}` or `{"error": ...}`; all other paths are
+ * the frontend's. `{"command": "reset"}` replaces the database with an empty one.
  */
 import { Configuration } from '@copr/contract/configuration'
 import { messageOf } from '@copr/process/errors'
@@ -18,7 +18,7 @@ export interface ApiSystem extends AsyncDisposable {
   readonly url: string
 }
 
-/** The URLs that upstream's tests expect in answers. */
+/** The URLs that upstream's tests expect in responses. */
 const SITE = 'http://localhost'
 const RESULTS = 'http://copr-be-dev.cloud.fedoraproject.org/results'
 

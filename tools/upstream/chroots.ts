@@ -1,7 +1,9 @@
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import { debianChroot } from '@copr/demo-distro/chroot'
 
-/** The chroots of upstream's tests: release, macros of the distribution, architectures. Only x86_64 has builders. */
+/**
+ * The chroots of upstream's tests: name and version of the release, its distribution macros, and architectures. Only x86_64 has builders.
+ */
 const RELEASES: readonly [name: string, macros: Record<string, string>, arches: string[]][] = [
   ['fedora-44', fedora('44'), ['x86_64', 'i386', 'aarch64']],
   ['fedora-43', fedora('43'), ['x86_64']],
@@ -17,7 +19,7 @@ function fedora(version: string): Record<string, string> {
   return { fedora: version, dist: `.fc${version}` }
 }
 
-/** Returns the chroots that upstream's tests name; they all build in the mini distribution, and find more packages in `extras`. */
+/** Returns the chroots that upstream's tests use. They all build with the mini distribution and the additional packages in `extras`. */
 export async function upstreamChroots(distro: string, extras: string): Promise<ChrootConfig[]> {
   const base = await debianChroot(distro)
   const repos = base.repos.flatMap((repo) => [

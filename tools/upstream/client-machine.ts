@@ -4,28 +4,28 @@ import { fileURLToPath } from 'node:url'
 import { runOrThrow } from '@copr/process/run'
 
 const CLIENT = fileURLToPath(new URL('client', import.meta.url))
-/** The release of Fedora that upstream's tests expect. */
+/** The Fedora release that upstream's tests expect. */
 const FEDORA_RELEASE = '44'
 
-/** The machine on which upstream's shell tests and features run. */
+/** The simulated client machine on which upstream's shell tests and features run. */
 export interface ClientMachine {
   readonly env: Record<string, string>
-  /** Returns the command that runs this command there; what it changes is dropped. */
+  /** Returns a command that runs the given command on the machine; its changes to files are discarded. */
   enter(command: string[]): string[]
 }
 
 interface Wanted {
-  /** A folder to fill. */
+  /** A directory for the files of the machine. */
   dir: string
-  /** The site. */
+  /** The URL of the site. */
   url: string
-  /** The configuration file of copr-cli. */
+  /** The path of copr-cli's configuration file. */
   config: string
-  /** The repository of the install root's first packages. */
+  /** The repository with the packages that are preinstalled in the install root. */
   repository: string
-  /** The folder of copr-cli and behave. */
+  /** The directory with copr-cli and behave. */
   programs: string
-  /** A file with the certificates that programs trust. */
+  /** A file with the CA certificates to trust. */
   certificates: string
   hosts: string
   resolv_conf: string
@@ -53,7 +53,7 @@ export async function makeClientMachine(wanted: Wanted): Promise<ClientMachine> 
     FEDORA_RELEASE,
     ...Object.fromEntries(trust.map((name) => [name, certificates])),
   }
-  // This stays: it is installed outside of the machine's own namespaces.
+  // These packages persist, because they are installed outside the machine's own namespaces.
   const packages = ['bash']
   const repos = `--setopt=reposdir=${join(dir, 'etc/yum.repos.d')}`
   await runOrThrow(join(dir, 'bin/dnf'), [repos, '-y', 'install', ...packages], {
@@ -76,7 +76,7 @@ function textsOf({ url, repository, hosts, resolv_conf }: Wanted): Record<string
     'etc/yum.repos.d/base.repo': `[base]\nname=Base\nbaseurl=${repository}\ngpgcheck=0\n`,
     'etc/dnf/plugins/copr.conf': `[main]\ndistribution = fedora\nreleasever = ${FEDORA_RELEASE}\n`,
     'etc/dnf/plugins/copr.d/tested-copr.conf': `[tested-copr]\nhostname = ${hostname}\nprotocol = http\n`,
-    // Sourced by tests that run in Beaker's own lab.
+    // Stands in for a file of Beaker's lab that tests source.
     'programs/rhts-environment.sh': '',
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Runs upstream's shell tests and features against a system of its own: `node client-suites.ts CHECKOUT DIR PROGRAMS DISTRO [NAME...]`, inside of
- * `unshare --mount --net --pid`, where nothing but the loopback device exists. DIR receives data, logs, and outcomes.json.
+ * Runs upstream's shell tests and features against a separate system: `node client-suites.ts CHECKOUT DIR PROGRAMS DISTRO [NAME...]`,
+ * within `unshare --mount --net --pid`, where the loopback device is the only one. Data, logs and outcomes.json are written to DIR.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, openSync, symlinkSync } from 'node:fs'
@@ -24,13 +24,13 @@ import { makeExtras } from './stand-ins/make-extras.ts'
 import { makeStandIns } from './stand-ins/make-stand-ins.ts'
 import { serveStandIns } from './stand-ins/serve-stand-ins.ts'
 
-/** The name by which clients reach the site; upstream's tests refuse to run against sites without `frontend` in their URL. */
+/** The host name by which clients reach the site; upstream's tests refuse to run against a site whose URL does not contain `frontend`. */
 const SITE = 'frontend'
 const URL_OF_SITE = `http://${SITE}`
-/** Where the stand-ins are served; a range for documentation, which exists only in this network namespace. */
+/** The address of the stand-ins. It is from a range reserved for documentation, and exists only in this network namespace. */
 const STAND_INS = '192.0.2.1'
 const PYPI = 'pypi.org'
-/** A version without a number in a request means the last one here. */
+/** A request without a version gets the last one listed here. */
 const PYTHON_PROJECTS = [
   { name: 'motionpaint', version: '1.4' },
   { name: 'motionpaint', version: '1.52' },
@@ -47,7 +47,7 @@ const HOSTS = [
 ]
 const BUILDERS = 2
 const START_MS = 300_000
-/** Scripts sleep for minutes, so more of them run than there are builders. */
+/** Scripts that run concurrently: more than there are builders, because scripts sleep for minutes. */
 const AT_ONCE = 3
 
 const [checkout = '', dir = '', programs = '', distro = '', ...only] = process.argv.slice(2)
@@ -66,13 +66,13 @@ const config = await startSite()
 const machine = await makeClient(config)
 const outcomes = await runSuites(machine)
 await writeFile(join(dir, 'outcomes.json'), JSON.stringify(outcomes))
-// The kernel ends everything else in the namespace.
+// The kernel then kills all other processes in the PID namespace.
 process.exit(0)
 
 async function makeNetwork(): Promise<void> {
   const ip = async (...args: string[]): Promise<void> => void (await runOrThrow('ip', args))
   await ip('link', 'set', 'lo', 'up')
-  // Not as a network: the machine's networks stay closed to sandboxes.
+  // As a single address, because sandboxes have no access to the machine's networks.
   await ip('addr', 'add', `${STAND_INS}/32`, 'dev', 'lo')
   await writeFile(join(dir, 'hosts'), hostsFile())
   await writeFile(join(dir, 'resolv.conf'), resolvConf())
@@ -96,7 +96,7 @@ async function makeCertificates(): Promise<{ cert: string; key: string }> {
   return { cert: certFile, key: keyFile }
 }
 
-/** Starts the site; returns the path of the administrator's configuration of copr-cli. */
+/** Starts the site; returns the path of the administrator's copr-cli configuration. */
 async function startSite(): Promise<string> {
   const data = join(dir, 'data')
   await mkdir(data, { recursive: true })
@@ -133,7 +133,7 @@ async function startSite(): Promise<string> {
   return config
 }
 
-/** Writes the configuration that the first start would, and lets builds reach the stand-ins. */
+/** Writes the configuration that the first start would write, and allows builds to reach the stand-ins. */
 async function writeConfiguration(data: string): Promise<void> {
   const config = {
     public_url: URL_OF_SITE,
@@ -147,7 +147,7 @@ async function writeConfiguration(data: string): Promise<void> {
       master_key_file: join(data, 'keygen-master-key'),
     },
     local_builders: BUILDERS,
-    // Builds reach addresses of their machine only if these are listed one by one.
+    // Builds can reach addresses of their own machine only if they are listed, not if this is just `true`.
     allow_private_urls: [`${STAND_INS}/32`, '127.0.0.0/8'],
     sources: { pypi_index: `http://${PYPI}` },
   }
@@ -156,7 +156,7 @@ async function writeConfiguration(data: string): Promise<void> {
 }
 
 async function makeClient(configuration: string): Promise<ClientMachine> {
-  // The address in the file is that of `up`; clients use the public one.
+  // The file has the address on which `up` listens; clients use the public URL.
   const text = await readFile(configuration, 'utf8')
   const file = join(dir, 'client.conf')
   await writeFile(file, text.replace(/^copr_url = .*$/m, `copr_url = ${URL_OF_SITE}`))
@@ -187,7 +187,7 @@ async function runSuites(client: ClientMachine) {
   return found
 }
 
-/** Returns the names of tests that count; with names at the command line, those that contain one. */
+/** Returns the names of the tests that count; if there are names on the command line, only tests whose names contain one of them. */
 function filesOf(suite: Suite): string[] {
   const counts = (test: ListedTest): boolean => test.suite === suite && test.reason === undefined
   const isWanted = (name: string): boolean =>

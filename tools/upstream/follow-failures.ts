@@ -4,7 +4,7 @@ import { openDb } from '@copr/domain/database/open'
 
 const EVERY_MS = 1000
 
-/** Appends a line to a file for each build that fails, with the reason: tests delete their projects, and the reasons with them. */
+/** Appends a line to a file for each failed build, with the reason, because tests delete their projects together with the reasons. */
 export async function followFailures(database_url: string, file: string): Promise<void> {
   const db = openDb(database_url, { max_connections: 1 })
   const seen = new Set<string>()

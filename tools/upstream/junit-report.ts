@@ -2,7 +2,7 @@ import type { Outcome } from './outcomes.ts'
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
-/** Reads pytest's report in JUnit's format. */
+/** Parses pytest's report in JUnit format. */
 export function outcomesOfReport(xml: string): Outcome[] {
   return [...xml.matchAll(/<testcase ([^>]*?)(?:\/>|>(.*?)<\/testcase>)/gs)].map(
     ([, attributes = '', content = '']) => {
@@ -20,7 +20,7 @@ export function outcomesOfReport(xml: string): Outcome[] {
   )
 }
 
-/** `tests.test_apiv3.test_builds.TestBuilds` is written as `test_apiv3/test_builds.py::TestBuilds`. */
+/** `tests.test_apiv3.test_builds.TestBuilds` becomes `test_apiv3/test_builds.py::TestBuilds`. */
 function nameOf(classname: string): string {
   const parts = classname.replace(/^.*\btests\./, '').split('.')
   const type = parts.pop() ?? ''

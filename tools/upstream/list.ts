@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs'
 export const SUITES = ['api', 'shell', 'behave'] as const
 export type Suite = (typeof SUITES)[number]
 
-/** A test of upstream's. */
+/** One of upstream's tests. */
 export interface ListedTest {
   suite: Suite
   name: string
-  /** Why it does not count; undefined if it does. */
+  /** Why the test does not count; undefined if it does. */
   reason?: string
 }
 
-/** Reads a list of tests in tests.tsv's format. */
+/** Parses a list of tests in the format of tests.tsv. */
 export function readList(text: string): ListedTest[] {
   return text
     .split('\n')
@@ -27,7 +27,7 @@ export function readList(text: string): ListedTest[] {
     })
 }
 
-/** Reads the committed list. */
+/** Reads the list of tests in tests.tsv. */
 export function committedList(): ListedTest[] {
   return readList(readFileSync(new URL('tests.tsv', import.meta.url), 'utf8'))
 }

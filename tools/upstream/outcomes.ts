@@ -1,6 +1,6 @@
 import type { ListedTest, Suite } from './list.ts'
 
-/** The outcome of one run of a test; a test that runs several times has several outcomes. */
+/** The outcome of one run of a test; a test that is run several times has several outcomes. */
 export interface Outcome {
   suite: Suite
   name: string
@@ -16,10 +16,10 @@ export interface Verdict {
   text: string
 }
 
-/** The part of the tests that must hold. */
+/** The proportion of tests that must pass. */
 const WANTED = 0.95
 
-/** Judges each listed test by its outcomes: it holds if it ran and each of its runs holds. Tests that are not listed are not judged. */
+/** Judges each listed test by its outcomes: it holds if it ran and every run passed. Tests that are not listed are ignored. */
 export function judge(list: readonly ListedTest[], outcomes: readonly Outcome[]): Verdict[] {
   const found = Map.groupBy(outcomes, ({ suite, name }) => `${suite}\t${name}`)
   return list.map(({ suite, name, reason }) => {
@@ -32,7 +32,7 @@ export function judge(list: readonly ListedTest[], outcomes: readonly Outcome[])
   })
 }
 
-/** Returns the names of tests that ran and are not listed, as those of another version of upstream. */
+/** Returns the names of tests that ran but are not listed, for example because they are from another version of upstream. */
 export function unlisted(list: readonly ListedTest[], outcomes: readonly Outcome[]): string[] {
   const known = new Set(list.map(({ suite, name }) => `${suite} ${name}`))
   return [...new Set(outcomes.map(({ suite, name }) => `${suite} ${name}`))].filter(
@@ -40,14 +40,14 @@ export function unlisted(list: readonly ListedTest[], outcomes: readonly Outcome
   )
 }
 
-/** Whether so many of the tests that count hold that the run succeeds. */
+/** Whether enough of the tests that count have passed. */
 export function isEnough(verdicts: readonly Verdict[]): boolean {
   const counting = verdicts.filter(({ verdict }) => verdict !== 'does not count')
   const holding = counting.filter(({ verdict }) => verdict === 'holds')
   return counting.length > 0 && holding.length >= WANTED * counting.length
 }
 
-/** Renders the table: a row per suite and per script of the shell suite, then the tests that fail. */
+/** Renders the table: a row for each suite and for each script of the shell suite, then the tests that failed. */
 export function renderTable(verdicts: readonly Verdict[]): string {
   const groups = Map.groupBy(verdicts, groupOf)
   const rows = [...groups, ['all', [...verdicts]] as const].map(([name, members]) =>

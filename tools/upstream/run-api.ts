@@ -9,7 +9,7 @@ import type { Outcome } from './outcomes.ts'
 
 const STAND_INS = fileURLToPath(new URL('python', import.meta.url))
 
-/** Runs upstream's tests of API v3 against a frontend; `programs` is the folder of pytest. */
+/** Runs upstream's tests of API v3 against a frontend; `programs` is the directory that contains pytest. */
 export async function runApiTests(
   checkout: string,
   { programs, onOutput }: { programs: string; onOutput: (chunk: Buffer) => void },

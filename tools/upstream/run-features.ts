@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Outcome } from './outcomes.ts'
 import type { ScriptRun } from './run-scripts.ts'
 
-/** The part of behave's JSON report that counts. */
+/** The fields of behave's JSON report that matter. */
 const Report = z.array(
   z.object({
     location: z.string(),
@@ -18,7 +18,7 @@ const Report = z.array(
 
 const FEATURES_MS = 30 * 60_000
 
-/** Runs features, given by their file names. */
+/** Runs features, given by file name. */
 export async function runFeatures(
   features: readonly string[],
   { checkout, machine, env, logs, say }: ScriptRun,
@@ -50,7 +50,7 @@ export async function runFeatures(
   return readReport(await readFile(report, 'utf8').catch(() => '[]'))
 }
 
-/** Reads behave's report. */
+/** Parses behave's JSON report. */
 export function readReport(json: string): Outcome[] {
   return Report.parse(JSON.parse(json)).flatMap(({ location, elements = [] }) =>
     elements

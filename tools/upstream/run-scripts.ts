@@ -8,17 +8,17 @@ import type { Outcome } from './outcomes.ts'
 export interface ScriptRun {
   checkout: string
   machine: ClientMachine
-  /** Variables for upstream's `config`. */
+  /** Environment variables for upstream's file `config`. */
   env: Record<string, string>
-  /** A folder for logs. */
+  /** The directory for logs. */
   logs: string
   say: (line: string) => void
 }
 
-/** A script waits for builds of up to 2 minutes each, and sleeps. */
+/** Scripts sleep, and wait for several builds of up to 2 minutes each. */
 const SCRIPT_MS = 40 * 60_000
 
-/** Runs shell tests, given by their paths below `beaker-tests`, `at_once` of them at a time; returns the outcomes of their assertions. */
+/** Runs shell tests, given by path below `beaker-tests`, up to `at_once` of them at a time; returns the outcomes of their assertions. */
 export async function runScripts(
   scripts: readonly string[],
   at_once: number,
@@ -60,7 +60,7 @@ async function runScript(
   return outcomes
 }
 
-/** Reads the lines that client/beakerlib.sh has written. */
+/** Parses the lines that client/beakerlib.sh writes. */
 export function readResults(text: string): Outcome[] {
   return text
     .split('\n')

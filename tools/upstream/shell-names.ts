@@ -1,4 +1,4 @@
-/** The functions of upstream's helpers that make assertions, besides beakerlib's own. */
+/** Upstream's helper functions that make assertions, in addition to those of beakerlib. */
 const HELPERS = [
   'setup_checks',
   'copr_build_and_parse_id',
@@ -13,8 +13,8 @@ const ASSERTION = new RegExp(
 )
 
 /**
- * Returns the lines of a shell test that make assertions, counted from 1: where each begins, as bash reports it. A call of a helper counts as one,
- * whatever it asserts.
+ * Returns the numbers of the lines, from 1, at which the assertions of a shell test begin, as bash reports them. A call of a helper counts
+ * as one assertion, whatever it checks.
  */
 export function assertionLines(script: string): number[] {
   const found: number[] = []

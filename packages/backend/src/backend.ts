@@ -38,7 +38,7 @@ const CHECK_STORE_SECONDS = 5
  * Interval at which results are measured. This has its own loop, because after an upgrade the results of all earlier builds are measured.
  */
 const MEASURE_SECONDS = 20
-/** Interval of looking for commit statuses to report. */
+/** Seconds between checks for commit statuses to report. */
 const REPORT_SECONDS = 3
 /**
  * Number of heartbeat intervals between a start and the first requeueing of tasks with expired leases. Live agents can renew their leases
@@ -47,7 +47,7 @@ const REPORT_SECONDS = 3
 const GRACE_HEARTBEATS = 3
 /** How far back the first search for unsealed logs goes; also the age at which signing tickets are deleted. */
 const DAY_MS = 86_400_000
-/** Number of days for which deliveries to webhooks are listed and can be resent. */
+/** Number of days for which webhook deliveries are listed and can be resent. */
 const DELIVERY_LOG_DAYS = 30
 
 /** Runs the backend's loops until `stop` aborts. Every loop is idempotent, may run in several processes and may be killed at any time. */

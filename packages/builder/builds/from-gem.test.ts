@@ -136,7 +136,7 @@ for (const [title, run, category, reason] of FAILURES)
     assert.deepEqual(ended.context.unclean, [])
   })
 
-test('a gem without a license fails with a reason', { skip }, async () => {
+test('the source build of a gem without a license fails with a reason', { skip }, async () => {
   await indexes.addGem({ name: 'unlicensed', version: '1.0', files: FILES, settings: [] })
   const { outcome, reason } = await gem('unlicensed')
   assert.match(reason, /^unlicensed-1\.0\.gem names no license.*\(Empty tag: License\)$/)

@@ -70,7 +70,7 @@ export interface Build<Task extends EngineTask = RpmTask> {
   hold: AsyncDisposableStack
   /** Paths of result files known so far, which are uploaded even if the build fails. */
   found: Set<string>
-  /** The Provides that the spec declares, as far as the engine has read it. */
+  /** The Provides that the spec declares; empty unless the engine has read them. */
   declares: string[]
   /** The findings of the tools that have checked the packages. */
   reviews: Review[]
@@ -244,7 +244,7 @@ async function runBuild<Task extends EngineTask>(
   }
 }
 
-/** Returns as many dependencies as the gateway accepts. */
+/** Returns the dependencies that the gateway accepts: not too long, and not too many. */
 function reportable(texts: string[]): string[] {
   return texts.filter((text) => text.length <= MAX_DEPENDENCY_LENGTH).slice(0, MAX_DEPENDENCIES)
 }

@@ -259,7 +259,7 @@ More.
 )
 
 test(
-  'requirements that only %generate_buildrequires names are reported as missing',
+  'missing requirements that only %generate_buildrequires prints are reported',
   { skip },
   async () => {
     const prep = `%generate_buildrequires

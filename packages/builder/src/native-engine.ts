@@ -72,7 +72,7 @@ async function makePackages(build: Build): Promise<string[]> {
   }
 }
 
-/** Installs the BuildRequires in the root of the options and builds the packages; returns the paths of the results. */
+/** Installs the BuildRequires in the chroot of `options.root` and builds the packages; returns the paths of the results. */
 async function buildIn(
   build: Build,
   options: RpmbuildOptions,

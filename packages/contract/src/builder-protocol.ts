@@ -105,11 +105,11 @@ const credentialText = z
   .max(10_000)
   .regex(/^\P{Cc}*$/u, 'must not contain control characters')
 
-/** A user name and a password for the servers of sources. */
+/** A user name and a password for servers from which sources are fetched. */
 const SourceCredentials = z.object({
   /**
-   * The beginning of the URLs for which they are meant: scheme, host, and optionally a path, which ends at a slash of the URL. No other
-   * server receives them, not even after a redirect.
+   * Prefix of the URLs that the credentials are for: scheme, host, and optionally a path, which matches only whole path segments. They are
+   * sent to no other server, not even after a redirect.
    */
   url: z
     .url({ protocol: /^https?$/ })
@@ -152,7 +152,7 @@ export const SourceTask = z.object({
   root: SourceRoot.optional(),
   /** The name of the package, if it is known before the SRPM exists. */
   package_name: z.string().nullish(),
-  /** For cloning repositories with their submodules. Secret: agents show them to no other program, and write them to no log. */
+  /** For cloning repositories with their submodules. Secret: agents reveal them to no other process and log them nowhere. */
   credentials: z.array(SourceCredentials).max(100).optional(),
   limits: z.object({
     max_srpm_bytes: z.number().int().positive(),
@@ -231,7 +231,10 @@ export const RpmTask = z.object({
   macros: z.record(z.string(), z.string()),
   /** The URL at which builders read the results, as in `repos`, and the URL for users; set only if the two differ. */
   results: z.object({ url: z.string(), public_url: z.string() }).optional(),
-  /** Whether the build is in a chain, so that missing requirements may come later, and the agent reports what the spec declares. */
+  /**
+   * Whether the build belongs to a chain: other builds may still provide its missing requirements, and the agent reports what the spec
+   * declares.
+   */
   in_chain: z.boolean().optional(),
   git_url: z.string(),
   git_commit: z.string().regex(/^[0-9a-f]{40}$/),
@@ -292,7 +295,7 @@ export const LostCause = z.enum([
 ])
 export type LostCause = z.infer<typeof LostCause>
 
-/** Maximum number and length of the dependencies that an agent reports; it leaves out the others. */
+/** Limits on the number and the length of the dependencies that an agent reports; it omits those that exceed them. */
 export const MAX_DEPENDENCIES = 1000
 export const MAX_DEPENDENCY_LENGTH = 300
 
@@ -315,9 +318,9 @@ export const FinishRequest = z.discriminatedUnion('outcome', [
     reason: z.string().max(2000),
     /** The cause, as far as the agent has found it; builders of earlier versions send none. */
     failure: FailureDetails.optional(),
-    /** The requirements that no repository provides, such as `zlib-devel >= 1.3`; RPM tasks only. */
+    /** The requirements that no repository provides, such as `zlib-devel >= 1.3`; only for RPM tasks. */
     unmet: DependencyTexts.optional(),
-    /** The Provides that the spec declares; only if `in_chain`. */
+    /** The Provides that the spec declares; only if the task has `in_chain`. */
     declares: DependencyTexts.optional(),
     files: z.array(ResultFile),
     seconds: z.record(z.string(), z.number()).optional(),

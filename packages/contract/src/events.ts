@@ -1,6 +1,9 @@
 import { z } from 'zod'
 
-/** The events of a build, with a description for users. `source` is the build of the SRPM, `chroot` the build in one chroot. */
+/**
+ * The events of a build, with descriptions for users. `source` events are about building the SRPM, `chroot` events about the build in one
+ * chroot.
+ */
 export const BUILD_EVENTS = {
   'build.finished': 'a build has finished in all its chroots',
   'chroot.started': 'a builder has started a build in a chroot',
@@ -12,7 +15,7 @@ export const BUILD_EVENTS = {
 export type BuildEvent = keyof typeof BUILD_EVENTS
 export const BUILD_EVENT_NAMES = Object.keys(BUILD_EVENTS) as BuildEvent[]
 
-/** The events about which the site sends mail. */
+/** The events that the site announces by mail. */
 export const MAIL_EVENTS = [
   'permission.requested',
   'permission.changed',
@@ -20,13 +23,13 @@ export const MAIL_EVENTS = [
 ] as const
 export type MailEvent = (typeof MAIL_EVENTS)[number]
 
-/** A delivery with which a user tries a webhook. */
+/** The event that is sent when a user tests a webhook. */
 export const TEST_EVENT = 'webhook.test'
 
-/** The name that upstream's messages use in place of a chroot for the build of a source package. */
+/** The name that the messages of Copr use instead of a chroot for the build of a source package. */
 export const SOURCE_CHROOT = 'srpm-builds'
 
-/** The data of a build's event, as it is stored and as webhooks receive it; fields that do not exist in an event are absent. */
+/** The data of a build event, as stored and as sent to webhooks; fields that do not apply to an event are absent. */
 export const BuildEventData = z.object({
   ownername: z.string(),
   projectname: z.string(),
@@ -35,14 +38,14 @@ export const BuildEventData = z.object({
   submitter: z.string().nullable(),
   package: z.object({ name: z.string().nullable(), version: z.string().nullable() }),
   chroot: z.string().optional(),
-  /** A name of the API's build states. */
+  /** A state name of the API's builds. */
   state: z.string(),
-  /** The state in each chroot, for `build.finished`. */
+  /** The state in each chroot; only in `build.finished`. */
   chroots: z.record(z.string(), z.string()).optional(),
 })
 export type BuildEventData = z.infer<typeof BuildEventData>
 
-/** The data of a permission's event: `username` requests roles, or their roles were changed by `actor`. */
+/** The data of a permission event: `username` requested roles, or `actor` changed the roles of `username`. */
 export const PermissionEventData = z.object({
   /** The user who gets the mail. */
   recipient_id: z.number().int(),

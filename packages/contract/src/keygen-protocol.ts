@@ -115,20 +115,20 @@ export const LogVerdict = z.object({
 })
 export type LogVerdict = z.infer<typeof LogVerdict>
 
-/** Uses of a sealed secret. Callers that may open one kind must not open the others. */
+/** Purposes of a sealed secret. A caller that may open secrets of one purpose must not be able to open the others. */
 export const SecretPurpose = z.enum(['webhook', 'git', 'forge', 'outgoing'])
 export type SecretPurpose = z.infer<typeof SecretPurpose>
 
 const SecretContext = {
   purpose: SecretPurpose,
-  /** The row that stores the secret: a sealed secret that is moved to another row cannot be opened. */
+  /** Identifies the row that stores the secret: after being copied to another row, a sealed secret cannot be opened. */
   context: z.string().min(1).max(4000),
 }
 
 export const SealRequest = z.object({ ...SecretContext, secret: z.string().min(1).max(100_000) })
 export type SealRequest = z.infer<typeof SealRequest>
 
-/** The sealed secret in base64. */
+/** The response with the sealed secret in base64. */
 export const SealAnswer = z.object({ sealed: z.base64() })
 
 export const OpenRequest = z.object({ ...SecretContext, sealed: z.base64().max(200_000) })

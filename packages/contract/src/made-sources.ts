@@ -37,7 +37,7 @@ export const ScriptSettings = z.object({
 /** The settings of a `pypi` source, as a builder reads them. */
 export const PypiSettings = z.object({
   pypi_package_name: text,
-  /** Empty for the newest. */
+  /** Empty for the newest version. */
   pypi_package_version: text,
   spec_generator: z
     .enum(SPEC_GENERATORS)
@@ -47,7 +47,7 @@ export const PypiSettings = z.object({
     .enum(SPEC_TEMPLATES)
     .nullish()
     .transform((value) => value ?? ''),
-  /** The first is the version for which the package is named. */
+  /** The first is the Python version in the package's name. */
   python_versions: z
     .array(z.string())
     .nullish()

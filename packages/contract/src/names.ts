@@ -18,12 +18,12 @@ export const ProjectName = z
   )
   .refine((name) => !/^\d+$/.test(name), "Project's name can not be just number.")
 
-/** File systems allow names of 255 bytes. */
+/** File systems allow file names of up to 255 bytes. */
 const MAX_DIRNAME_BYTES = 200
 
 /**
- * `project`, `project:pr:12` or `project:custom:suffix`; the suffix may have letters of any script. It becomes part of paths. New directories have
- * stricter rules: see dirnameFault().
+ * `project`, `project:pr:12` or `project:custom:suffix`; the suffix may have letters of any script. It is used in paths. Names of new
+ * directories must satisfy stricter rules: see dirnameFault().
  */
 export const ProjectDirname = z
   .string()
@@ -36,13 +36,13 @@ export const ProjectDirname = z
     `has more than ${MAX_DIRNAME_BYTES} bytes`,
   )
 
-/** Returns why a name cannot be that of a new directory of the project, in Copr's words; undefined if it can. */
+/** Returns why a name is not allowed for a new directory of the project, with Copr's wording; undefined if it is allowed. */
 export function dirnameFault(project: string, dirname: string): string | undefined {
   const prefix = `${project}:`
   if (!dirname.startsWith(prefix)) return `Copr dirname must start with '${prefix}' prefix`
   const [kind, ...suffix] = dirname.slice(prefix.length).split(':')
   const [id = ''] = suffix
-  // The number tells when the directory can expire; for instance telescope:pr:owner-repository-12.
+  // The ID must end with a number, on which the expiry of the directory depends; for example telescope:pr:owner-repository-12.
   const isPullRequest = kind === 'pr' && suffix.length === 1 && /(^|-)\p{N}+$/u.test(id)
   if (!isPullRequest && (kind !== 'custom' || suffix.length === 0))
     return `Please use directory format ${prefix}custom:<SUFFIX_OF_CHOICE> or ${prefix}pr:<ID> (for automatically removed directories)`

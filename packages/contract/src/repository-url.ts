@@ -7,7 +7,7 @@ const DEFAULT_PORTS: Record<string, string> = {
   'http:': '80',
   'https:': '443',
 }
-/** The short form of git's SSH URLs, `git@host:path`; a drive letter or a path with a scheme is none. */
+/** The short form of git's SSH URLs, `git@host:path`; does not match paths with a drive letter or URLs with a scheme. */
 const SHORT_SSH = /^(?:[^\s@/:]+@)?([^\s@/:]{2,}|\[[^\]\s]+\]):(?!\/\/)\/*(.+)$/
 
 interface RepositoryUrl {
@@ -15,11 +15,11 @@ interface RepositoryUrl {
   host: string
   /** Empty for the default port of the scheme. */
   port: string
-  /** Without slashes at its ends, and without `.git`. */
+  /** Without leading and trailing slashes, and without `.git`. */
   path: string
 }
 
-/** Splits the URL of a git repository in any of its forms; undefined for text that is not such a URL. */
+/** Parses the URL of a git repository in any of git's forms; returns undefined for other text. */
 function parseRepositoryUrl(text: string): RepositoryUrl | undefined {
   const plain = text.trim()
   if (!plain.includes('://')) {
@@ -32,7 +32,7 @@ function parseRepositoryUrl(text: string): RepositoryUrl | undefined {
   return { host: url.hostname.toLowerCase(), port, path: pathOf(url.pathname) }
 }
 
-/** Whether two URLs lead to the same repository; `https://host/a.git`, `ssh://git@host/a` and `git@host:a` do. */
+/** Whether two URLs identify the same repository, as `https://host/a.git`, `ssh://git@host/a` and `git@host:a` do. */
 export function isSameRepository(a: string, b: string): boolean {
   const [one, other] = [parseRepositoryUrl(a), parseRepositoryUrl(b)]
   if (!one || !other)
@@ -40,13 +40,16 @@ export function isSameRepository(a: string, b: string): boolean {
   return one.host === other.host && one.port === other.port && one.path === other.path
 }
 
-/** The path of a repository relative to a URL of its forge; undefined if it is elsewhere. The port does not count, as SSH has its own. */
+/**
+ * Returns the path of a repository relative to the URL of its forge; undefined if the repository is elsewhere. Ports are ignored, because
+ * SSH has its own.
+ */
 export function pathOnForge(repository: string, forge_url: string): string | undefined {
   const [found, forge] = [parseRepositoryUrl(repository), parseRepositoryUrl(forge_url)]
   if (!found || !forge || found.host !== forge.host) return undefined
   if (forge.path === '') return found.path
   const isBelow = found.path.startsWith(`${forge.path}/`)
-  // The forge's own folder is part of its web addresses, but not of those for SSH.
+  // If the forge's URL has a path, SSH URLs do not contain that path and are not recognized.
   return isBelow ? found.path.slice(forge.path.length + 1) : undefined
 }
 

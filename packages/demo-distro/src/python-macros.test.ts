@@ -298,7 +298,7 @@ commands =
     }
   })
 
-  test('%_pyproject_check_import_allow_no_modules imports the modules, if there are any', async (t) => {
+  test('%_pyproject_check_import_allow_no_modules imports the modules of a package if it has any', async (t) => {
     if (python === undefined) return t.skip(NO_PYTHON)
     for (const [modules, want] of [
       ['single', ['Check import: single']],

@@ -7,28 +7,28 @@ import type { DebianPackage } from './debian-packages.ts'
 import type { PackageFile } from './file-tree.ts'
 import type { RpmPackage } from './spec.ts'
 
-/** An archive from the Python Package Index, which is the same on every architecture: a wheel, or a source archive without C code. */
+/** An archive from the Python Package Index that is the same on every architecture: a wheel, or a source archive without C code. */
 interface PythonArchive {
   project: string
   version: string
   sha256: string
-  /** The folder of a source archive that has the modules; undefined for a wheel. */
+  /** The directory with the modules in a source archive; undefined for a wheel. */
   modules?: string
 }
 
-/** A program that Fedora has and Debian lacks. */
+/** A command that Fedora has and Debian lacks. */
 export interface PythonProgram {
   /** The name of the RPM and of the command. */
   name: string
   summary: string
-  /** The function that runs it, as `module:function`. */
+  /** The entry point, as `module:function`. */
   start: string
-  /** The program itself, and those of its libraries that Debian has in a version that is too old. */
+  /** The archive of the command itself, then those of the libraries that are too old in Debian. */
   archives: [PythonArchive, ...PythonArchive[]]
   requires: string[]
 }
 
-/** The generators of spec files for sources of type `pypi`, and a method of those of type `scm`. */
+/** The spec generators for `pypi` sources, and tito, which one method of `scm` sources uses. */
 export const PYTHON_PROGRAMS: PythonProgram[] = [
   {
     name: 'pyp2spec',
@@ -105,14 +105,14 @@ interface ToolOptions {
   packages: ReadonlyMap<string, DebianPackage>
 }
 
-/** Debian's packages of pip, and of the modules with which it reads source archives. */
+/** The Debian packages of pip and of the modules that pip needs to read source archives. */
 const PIP_PACKAGES = ['python3-pip', 'python3-setuptools', 'python3-pkg-resources', 'python3-wheel']
-/** Debian's Python: another one may be the first in PATH. */
+/** Debian's Python by its full path, because another one may come first in PATH. */
 const PYTHON = '/usr/bin/python3'
 
 /**
- * Downloads the archives of the programs with pip, unless `cacheDir` has them; returns the programs that could be downloaded.
- * A machine without pip uses that of Debian's packages.
+ * Downloads the archives of the given commands with pip, unless they are in `cacheDir`; returns the commands whose archives are available.
+ * A machine without pip uses the pip of Debian's packages.
  */
 export async function downloadPrograms(
   programs: PythonProgram[],
@@ -129,7 +129,7 @@ export async function downloadPrograms(
       await writeFile(list, program.archives.map(requirementOf).join(''))
       const env = { ...pipSettings(), ...(await pathOfPip({ cacheDir, packages }, signal)) }
       const isSource = program.archives.some(({ modules }) => modules !== undefined)
-      // pip runs the setup.py of a source archive to learn its version; it must not download anything for that.
+      // pip runs the setup.py of a source archive to get its version; that must not download anything.
       const kind = isSource
         ? ['--no-binary', ':all:', '--no-build-isolation']
         : ['--only-binary', ':all:']
@@ -156,7 +156,10 @@ async function hasAll(dir: string, { archives }: PythonProgram): Promise<boolean
   return true
 }
 
-/** Returns the variable with which Python finds the pip of Debian's packages; none if this machine has them. */
+/**
+ * Returns the environment variable with which Python finds the unpacked pip of Debian's packages; empty if they are installed on this
+ * machine.
+ */
 async function pathOfPip(
   { cacheDir, packages }: ToolOptions,
   signal?: AbortSignal,
@@ -170,7 +173,7 @@ async function pathOfPip(
   return { PYTHONPATH: join(dir, 'usr/lib/python3/dist-packages') }
 }
 
-/** Unpacks the archives of a program into a folder of its own in `tree`, with a command that runs it; returns its RPM. */
+/** Unpacks the archives of a command into its own directory in `tree` and adds a script that runs it; returns its RPM. */
 export async function makeProgramPackage(
   program: PythonProgram,
   { tree, cacheDir, release }: { tree: string; cacheDir: string; release: string },

@@ -65,7 +65,7 @@ async function answerError(c: Context, frontend: Frontend, error: Error): Promis
   const status = known ? STATUS_OF[known.kind] : 500
   const message = known ? shortened(known.message) : INTERNAL_ERROR
   if (known?.retry_after !== undefined) c.header('Retry-After', String(known.retry_after))
-  // Forges show the response; a page would hide the reason in HTML.
+  // Plain text, because forges show the response, and the reason would be hard to find in an HTML page.
   if (c.req.path.startsWith('/webhooks/')) return c.text(`${message}\n`, status)
   if (!c.req.path.startsWith('/api_3')) return await errorPage(c, frontend, { status, message })
   return c.json(status === 401 ? { output: 'notok', error: message } : { error: message }, status)

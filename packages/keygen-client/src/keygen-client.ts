@@ -36,7 +36,7 @@ export interface KeygenClient {
   /** Lists the most recent signatures of one project or of all projects, latest first. */
   signatures(of?: { owner: string; project: string }): Promise<SignatureLog['entries']>
   checkLog(): Promise<LogVerdict>
-  /** Seals a secret of a project, which only keygen can open. */
+  /** Seals a secret of a project; only keygen can open it. */
   seal(request: SealRequest): Promise<Buffer>
   /** Opens a secret that was sealed for the same purpose and context. */
   open(request: Omit<OpenRequest, 'sealed'> & { sealed: Buffer }): Promise<string>

@@ -4,7 +4,7 @@ import type { KeygenContext } from './keygen-context.ts'
 
 type Sealing = Pick<KeygenContext, 'sealer'>
 
-/** Seals a secret of a project, which the caller stores; returns it in base64. */
+/** Seals a secret of a project and returns it in base64; the caller stores it. */
 export function sealSecret({ sealer }: Sealing, request: SealRequest): string {
   return sealer.seal(contextOf(request), Buffer.from(request.secret)).toString('base64')
 }

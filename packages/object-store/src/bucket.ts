@@ -45,10 +45,10 @@ interface ByteRange {
   end: number
 }
 
-/** The headers with which a client is to receive an object. */
+/** The headers that a client receives with an object. */
 export interface ContentHeaders {
   type: string
-  /** Content-Encoding: how the stored bytes are compressed. */
+  /** The Content-Encoding, that is how the stored bytes are compressed. */
   encoding?: 'gzip'
 }
 

@@ -1,4 +1,4 @@
-/** Returns the environment variables that tell pip where packages are downloaded from, which each machine decides for itself. */
+/** Returns the environment variables that determine where pip downloads packages, as they are set on this machine. */
 export function pipSettings(): Record<string, string> {
   const isWanted = (name: string): boolean =>
     /^(PIP_|SSL_|REQUESTS_)/.test(name) || /_proxy$/i.test(name) || name === 'HOME'

@@ -122,7 +122,7 @@ test('the backend exports metrics of builders, repositories, volume and database
   assert.ok(free > 0 && free <= size)
 })
 
-test('the backend exports number and age of the events that wait', async () => {
+test('the backend exports the number of waiting events and the age of the oldest', async () => {
   await using t = await openTestDb()
   await enableChannel(t.db, 'amqp', true)
   const { id } = await t.db.selectFrom('outbox_queue').select('id').executeTakeFirstOrThrow()

@@ -46,7 +46,7 @@ const PACKAGE = {
 }
 const NOW = new Date('2026-11-22T12:00:00Z')
 
-/** Webhooks of forges. An input is a line with the forge and the event, and then the body. */
+/** Webhooks of forges. An input is a line with the forge and the event, followed by the body. */
 export const webhook: FuzzTarget = {
   name: 'webhook',
   words: [...WORDS, '{', '}', '[', ']', ',', ':', 'payload=', '%7B', String.raw`\ud800`],
@@ -66,7 +66,7 @@ export const webhook: FuzzTarget = {
     const [name = '', ...words] = input
       .subarray(0, end)
       .toString('latin1')
-      // No HTTP header contains them.
+      // HTTP headers cannot contain control characters.
       .replaceAll(/\p{Cc}/gu, '')
       .split(' ')
     const forge: Forge = Object.hasOwn(FORGES, name) ? (name as Forge) : 'github'

@@ -2,7 +2,7 @@ const HEADER_BYTES = 12
 const TYPE_A = 1
 const TTL_SECONDS = 60
 
-/** Answers a DNS query: an address of a known host has `address`; unknown hosts do not exist. */
+/** Returns the response to a DNS query: every known host has the IPv4 address `address`; unknown hosts do not exist. */
 export function dnsAnswer(query: Buffer, hosts: ReadonlySet<string>, address: string): Buffer {
   const { name, end } = nameIn(query)
   const isKnown = hosts.has(name.toLowerCase())
@@ -11,13 +11,13 @@ export function dnsAnswer(query: Buffer, hosts: ReadonlySet<string>, address: st
   const isAnswered = isKnown && type === TYPE_A
   const header = Buffer.alloc(HEADER_BYTES)
   query.copy(header, 0, 0, 2)
-  // A response; recursion desired and available; NXDOMAIN for unknown names.
+  // Flags: response, recursion desired, recursion available; NXDOMAIN for unknown names.
   header.writeUInt16BE(0x8180 | (isKnown ? 0 : 3), 2)
   header.writeUInt16BE(1, 4)
   header.writeUInt16BE(isAnswered ? 1 : 0, 6)
   if (!isAnswered) return Buffer.concat([header, question])
   const record = Buffer.alloc(12)
-  // Points to the name in the question.
+  // A pointer to the name in the question.
   record.writeUInt16BE(0xc000 | HEADER_BYTES, 0)
   record.writeUInt16BE(TYPE_A, 2)
   record.writeUInt16BE(1, 4)
@@ -26,7 +26,7 @@ export function dnsAnswer(query: Buffer, hosts: ReadonlySet<string>, address: st
   return Buffer.concat([header, question, record, Buffer.from(address.split('.').map(Number))])
 }
 
-/** Returns the name that a query asks for, and where its type begins. */
+/** Returns the name in a query and the offset of the query type after it. */
 function nameIn(query: Buffer): { name: string; end: number } {
   const labels: string[] = []
   let at = HEADER_BYTES

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
 import { specText } from './spec-text.ts'
 
-/** Packages that upstream's tests require in buildroots, and whose contents do not matter there. */
+/** Packages that upstream's tests require in buildroots; their contents do not matter. */
 const EXTRAS = ['asciidoc', 'libarchive-devel']
 
 /** Makes a repository of packages that the mini distribution lacks. */

@@ -11,8 +11,8 @@ import { specText, type SpecValues } from './spec-text.ts'
 type Files = Record<string, string>
 
 /**
- * Writes what upstream's tests download: `dir/HOST/PATH` is served at `https://HOST/PATH`, and folders with a HEAD file as git repositories.
- * Everything is made here; only names and URLs are upstream's.
+ * Writes the files that upstream's tests download: `dir/HOST/PATH` is served at `https://HOST/PATH`, and a directory with a HEAD file as a
+ * git repository. All contents are generated here; only names and URLs are upstream's.
  */
 export async function makeStandIns(dir: string): Promise<void> {
   await makeSrpms(join(dir, 'github.com/fedora-copr/copr-test-sources/raw/main'))
@@ -52,7 +52,7 @@ async function makeSrpms(dir: string): Promise<void> {
   )
 }
 
-/** Makes a source package whose release has no %dist, as in the names that upstream's tests download. */
+/** Makes an SRPM without %dist in its release, as in the file names that upstream's tests download. */
 async function makeSrpm(dir: string, spec: string): Promise<void> {
   const topdir = await mkdtemp(join(tmpdir(), 'copr-stand-ins-'))
   const file = join(topdir, 'package.spec')
@@ -65,7 +65,7 @@ async function makeSrpm(dir: string, spec: string): Promise<void> {
   await rm(topdir, { recursive: true })
 }
 
-/** The repository that most tests clone: a branch for each way of making a source package. */
+/** Makes the repository that most tests clone, with a branch for each method of making an SRPM. */
 async function makeTestHello(bare: string): Promise<void> {
   await makeRepository(bare, async (at) => {
     await at.commit({ ...(await titoFiles('', await example('1'))), '.copr/Makefile': MAKEFILE })
@@ -110,7 +110,7 @@ async function makeDistgits(dir: string): Promise<void> {
   ]
   for (const [path, branch, spec] of repositories) {
     const name = /^Name: +(\S+)/m.exec(spec)?.[1] ?? ''
-    // CentOS keeps specs in a folder.
+    // CentOS keeps specs in a subdirectory.
     const folder = path.startsWith('git.centos.org/') ? 'SPECS' : ''
     await makeRepository(join(dir, `${path}.git`), async (at) => {
       await at.git('checkout', '-q', '-b', branch)
@@ -122,7 +122,7 @@ async function makeDistgits(dir: string): Promise<void> {
   }
 }
 
-/** Makes a bare repository from what `fill` commits. */
+/** Makes a bare repository with the commits that `fill` makes. */
 async function makeRepository(
   bare: string,
   fill: (at: TestRepository) => Promise<void>,
@@ -135,7 +135,7 @@ async function makeRepository(
   await rm(work, { recursive: true })
 }
 
-/** The sources of the spec `enum.spec` of the checkout: a program with a configure script. */
+/** Makes the source archive for the checkout's `enum.spec`, with a configure script and a Makefile. */
 async function makeEnum(dir: string): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'copr-stand-ins-'))
   const files: Files = {

@@ -13,17 +13,17 @@ import { gitServer } from '../../../packages/builder/src/testing/git-server.ts'
 import { dnsAnswer } from './dns-answer.ts'
 
 export interface StandInSite {
-  /** The folder that makeStandIns() has filled. */
+  /** The directory that makeStandIns() filled. */
   dir: string
   address: string
   hosts: readonly string[]
-  /** Hosts that are served by programs instead of the folder. */
+  /** Hosts whose requests a listener answers instead of files from the directory. */
   programs: Readonly<Record<string, RequestListener>>
-  /** Files in PEM. */
+  /** Paths of PEM files. */
   tls: { cert: string; key: string }
 }
 
-/** Serves the stand-ins over HTTP and HTTPS, and their names over DNS, until the process ends. */
+/** Serves the stand-ins over HTTP and HTTPS, and resolves their names over DNS, until the process ends. */
 export async function serveStandIns({
   dir,
   address,
@@ -58,7 +58,7 @@ function serveFiles(dir: string, hosts: ReadonlySet<string>): RequestListener {
     if (!hosts.has(host) || pathname.includes('..')) return void response.writeHead(404).end()
     const git = /^(\/.+?)(?:\.git)?\/(?:info\/refs|git-upload-pack)$/.exec(pathname)?.[1]
     if (git !== undefined && existsSync(join(dir, host, `${git}.git`, 'HEAD'))) {
-      // Forges serve a repository with and without the suffix.
+      // Forges serve a repository both with and without the suffix `.git`.
       request.url = (request.url ?? '').replace(
         /^\/.+?(?:\.git)?(?=\/(?:info\/refs|git-upload-pack))/,
         `${git}.git`,

@@ -4,11 +4,11 @@ export interface SpecValues {
   name?: string
   version: string
   release?: string
-  /** More lines: of the preamble, or of the program. */
+  /** Additional lines: in the preamble for `empty`, in the C source for `hello`. */
   extra?: string
 }
 
-/** Returns the text of a stand-in's spec file: the template `hello` makes a program, `empty` a package without files. */
+/** Returns the text of a stand-in's spec file. The template `hello` builds an executable, `empty` a package without files. */
 export async function specText(
   template: 'hello' | 'empty',
   { name = 'hello', version, release = '1%{?dist}', extra = '' }: SpecValues,

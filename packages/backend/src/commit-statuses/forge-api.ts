@@ -1,7 +1,7 @@
 import type { CommitState, StatusForge } from '@copr/contract/api/webhooks'
 import { withoutSlashes } from '@copr/contract/without-slashes'
 
-/** A status of a commit, in the words of GitHub's API. */
+/** A commit status, in the terms of GitHub's API. */
 export interface CommitStatus {
   /** The path of the repository on the forge. */
   repository: string
@@ -19,7 +19,7 @@ export interface ForgeRequest {
 }
 
 interface Forge {
-  /** The URL of the forge, and the base URL of its API if it is not the usual one. */
+  /** The URL of the forge; `api_url` is the base URL of its API, or null for the usual one. */
   url: string
   forge: StatusForge
   api_url: string | null
@@ -75,7 +75,7 @@ function headersWith(more: Record<string, string>): Record<string, string> {
   return { 'content-type': 'application/json', accept: 'application/json', ...more }
 }
 
-/** The base URL of a forge's API, as the forge is usually installed. */
+/** Returns the base URL of the API in the default installation of a forge. */
 function usualApi({ url, forge }: Forge): string {
   const base = withoutSlashes(url)
   switch (forge) {

@@ -45,7 +45,7 @@ async function startForge(t: TestContext, respond: Respond) {
 
 const created: Respond = (response) => response.writeHead(201).end('{}')
 
-/** A backend whose project has a token for a forge, with a clock and a log. */
+/** Starts a backend whose project has a token for a forge, with a clock and a log. */
 async function start(
   t: TestContext,
   url: string,
@@ -56,7 +56,7 @@ async function start(
   t.after(() => system[Symbol.asyncDispose]())
   const { project, db } = system
   const lines: string[] = []
-  // Builds are submitted with the real time, before this one.
+  // Later than the submission of every build, for which the real time is used.
   const clock = { now: new Date(Date.now() + 3_600_000) }
   const reporter = {
     ...system.backend,
@@ -188,7 +188,7 @@ test('a status is given up if its token is refused, without logging the token, a
   assert.equal((await status(id))?.reported, 'pending')
 })
 
-test('a forge at a private address that is not allowed receives nothing', async (t) => {
+test('nothing is sent to a forge at a private address that is not allowed', async (t) => {
   const { url, received } = await startForge(t, created)
   const { build, report, status } = await start(t, url, 'github', [])
   const id = await build()
@@ -200,7 +200,7 @@ test('a forge at a private address that is not allowed receives nothing', async 
   assert.equal(received.length, 0)
 })
 
-test('a redirect is not followed: the token reaches no other host', async (t) => {
+test('redirects are not followed, so the token reaches no other host', async (t) => {
   const other = await startForge(t, created)
   const { url } = await startForge(t, (response) =>
     response.writeHead(302, { location: `${other.url}/` }).end(),
@@ -244,7 +244,7 @@ test('a status counts as reported if GitLab refuses it because it is already set
   assert.deepEqual([(await status(id))?.reported, (await status(id))?.given_up], ['pending', null])
 })
 
-test('without a token for the forge of the repository, no status is stored', async (t) => {
+test('no status is stored if the project has no token for the forge of the repository', async (t) => {
   const { system, status } = await start(t, 'https://git.example.org', 'github')
   const clone_url = 'https://git.example.com/dana/lens'
   const id = await system.submit(

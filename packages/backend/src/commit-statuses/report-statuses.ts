@@ -18,14 +18,14 @@ import { statusRequest } from './forge-api.ts'
 
 type Reporter = Pick<Backend, 'db' | 'config' | 'keygen' | 'log' | 'now'>
 
-/** Statuses that are reported at the same time; one slow forge must not hold up the others for long. */
+/** Statuses that are reported at the same time, so that one slow forge does not delay the others for long. */
 const AT_A_TIME = 8
 const TIMEOUT_SECONDS = 20
-/** After this many attempts, about two days, a status is given up. */
+/** After this many attempts, about two days, the backend gives up reporting a status. */
 const MAX_ATTEMPTS = 55
 const FIRST_WAIT_SECONDS = 10
 const MAX_WAIT_SECONDS = 3600
-/** Characters of a forge's response that the log shows. */
+/** Maximum characters of a forge's response that are logged. */
 const SHOWN = 300
 
 /** Statuses with which a forge says that the same request will never succeed. */
@@ -39,8 +39,8 @@ const DESCRIPTIONS: Record<CommitState, string> = {
 }
 
 /**
- * Reports the statuses of builds to the forges of their commits, each until the forge has it or there is no hope. It may run in
- * several processes; after a crash, a status may be reported twice, which changes nothing.
+ * Reports the statuses of builds to the forges of their commits, and retries each until the forge accepts it or a retry is pointless. It
+ * may run in several processes; after a crash, a status may be reported twice, which does no harm.
  */
 export async function reportStatuses(reporter: Reporter, stop: AbortSignal): Promise<void> {
   const { db, now } = reporter
@@ -84,7 +84,7 @@ interface Failure {
   isPermanent: boolean
 }
 
-/** Sends a status; returns undefined if the forge has it now. */
+/** Sends a status; returns undefined on success. */
 async function send(
   { config, keygen }: Reporter,
   status: DueStatus,
@@ -115,7 +115,7 @@ async function send(
       return undefined
     }
     const said = withoutSecret(await beginningOf(response), token)
-    // GitLab refuses to report the same state twice.
+    // GitLab refuses a state that the commit already has.
     if (response.status === 400 && said.includes('Cannot transition status')) return undefined
     const reason = `the forge returned ${response.status} for ${repository} at ${commit.slice(0, 12)}: ${said}`
     return { reason, isPermanent: PERMANENT.has(response.status) || response.status < 400 }
@@ -127,12 +127,12 @@ async function send(
   }
 }
 
-/** Whether the address of the forge is not allowed, which time does not change. */
+/** Whether the address of the forge is not allowed, in which case a retry is pointless. */
 function isForbidden({ message }: UrlError): boolean {
   return message.includes('not allowed')
 }
 
-/** Reads the beginning of a response on one line, and ignores the rest. */
+/** Reads the beginning of a response, collapsed to one line, and ignores the rest. */
 async function beginningOf(response: Response): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
@@ -147,7 +147,7 @@ async function beginningOf(response: Response): Promise<string> {
   return text.slice(0, SHOWN)
 }
 
-/** Hides the token, which a forge may quote. */
+/** Hides the token, because a forge may quote it. */
 function withoutSecret(text: string, token: string): string {
   return text.replaceAll(token, '***')
 }

@@ -6,14 +6,14 @@ import { readFile } from 'node:fs/promises'
 import type { BusMessage } from './bus-messages.ts'
 
 const CONNECT_MS = 10_000
-/** Time for the broker to confirm a message; a broker that is out of memory or disk accepts none. */
+/** Time for the broker to confirm a message; a broker that is out of memory or disk space confirms none. */
 const CONFIRM_MS = 15_000
-/** Interval in seconds in which both sides notice that the connection is lost. */
+/** AMQP heartbeat interval, by which both sides notice that the connection is lost. */
 const HEARTBEAT_SECONDS = 20
 
-/** Publishes messages over one connection, which is opened when it is needed. */
+/** Publishes messages over one connection, which is opened on first use and again after a loss. */
 export interface AmqpPublisher extends AsyncDisposable {
-  /** Resolves when the broker has confirmed the message; rejects if it is unknown whether it arrived. */
+  /** Resolves when the broker has confirmed the message; rejects if it is unknown whether the message arrived. */
   publish(message: BusMessage): Promise<void>
 }
 
@@ -69,7 +69,7 @@ export function amqpPublisher(amqp: Amqp, log: Logger): AmqpPublisher {
         )
         await Promise.race([promise, lost])
       } catch (error) {
-        // After a timeout, the connection may be half open: the next attempt uses a new one.
+        // After a timeout, the connection may be half open, so the next attempt opens a new one.
         await drop()
         throw error
       } finally {
@@ -91,7 +91,7 @@ async function openChannel(amqp: Amqp): Promise<Open> {
   const url = new URL(amqp.url)
   url.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS))
   if (amqp.password !== undefined) url.password = encodeURIComponent(amqp.password)
-  // Read for each connection, because certificates are renewed while programs run.
+  // Read again for each connection, because certificates are renewed while the process runs.
   const read = async (file: string | undefined): Promise<Buffer | undefined> =>
     file === undefined ? undefined : await readFile(file)
   const [ca, cert, key] = await Promise.all([

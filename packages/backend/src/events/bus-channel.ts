@@ -4,7 +4,7 @@ import type { AmqpPublisher } from './amqp-publisher.ts'
 import { busMessages } from './bus-messages.ts'
 import { type Channel, DestinationError } from './serve-queue.ts'
 
-/** Number of builds of which one message each is on its way to the broker. */
+/** Maximum number of deliveries in flight to the broker, at most one per build. */
 const BATCH = 200
 
 /** Publishes events to the message bus. An event is deleted when the broker has confirmed all its messages. */

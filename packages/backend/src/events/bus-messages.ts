@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 const DEBUG = 10
 const INFO = 20
 
-/** A message of the kinds that Copr publishes; the schemas are in the Python package copr-messaging. */
+/** A message of a kind that Copr publishes; the schemas are in the Python package copr-messaging. */
 export interface BusMessage {
   topic: 'copr.build.start' | 'copr.build.end' | 'copr.chroot.start'
   message_id: string
@@ -16,8 +16,8 @@ export interface BusMessage {
 }
 
 /**
- * Returns the messages for an event. A start has two: `copr.chroot.start` repeats `copr.build.start` for old listeners. Each message
- * has the same id whenever it is published, so that listeners recognize a repetition.
+ * Returns the messages for an event. A start event has two: `copr.chroot.start` repeats `copr.build.start` for old listeners. A message
+ * keeps its id when it is published again, so that listeners can recognize duplicates.
  */
 export function busMessages({ message_id, event, data, created_at }: Delivery): BusMessage[] {
   const build = BuildEventData.parse(data)
@@ -29,7 +29,7 @@ export function busMessages({ message_id, event, data, created_at }: Delivery): 
   return [make('copr.build.start', message_id), make('copr.chroot.start', derivedId(message_id))]
 }
 
-/** Copr reports a canceled build as failed, and a started one as running. */
+/** As in Copr, the status of a canceled build is failed, and that of a started build is running. */
 function statusOf(topic: BusMessage['topic'], state: string): number {
   if (topic !== 'copr.build.end') return STATE_NUMBER.running
   return state === 'succeeded' ? STATE_NUMBER.succeeded : STATE_NUMBER.failed
@@ -39,7 +39,7 @@ function bodyOf(data: BuildEventData, topic: BusMessage['topic']): Record<string
   const { ownername: owner, projectname: copr, build_id: build, submitter: user } = data
   const chroot = data.chroot ?? SOURCE_CHROOT
   const { name: pkg } = data.package
-  // Listeners split it into version and release; without a release they fail.
+  // Listeners split the version into version and release, and fail if there is no release.
   const version = data.package.version?.includes('-') ? data.package.version : null
   const verb =
     topic === 'copr.build.end'
@@ -55,7 +55,7 @@ function bodyOf(data: BuildEventData, topic: BusMessage['topic']): Record<string
     user,
     status: statusOf(topic, data.state),
     what: `${verb}: user:${user} copr:${owner}/${copr} build:${build} pkg:${pkg} version:${version} chroot:${chroot}`,
-    // The addresses of builders are not public, and no process of the backend waits for a build.
+    // Placeholders: the addresses of builders are not public, and no process of the backend waits for a build.
     ip: null,
     who: 'copr.backend',
     pid: 0,
@@ -80,7 +80,7 @@ function headersOf(
   }
 }
 
-/** Derives a second UUID from a message's, in the layout of version 8. */
+/** Derives the UUID of a second message from the first message's id, in the layout of version 8. */
 function derivedId(message_id: string): string {
   const hex = createHash('sha256').update(`copr.chroot.start ${message_id}`).digest('hex')
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16)

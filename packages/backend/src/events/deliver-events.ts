@@ -8,10 +8,13 @@ import { mailChannel } from './mail-channel.ts'
 import { type Channel, serveQueues } from './serve-queue.ts'
 import { webhookChannel, type WebhookSender } from './webhook-channel.ts'
 
-/** Number of webhooks that one backend serves at the same time, so that a slow receiver delays no other. */
+/** Number of webhooks that one backend serves at the same time, so that a slow receiver does not delay the others. */
 const WEBHOOK_SENDERS = 4
 const INTERVAL_SECONDS = 1
-/** A notification announces each new event; only retries wait for this interval, and every installation polls. */
+/**
+ * Applies only to retries, because a notification announces each new event. It is longer than INTERVAL_SECONDS because every installation
+ * polls for webhooks.
+ */
 const WEBHOOK_INTERVAL_SECONDS = 5
 
 export interface EventSender extends Pick<Backend, 'notices'>, WebhookSender {
@@ -19,8 +22,8 @@ export interface EventSender extends Pick<Backend, 'notices'>, WebhookSender {
 }
 
 /**
- * Delivers events from the outbox to the message bus, to mail and to webhooks until `stop` aborts. Runs in each backend: a queue is leased
- * by one of them at a time. Builds do not wait for it.
+ * Delivers events from the outbox to the message bus, by mail and to webhooks until `stop` aborts. It runs in every backend; each queue is
+ * leased by one backend at a time. Builds do not wait for deliveries.
  */
 export async function deliverEvents(sender: EventSender, stop: AbortSignal): Promise<void> {
   const { config, notices, log, db } = sender
@@ -29,7 +32,7 @@ export async function deliverEvents(sender: EventSender, stop: AbortSignal): Pro
     await every(seconds, () => serveQueues(sender, channel, stop), { stop, log, bell })
   }
   const known = new AbortController()
-  // Retried until the database answers; only then are events stored for these channels.
+  // Retried until the database responds; from then on, events are stored for these channels.
   const enable = async (): Promise<void> => {
     await enableChannel(db, 'amqp', config.amqp !== undefined)
     await enableChannel(db, 'mail', config.mail !== undefined)

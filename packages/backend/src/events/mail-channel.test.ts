@@ -14,7 +14,7 @@ import { serveQueues } from './serve-queue.ts'
 
 const START = new Date('2026-11-22T12:00:00Z')
 
-/** A project of dana's, in which kim has requested a role. */
+/** Creates a project of dana's in which kim has requested a role. */
 async function requested(t: TestDb): Promise<{ dana: number }> {
   await enableChannel(t.db, 'mail', true)
   await addTasks(t.db, START, 'dana', 1)
@@ -87,7 +87,7 @@ test('a mail is retried after a temporary rejection or an outage of the server, 
   {
     await using sink = await smtpSink()
     sink.answerTo = () => 450
-    // A refusal for now may be meant for this recipient only, but the server decides that later.
+    // A temporary refusal, which may concern this recipient only: the mail must wait.
     await deliver(t, sink)
     assert.deepEqual([sink.mails.length, await waiting(t)], [0, 1])
   }
@@ -101,7 +101,7 @@ test('a mail is retried after a temporary rejection or an outage of the server, 
   assert.deepEqual([sink.mails.length, await waiting(t)], [0, 0])
 })
 
-test('an address with line breaks adds neither headers nor recipients', async () => {
+test('an address with line breaks cannot add headers or recipients', async () => {
   await using t = await openTestDb()
   await using sink = await smtpSink()
   const { dana } = await requested(t)

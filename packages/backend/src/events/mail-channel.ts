@@ -10,7 +10,7 @@ import { mailText } from './mail-text.ts'
 import { type Channel, DestinationError } from './serve-queue.ts'
 
 const TIMEOUT_MS = 20_000
-/** Mails that one lease of the queue covers, even if the server takes its time for each. */
+/** Mails sent under one lease of the queue: few enough that the lease does not expire, even if the server is slow. */
 const BATCH = 4
 
 interface Mailer extends Pick<Backend, 'db' | 'log'> {
@@ -76,7 +76,7 @@ async function transport(mail: Mail): Promise<ReturnType<typeof createTransport>
   })
 }
 
-/** Whether the server refuses this mail with a permanent error; errors of the login or of the connection concern all mails. */
+/** Whether the server permanently refuses this mail; login and connection errors concern all mails. */
 function isRefusedForGood(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { responseCode, code } = error as { responseCode?: number; code?: string }

@@ -10,7 +10,7 @@ interface Site {
   site_name: string
 }
 
-/** Says why the recipient gets a mail. */
+/** The reasons why a recipient gets a mail, as stated in the mail. */
 const WHY: Record<MailEvent, string> = {
   'permission.requested': 'because you administer this project',
   'permission.changed': 'because your roles in this project changed',
@@ -30,7 +30,7 @@ export function mailText(event: MailEvent, data: Record<string, unknown>, site: 
 interface Content {
   subject: string
   lines: string[]
-  /** The page on which the recipient can act. */
+  /** The path of the page on which the recipient can act. */
   path: string
 }
 

@@ -67,7 +67,7 @@ class Fixture implements AsyncDisposable {
     this.at = new Date(this.at.getTime() + seconds * 1000)
   }
 
-  /** Runs the source task of one more build of the project; the first call runs that of the first build. */
+  /** Runs the source task of another build of the project; the first call runs that of the first build. */
   async runBuild(): Promise<void> {
     const { db, at: now } = this
     const waiting = await db.selectFrom('task').select('id').where('state', '=', 'queued').execute()
@@ -151,7 +151,7 @@ const unsealed = async (request: {
   return request.sealed.toString().replace('sealed ', '')
 }
 
-/** The signature by the definition of Standard Webhooks. */
+/** Computes the signature as Standard Webhooks defines it. */
 function signature(secret: string, id: unknown, timestamp: unknown, body: string): string {
   const key = Buffer.from(secret.replace('whsec_', ''), 'base64')
   return `v1,${createHmac('sha256', key)
@@ -271,7 +271,7 @@ test('a webhook is disabled with the reason if its receiver accepts nothing for 
       .orderBy('id', 'desc')
       .executeTakeFirstOrThrow()
     assert.deepEqual(entry, { actor: 'system', action: 'outgoing_webhook.disable' })
-    // Enabled again, it works at once.
+    // Once it is enabled again, deliveries resume at once.
     t.receiver.respond = () => ({ status: 204 })
     await editWebhook(t.db, COMMAND, {
       project: t.project,

@@ -15,17 +15,20 @@ import type { Backend } from '../context.ts'
 import { type Channel, DestinationError, type Refusal } from './serve-queue.ts'
 import { webhookBody, webhookHeaders } from './webhook-request.ts'
 
-/** Number of builds of which one event each is on its way to one receiver. */
+/** Maximum number of events in flight to one receiver, at most one per build. */
 const BATCH = 8
 const ANSWER_SECONDS = 15
-/** Maximum bytes of a response that are read, for the log. */
+/** Maximum bytes of a response that are read for the delivery log. */
 const MAX_ANSWER_BYTES = 4096
 const DAY_MS = 86_400_000
-/** An event that a receiver refuses for this long is given up. */
+/** An event that its receiver refuses for this long is dropped. */
 const GIVE_UP_MS = 3 * DAY_MS
 /** A receiver that accepts nothing for this long is disabled. */
 const DISABLE_MS = 5 * DAY_MS
-/** Wait after the first refusal of an event by a receiver that works otherwise; it doubles with each further one, up to MAX_WAIT_MS. */
+/**
+ * Delay before the first retry of an event that was refused by a receiver that otherwise works; it doubles with each further refusal, up to
+ * MAX_WAIT_MS.
+ */
 const FIRST_WAIT_MS = 10_000
 const MAX_WAIT_MS = 3_600_000
 
@@ -93,7 +96,7 @@ export function webhookChannel(sender: WebhookSender, stop: AbortSignal): Channe
 
   async function send(queue: OutboxQueue, deliveries: Delivery[]): Promise<Refusal | undefined> {
     const webhook = await webhookTarget(db, queue.webhook_id ?? 0)
-    // It was deleted after the queue was claimed, and its deliveries with it.
+    // The webhook was deleted after the queue was claimed, and its deliveries with it.
     if (!webhook) return undefined
     const secrets = await secretsOf(sender, webhook)
     const answers = await Promise.all(
@@ -119,7 +122,7 @@ export function webhookChannel(sender: WebhookSender, stop: AbortSignal): Channe
   }
 }
 
-/** Opens the secrets that sign now: the current one, and for a day the one before. */
+/** Opens the secrets with which to sign now: the current one and, for a day after a replacement, the previous one. */
 async function secretsOf(
   { keygen, now }: WebhookSender,
   webhook: WebhookTarget,
@@ -133,7 +136,7 @@ async function secretsOf(
 
 const isAccepted = ({ status }: Answer): boolean => status !== null && status >= 200 && status < 300
 
-/** Whether the receiver itself fails; other statuses refuse one event. */
+/** Whether the receiver itself is failing; other error statuses refuse only this event. */
 function isReceiverDown({ status }: Answer): boolean {
   return status === null || status >= 500 || status === 429 || status === 408
 }
@@ -160,7 +163,7 @@ function explained({ status, text }: Answer): string {
   return `${status}${hint}${text === '' ? '' : `: ${text}`}`
 }
 
-/** Reads the beginning of a response; the connection is closed after that. */
+/** Reads the beginning of a response, then closes the connection. */
 async function beginning(response: Response): Promise<string> {
   if (!response.body) return ''
   const chunks: Uint8Array[] = []
@@ -172,9 +175,9 @@ async function beginning(response: Response): Promise<string> {
       if (size >= MAX_ANSWER_BYTES) break
     }
   } catch {
-    // The status counts; a body that breaks off is shown as far as it came.
+    // The status alone decides the outcome; if the body breaks off, the bytes that arrived are shown.
   }
   const text = Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES).toString('utf8')
-  // PostgreSQL's text cannot hold this character.
+  // PostgreSQL's type `text` cannot hold this character.
   return text.replaceAll('\0', '').trim()
 }

@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto'
 
 const SECRET_PREFIX = 'whsec_'
 
-/** The JSON that a webhook receives, in the form of Standard Webhooks: type, timestamp and data. */
+/** Returns the JSON body for a webhook, in the format of Standard Webhooks: type, timestamp and data. */
 export function webhookBody(
   { event, data, created_at }: Pick<Delivery, 'event' | 'data' | 'created_at'>,
   public_url: string,
@@ -17,8 +17,8 @@ export function webhookBody(
 }
 
 /**
- * Returns the headers of Standard Webhooks: the id is the same for each attempt; the signature covers id, time of this attempt, and body.
- * Several secrets are valid while one of them is being replaced.
+ * Returns the headers of Standard Webhooks. The id is the same for each attempt; the signature covers the id, the time of this attempt, and
+ * the body. While a secret is being replaced, there is one signature for each valid secret.
  */
 export function webhookHeaders({
   message_id,

@@ -93,7 +93,7 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
   if (request.outcome === 'failed') {
     if (await waitsInChain(backend.db, task, request)) {
       await note(`waiting: ${request.reason}`)
-      // The logs of the attempt are not published, and the live log stays open for the next one.
+      // The logs of this attempt are not published, and the live log stays open for the next attempt.
       return { outcome: failureOf(request), afterwards: () => store.dropStaged(key) }
     }
     await store.place(key, withoutRpms(request.files), results)
@@ -119,7 +119,7 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
   }
 }
 
-/** Returns what the outcome will store in the build's row. */
+/** Returns the fields that the outcome will store in the build's row. */
 function knownOf(outcome: TaskOutcome): Partial<SourceReport> {
   if (outcome.kind === 'failed') return { fail_reason: outcome.reason }
   if (outcome.kind !== 'source') return {}
@@ -129,7 +129,7 @@ function knownOf(outcome: TaskOutcome): Partial<SourceReport> {
 
 type FailedRequest = Extract<FinishRequest, { outcome: 'failed' }>
 
-/** Whether a failed attempt only means that its build waits for other packages of its chain; see parkInChain(). */
+/** Whether a failed attempt only means that the build must wait for other packages of its chain; see parkInChain(). */
 async function waitsInChain(
   db: Db,
   task: TaskRow,

@@ -367,7 +367,7 @@ test('a failed source build has a log and results.json even if its builder has w
   assert.deepEqual(await sourceFiles(system, logged), { log: 'downloading\n', summary: UNKNOWN })
 })
 
-test('the summary of a source build names its package before the import, and still after a failed import', async () => {
+test('the summary of a source build names the package before the import, and still does after a failed import', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.submitLink()

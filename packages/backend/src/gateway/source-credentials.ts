@@ -5,12 +5,12 @@ import { packageSource } from '@copr/domain/packages/package-queries'
 import type { TaskContext } from '@copr/domain/queue/task-context'
 import type { Backend } from '../context.ts'
 
-/** Sources that are made from git repositories. */
+/** Source types whose sources come from git repositories. */
 const OF_GIT = ['scm', 'distgit']
 
 /**
- * Returns the git credentials for the source step of a build; undefined if it needs none. Pull requests from other repositories get none:
- * their authors could read with them what only members of the project may read, for instance by a submodule.
+ * Returns the git credentials for the source step of a build, or undefined if it needs none. Pull requests from other repositories get
+ * none: their authors could use them, for example through a submodule, to read data that is restricted to members of the project.
  */
 export async function sourceCredentials(
   { db, keygen }: Pick<Backend, 'db' | 'keygen'>,
@@ -29,7 +29,7 @@ export async function sourceCredentials(
   )
 }
 
-/** Whether a build is made from the repository of its package. */
+/** Whether a build's source is the repository that its package is configured with. */
 async function isOwnSource(
   db: Backend['db'],
   { package_id, source_json }: TaskContext['build'],

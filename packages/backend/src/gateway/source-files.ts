@@ -25,7 +25,7 @@ export async function addSourceFiles(
     const body = new Blob([logOf(report)]).stream()
     await store.appendLog(path, LOG, body, { offset: 0, max_size: Infinity })
   }
-  // The name is known later than the log: a source build ends before its import.
+  // Rewritten once the name is known, because a source build ends before its import.
   if (report.package_name !== null || !(await exists(store, path, SUMMARY)))
     await store.write(path, SUMMARY, `${JSON.stringify(summaryOf(report), null, 2)}\n`)
 }
@@ -39,14 +39,14 @@ function logOf({ source_type, srpm_name, fail_reason }: SourceReport): string {
   return [...upload, ...failure, ''].join('\n')
 }
 
-/** Returns the metadata of the source package; all null if there is none. */
+/** Returns the epoch, version and release of the source package, with null for what is unknown. */
 function summaryOf({ package_name: name, package_version }: SourceReport) {
   const unknown = { epoch: null, version: null, release: null }
   const evr = package_version === null ? unknown : parseEvr(package_version)
   return { name, ...evr, architecture_specific_tags: {} }
 }
 
-/** Whether a file exists, under its name or compressed. */
+/** Whether a file exists, either under its name or compressed. */
 async function exists(tree: ResultsTree, path: ResultsPath, name: string): Promise<boolean> {
   const found = await tree.find([...path.split('/'), name])
   if (found?.kind === 'file') await found.file.close()

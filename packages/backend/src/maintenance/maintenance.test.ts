@@ -114,7 +114,7 @@ test('a source build whose builder was lost gets its log and results.json afterw
   assert.match(await readFile(join(dir, 'results.json'), 'utf8'), /"name": null/)
 })
 
-test('no files are made for the source builds of a deleted project', async () => {
+test('no log or summary is made for the source builds of a deleted project', async () => {
   await using system = await TestBackend.start()
   const id = await system.submitLink()
   await cancelBuild(system.db, COMMAND, id, new Date())

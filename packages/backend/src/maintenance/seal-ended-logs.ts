@@ -4,9 +4,9 @@ import { addSourceFiles } from '../gateway/source-files.ts'
 import { type ResultsPath, resultPath, srpmPath } from '../store/paths.ts'
 
 /**
- * Compresses the logs of builds, and completes the files of source builds, that ended without a report from their agent: those that were
- * canceled or abandoned, or that ended while the backend was down. `looks` counts how often each log has been checked: the longer ago its
- * build ended, the less likely are new lines, and the more rarely it is checked.
+ * Compresses the logs of builds that ended without a report from their agent (canceled, abandoned, or ended while the backend was down),
+ * and adds the missing files of such source builds. `looks` counts the checks of each log: the longer ago its build ended, the less likely
+ * new lines are, and the less often it is checked.
  */
 export async function sealEndedLogs(
   backend: Backend,

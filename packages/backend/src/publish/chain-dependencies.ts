@@ -4,10 +4,10 @@ import { formatDependency, type PackageInfo } from '@copr/rpm/package-info'
 import type { Backend } from '../context.ts'
 import type { StagingKey } from '../store/results-store.ts'
 
-/** The paths that packages may require without a repository's full list of files, as in its primary metadata. */
+/** Paths that packages may require without a repository's full file lists, because the primary metadata contains them. */
 const REQUIRED_PATH = /^\/etc\/|bin\/|^\/usr\/lib\/sendmail$/
 
-/** Reads the BuildRequires that a build had from its source package, and what its packages provide, files included, from the others. */
+/** Returns the BuildRequires of a build, read from its source package, and everything that its binary packages provide, including files. */
 export async function chainDependencies(
   { store }: Pick<Backend, 'store'>,
   staged: StagingKey,

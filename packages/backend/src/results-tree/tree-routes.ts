@@ -11,7 +11,7 @@ const TEXT = 'text/plain; charset=utf-8'
 
 const TYPES: [ending: string, type: string][] = [
   ['.rpm', 'application/x-rpm'],
-  // Sent without Content-Encoding, unlike compressed logs: dnf wants the .gz file itself.
+  // Unlike compressed logs, sent without Content-Encoding, because dnf expects the .gz file itself.
   ['.gz', 'application/gzip'],
   ['.zst', 'application/zstd'],
   ['.xz', 'application/x-xz'],
@@ -27,7 +27,7 @@ const TYPES: [ending: string, type: string][] = [
   ['.cfg', TEXT],
 ]
 
-/** Compressed logs, which browsers and log readers show as text; the name without `.gz` redirects to them. */
+/** Compressed logs, which browsers and log viewers show as text; the name without `.gz` redirects to them. */
 const PACKED_LOG = /\.log\.gz$/
 
 /**
@@ -120,7 +120,10 @@ async function sendElsewhere(file: StoredFile, location: string): Promise<Respon
   return new Response(null, { status: 302, headers: { location, 'cache-control': 'no-store' } })
 }
 
-/** Returns the headers that S3 is to send. S3 does not send our policy, so XML becomes plain text, of which browsers run nothing. */
+/**
+ * Returns the headers that S3 is to send. S3 does not send our Content-Security-Policy, so XML is served as plain text, in which browsers
+ * execute nothing.
+ */
 function inert(content: ContentHeaders): ContentHeaders {
   return content.type.startsWith('text/') ? { ...content, type: TEXT } : content
 }

@@ -47,7 +47,7 @@ async function serveTree() {
   }
 }
 
-/** Requests a file with a client that, unlike fetch(), does not decode it. */
+/** Requests a file with a client that, unlike fetch(), does not decode the body. */
 async function storedBytes(url: string, headers: Record<string, string>) {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   request(url, { headers }, resolve).on('error', reject).end()

@@ -102,7 +102,7 @@ test("a build that fails in mock reports rpm's reason", async () => {
   assert.deepEqual([outcome.failure?.category, outcome.failure?.section], ['test', '%check'])
 })
 
-test('BuildRequires that cannot be installed fail the build, and are reported', async () => {
+test('a build fails and reports the missing requirements if its BuildRequires cannot be installed', async () => {
   const { outcome } = await build(await fixture.task(specOf()), 30)
   assert.ok(outcome.outcome === 'failed')
   assert.match(outcome.reason, /BuildRequires cannot be installed: it does not work/)

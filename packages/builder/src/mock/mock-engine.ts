@@ -154,7 +154,7 @@ async function runMock(
   throw new Error(`mock exited with code ${code}: ${ended.output.trim().slice(-500)}`)
 }
 
-/** Returns the requirements that mock, or the package manager that it runs, did not find. */
+/** Returns the requirements that mock, or the package manager that it runs, could not find. */
 function unmetOfMock(output: string): string[] {
   const own = output.matchAll(/No matching package to install: '([^'\n]+)'/g)
   return [...new Set([...Array.from(own, ([, name = '']) => name), ...unmetIn(output)])]

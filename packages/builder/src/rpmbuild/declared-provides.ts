@@ -2,12 +2,12 @@ import { chrootParts } from '../repositories/repository.ts'
 import { runInRoot } from '../roots/run-in-root.ts'
 import { conditionsOf, type RpmbuildOptions } from './rpmbuild.ts'
 
-/** More than any spec declares; packages get most of their provides from their files, when they are built. */
+/** Larger than the declared Provides of any spec; packages get most of their Provides from their files when they are built. */
 const MAX_OUTPUT_LENGTH = 256 * 1024
 
 /**
- * Returns what the spec declares that its packages will provide, as the root's rpm reads it: names, and explicit Provides. Returns an
- * empty list if rpm cannot read the spec: its BuildRequires may define macros that it needs.
+ * Returns the Provides that the spec declares for its packages, as read by the rpm in the chroot: package names and explicit Provides.
+ * Returns an empty list if rpm cannot read the spec, for example because its BuildRequires define macros that it needs.
  */
 export async function declaredProvides(options: RpmbuildOptions): Promise<string[]> {
   const { task, spec } = options

@@ -7,7 +7,7 @@ import { messageOf } from '@copr/process/errors'
 import { UrlError } from '@copr/process/guarded/guarded-lookup'
 import { BuildFailure } from '../build-failure.ts'
 
-/** A failure because the server responded with an error. */
+/** A failure because the server responded with an error status. */
 export class ResponseFailure extends BuildFailure {
   readonly status: number
 

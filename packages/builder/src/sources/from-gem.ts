@@ -15,7 +15,7 @@ import { scriptFailure } from './script-failure.ts'
 
 const GENERATOR = 'gem-to-spec.rb'
 
-/** Makes an SRPM of the newest version of a gem. The spec is generated from the gem's own description of itself, by the chroot's Ruby. */
+/** Makes an SRPM of the newest version of a gem. The spec is generated from the gem's own metadata, by the chroot's Ruby. */
 export async function makeFromGem(
   task: MadeTask,
   context: TaskContext,
@@ -77,7 +77,7 @@ async function makeFromFile(
   await buildSource(work, { spec, sources: WORKDIR })
 }
 
-/** Returns the URL of an index without its password, which must not be in a spec. */
+/** Returns the URL of an index without its password, which must not appear in a spec. */
 function publicUrl(index_url: string): string {
   const url = new URL(index_url)
   url.username = ''

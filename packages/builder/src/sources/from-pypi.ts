@@ -17,19 +17,19 @@ import { scriptFailure } from './script-failure.ts'
 const LOCAL_ANSWERS = fileURLToPath(new URL('generators/sitecustomize.py', import.meta.url))
 const FOLDER = 'python'
 
-/** A release of a project: the version that was requested, or the newest. */
+/** A release of a project: the requested version or, by default, the newest. */
 interface Release {
   name: string
   version: string
-  /** The index's description of the release, in JSON. */
+  /** The index's JSON description of the release. */
   answer: string
   /** The name of the source archive. */
   archive: string
 }
 
 /**
- * Makes an SRPM of a project on the Python Package Index with the generator of its settings, which is a package of the chroot. The index
- * decides which version is the newest, and the source archive has the digest that it names.
+ * Makes an SRPM of a project on the Python Package Index with the generator that its settings name, which is installed as a package of the
+ * chroot. The index decides which version is the newest, and the source archive is verified with the digest from the index.
  */
 export async function makeFromPypi(
   task: MadeTask,
@@ -43,7 +43,7 @@ export async function makeFromPypi(
     title: `${settings.pypi_package_name} on PyPI`,
     packages: [generator, CURL],
     async prepare(build, { workdir, fixed }) {
-      // pyp2rpm downloads the archive into the directory of its spec.
+      // pyp2rpm requires the archive in the directory of its spec.
       const [into, inRoot] = generator === 'pyp2rpm' ? [fixed, FIXED] : [workdir, WORKDIR]
       release = await fetchRelease(build, settings, into)
       const folder = join(fixed, FOLDER)
@@ -113,12 +113,12 @@ async function unknownRelease(
   )
 }
 
-/** The environment of a generator, in which files answer its requests to PyPI; it downloads a wheel from the network itself. */
+/** The environment of a generator: its requests to PyPI are answered from local files; only a wheel is downloaded over the network. */
 const ENV = { PYTHONPATH: `${FIXED}/${FOLDER}`, PYTHONDONTWRITEBYTECODE: '1' }
 
 /**
- * Runs pyp2spec, and makes an SRPM of its spec. It is not told to compare the licenses with Fedora's list, as it would only print the
- * result, and download the list from another site for that.
+ * Runs pyp2spec and makes an SRPM of its spec. The option to check the licenses against Fedora's list is not used: it would download the
+ * list from another site, only to print the result.
  */
 async function runPyp2spec(work: SourceWork, { name, version }: Release): Promise<void> {
   const command = ['pyp2spec', '--automode', '--version', version, normalName(name)]
@@ -127,7 +127,7 @@ async function runPyp2spec(work: SourceWork, { name, version }: Release): Promis
   await takeResultFolder(work, { folder: WORKDIR, top: WORKDIR, shown: 'the output of pyp2spec' })
 }
 
-/** Runs pyp2rpm, which puts a spec next to the archive, and makes an SRPM of that. */
+/** Runs pyp2rpm, which writes a spec next to the archive, and makes an SRPM of that spec. */
 async function runPyp2rpm(
   work: SourceWork,
   { name, version }: Release,

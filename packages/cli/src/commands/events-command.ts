@@ -2,7 +2,7 @@ import { queueHealth } from '@copr/domain/outbox/queues'
 import { Command } from 'commander'
 import { administer, type Io } from './administer.ts'
 
-/** `coprctl events` shows which events wait for delivery. */
+/** `coprctl events` shows the events that wait for delivery. */
 export function eventsCommand(io: Io): Command {
   const events = new Command('events')
     .summary('list the destinations of events, and what waits for them')

@@ -17,7 +17,7 @@ import { openTestCli, startTestKeygen, type TestCli } from '../testing.ts'
 
 const CHROOT = 'fedora-43-x86_64'
 
-/** Makes dana/telescope. */
+/** Creates the project dana/telescope. */
 async function makeTelescope({ db }: TestCli): Promise<{ id: number }> {
   const now = new Date()
   const user = await createUser(db, { username: 'dana', now })

@@ -23,7 +23,7 @@ interface TokenOptions {
   apiUrl?: string
 }
 
-/** Adds the commands for git credentials and forge tokens of a project, which are read from standard input and never shown. */
+/** Adds the commands for the git credentials and forge tokens of a project. The secrets are read from standard input and never shown. */
 export function addSecretCommands(sub: (usage: string, summary: string) => Command, io: Io): void {
   administer(
     sub('secrets <owner/project>', 'list the secrets of a project, without their values'),

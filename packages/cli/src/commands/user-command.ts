@@ -20,7 +20,7 @@ interface AddOptions {
   passwordStdin?: boolean
 }
 
-/** How to set a password without a pipe. */
+/** Other ways to set a password, for the error when standard input is a terminal. */
 const INSTEAD = 'pipe it in, or let the user set it: coprctl user link'
 
 /** `coprctl user` manages users. */

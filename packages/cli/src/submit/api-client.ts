@@ -4,17 +4,17 @@ import { ChainAnswer } from '@copr/contract/api/chains'
 import { CoprError, messageOf } from '@copr/process/errors'
 import type { ClientConfig } from './client-config.ts'
 
-/** A client of the API with a user's token. */
+/** A client of the API that authenticates with a user's token. */
 export interface ApiClient {
-  /** Sends a request whose response describes a chain. */
+  /** Sends a request whose response is a chain, and returns that. */
   call(method: 'GET' | 'POST' | 'PUT', path: string, body?: object): Promise<ChainAnswer>
   /** Sends a request and ignores its response. */
   send(method: 'POST', path: string, body: object): Promise<void>
-  /** Submits a source package from this machine. */
+  /** Submits a source package from a local file. */
   upload(path: string, fields: object): Promise<void>
 }
 
-/** A request may upload a source package of gigabytes. */
+/** An upload may be a source package of several gigabytes. */
 const UPLOAD_MS = 3_600_000
 const REQUEST_MS = 60_000
 
@@ -52,7 +52,7 @@ export function apiClient({ copr_url, login, token }: ClientConfig): ApiClient {
   }
 }
 
-/** Returns the message of an error response; undefined if a proxy has sent something else. */
+/** Returns the message in an error response; undefined if the response is not from the API, but for example from a proxy. */
 function errorIn(text: string): string | undefined {
   try {
     const { error } = JSON.parse(text) as { error?: unknown }

@@ -1,6 +1,6 @@
 import type { ChainAnswer } from '@copr/contract/api/chains'
 
-/** Returns a function that tells what has changed since it was last called, as lines for people. */
+/** Returns a function that describes, in lines for people to read, what has changed in a chain since its last call. */
 export function chainProgress(): (chain: ChainAnswer) => string[] {
   const shown = new Map<string, string>()
   return (chain) => {
@@ -55,7 +55,7 @@ function lineOf(
   }
 }
 
-/** Describes the result of a chain in a few lines: its waves, its cycles, and the numbers of builds. */
+/** Describes the result of a chain in a few lines: its waves, its cycles, and how many builds succeeded or failed. */
 export function summaryOf({ id, state, counts, chroots }: ChainAnswer): string {
   const lines = chroots.flatMap(({ name, packages, cycles }) => {
     const waves = Map.groupBy(packages, ({ wave }) => wave)

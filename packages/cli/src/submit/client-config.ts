@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CoprError, messageOf } from '@copr/process/errors'
 
-/** The configuration of copr-cli: a section `[copr-cli]` of an INI file. */
+/** The configuration of copr-cli, from the section `[copr-cli]` of an INI file. */
 export interface ClientConfig {
   login: string
   token: string
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   copr_url: string
   username: string | undefined
 }

@@ -11,8 +11,8 @@ export interface Sources {
 const SRPM = /\.(no)?src\.rpm$/
 
 /**
- * Finds the source packages among files, folders and URLs; throws if there are none, or two of the same package, before anything is
- * uploaded.
+ * Finds the source packages among files, directories and URLs before anything is uploaded. Throws if there are none, or if two files are of
+ * the same package.
  */
 export async function collectSources(items: readonly string[]): Promise<Sources> {
   const urls = items.filter((item) => /^https?:\/\//.test(item))

@@ -12,14 +12,14 @@ import { coprctl } from '../coprctl.ts'
 interface Site extends AsyncDisposable {
   dir: string
   config: string
-  /** Method and path of each request, with the names of the JSON body's fields. */
+  /** Method and path of each request, followed by the field names of its JSON body. */
   requests: string[]
   run(...args: string[]): Promise<{ code: number; out: string; err: string }>
 }
 
 type Reply = { status?: number; body: object } | 'drop'
 
-/** Serves replies by method and path; the last reply of a list is repeated. */
+/** Serves the replies listed for a method and path, one per request; the last one is repeated. */
 async function openSite(replies: Record<string, Reply[]>): Promise<Site> {
   const requests: string[] = []
   const server = createServer(async (request, response) => {

@@ -17,10 +17,13 @@ interface Options {
 }
 
 const POLL_MS = 1000
-/** How often in a row the state of the chain may be unreachable: about five minutes, as when the site is upgraded. */
+/** Failed polls in a row after which the command gives up: about five minutes, enough for an upgrade of the site. */
 const MAX_FAILURES = 300
 
-/** `coprctl submit --chain` builds source packages in the order of their requirements; it needs a user's token, not the database. */
+/**
+ * `coprctl submit --chain` builds source packages in the order of their requirements. It uses the API with a user's token, not the
+ * database.
+ */
 export function submitCommand(io: Io): Command {
   return new Command('submit')
     .summary('build source packages in the order of their requirements')
@@ -62,7 +65,7 @@ async function submitChain(items: string[], options: Options, io: Io): Promise<v
     throw new CoprError('conflict', `chain ${chain.id} has not succeeded`)
 }
 
-/** Adds the builds to an open chain and starts it; cancels it if that fails, so that no part of it is built. */
+/** Adds the builds to an open chain and starts it. If that fails, it cancels the chain, so that none of its builds runs. */
 async function fill(
   api: ApiClient,
   {
@@ -90,7 +93,7 @@ async function fill(
   }
 }
 
-/** Reports what changes until the chain has ended; returns its last state. */
+/** Reports changes of a chain until it has ended; returns its final state. */
 async function follow(
   api: ApiClient,
   id: number,

@@ -12,7 +12,7 @@ export const BuildTarget = z.object({
   projectname: Line.pipe(ProjectName),
 })
 
-/** The rules for its name depend on the project; an existing directory may break them. */
+/** Not validated here: the rules for a new directory's name depend on the project, and existing directories may break them. */
 const Dirname = z.preprocess(
   (value) => (value === '' ? undefined : value),
   Line.pipe(z.string().max(1000, 'has more than 1000 characters')).optional(),
@@ -30,7 +30,7 @@ export const BuildOptions = z.object({
   isolation: Line.pipe(z.enum(['unchanged', 'default', 'nspawn', 'simple'])).optional(),
   after_build_id: WholeOrEmpty.optional(),
   with_build_id: WholeOrEmpty.optional(),
-  /** The open chain that orders the build. The reference system has no chains. */
+  /** The open chain to which the build is added. Copr has no chains. */
   chain_id: WholeOrEmpty.optional(),
   packit_forge_project: Line.pipe(z.string().max(1000, 'has more than 1000 characters')).optional(),
 })
@@ -76,7 +76,7 @@ export const BuildAnswer = z.strictObject({
 })
 export type BuildAnswer = z.infer<typeof BuildAnswer>
 
-/** The cause of a failure, which the reference system does not have; only failed builds with a known cause have it. */
+/** The cause of a failure, an addition to Copr's API; only failed builds with a known cause have it. */
 const Failure = FailureDetails.extend({
   /** The sentence that the build's page shows. */
   reason: z.string(),

@@ -1,8 +1,8 @@
-/** Chains: builds that the system puts into order itself. The reference system has none. */
+/** Chains: builds whose order the system determines itself. Copr has none. */
 import { z } from 'zod'
 import { BuildAnswer, BuildOptions, BuildTarget, UrlBuild } from './builds.ts'
 
-/** Without `pkgs`, the chain is open: builds are added with `chain_id`, and it is started with another request. */
+/** Without `pkgs`, the chain stays open: builds are added with `chain_id`, and another request starts it. */
 export const CreateChain = BuildTarget.extend(BuildOptions.omit({ chain_id: true }).shape).extend({
   pkgs: UrlBuild.shape.pkgs.optional(),
 })
@@ -14,12 +14,12 @@ export const ChainAnswer = z.strictObject({
   id: z.number().int(),
   ownername: z.string(),
   projectname: z.string(),
-  /** `open` until the chain is started; `failed` if a build has failed; `canceled` if none has, and one was canceled. */
+  /** `open` until the chain is started; `failed` if any build failed; `canceled` if none failed but at least one was canceled. */
   state: z.enum(['open', 'running', 'succeeded', 'failed', 'canceled']),
   created_on: seconds,
   started_on: seconds,
   ended_on: seconds,
-  /** Numbers of builds. */
+  /** Numbers of builds, in total and by state. */
   counts: z.strictObject({
     total: z.number().int(),
     waiting: z.number().int(),
@@ -43,11 +43,11 @@ export const ChainAnswer = z.strictObject({
           build_id: z.number().int(),
           package: z.string(),
           state: StateName,
-          /** Packages of wave 1 need no other package of the chain; null for those on a cycle and those that need one of them. */
+          /** 1 for packages that need no other package of the chain; null for packages on a cycle and packages that need one on a cycle. */
           wave: z.number().int().nullable(),
-          /** Why it waits, or why it has failed. */
+          /** Why the build waits or has failed; null if there is no reason. */
           reason: z.string().nullable(),
-          /** The packages of the chain that it needs, each with one of the requirements. */
+          /** The packages of the chain that this one needs, each with one requirement that it satisfies. */
           needs: z.array(
             z.strictObject({
               requirement: z.string(),
@@ -55,11 +55,11 @@ export const ChainAnswer = z.strictObject({
               package: z.string(),
             }),
           ),
-          /** The requirements that its last attempt did not find. */
+          /** The requirements that the last attempt could not find. */
           unmet: z.array(z.string()),
         }),
       ),
-      /** `text` is `a -> b -> a (a requires b-devel, b requires a)`. */
+      /** `text` has the form `a -> b -> a (a requires b-devel, b requires a)`. */
       cycles: z.array(z.strictObject({ text: z.string(), build_ids: z.array(z.number().int()) })),
     }),
   ),

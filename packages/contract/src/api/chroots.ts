@@ -86,7 +86,7 @@ export const CHROOT_ISOLATIONS = ['unchanged', 'default', 'nspawn', 'simple'] as
 export const EditProjectChroot = z.object({
   additional_repos: Repositories.optional(),
   additional_packages: Packages.optional(),
-  /** As in Copr, only an empty string removes all modules; an empty list counts as not sent. */
+  /** As in Copr, only an empty string removes all modules; an empty list counts as absent. */
   additional_modules: z.preprocess(
     (value) => (Array.isArray(value) && value.length === 0 ? undefined : value),
     Modules.optional(),

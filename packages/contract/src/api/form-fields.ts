@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 
-/** The message for a field that is missing, in the words of Copr's forms. */
+/** The error for a missing field, with the wording of Copr's forms. */
 export const REQUIRED = 'This field is required.'
 
 /** One line; surrounding white space is ignored. */
@@ -96,7 +96,7 @@ export function formFaults(error: z.ZodError): string {
   return [...new Set(lines)].join('\n')
 }
 
-/** Formats an error in the words of Copr's forms where the schema has none of its own. */
+/** Returns the message of an error; for an invalid option, with the wording of Copr's forms unless the schema has its own message. */
 function messageOf(issue: z.core.$ZodIssue): string {
   if (issue.code !== 'invalid_value' || !issue.message.startsWith('Invalid option'))
     return issue.message

@@ -19,7 +19,7 @@ const Events = Words.transform((words, ctx): BuildEvent[] => {
 
 export const NewOutgoingWebhook = z.object({
   url: Url,
-  /** Default: `build.finished`. */
+  /** Default: `build.finished` only. */
   events: Events.optional(),
 })
 
@@ -40,9 +40,9 @@ export const OutgoingWebhook = z.strictObject({
   /** Why it is disabled; null if it is enabled. */
   disabled_reason: z.string().nullable(),
   created_on: integer,
-  /** Number of events that wait for delivery. */
+  /** Number of events that await delivery. */
   waiting: integer,
-  /** Since when the receiver has accepted nothing; null if it works. */
+  /** When the receiver began to refuse everything; null if it works. */
   failing_since: integer.nullable(),
   last_error: z.string().nullable(),
 })
@@ -50,12 +50,12 @@ export type OutgoingWebhook = z.infer<typeof OutgoingWebhook>
 
 export const OutgoingWebhooksAnswer = z.strictObject({ webhooks: z.array(OutgoingWebhook) })
 
-/** The secret, by which receivers verify signatures, is shown only in this response. */
+/** The response with the secret, by which receivers verify signatures; no other response contains it. */
 export const OutgoingWebhookWithSecret = OutgoingWebhook.extend({ secret: z.string() })
 
 export const WebhookDelivery = z.strictObject({
   id: integer,
-  /** The `webhook-id` that the receiver gets, the same for each attempt. */
+  /** The `webhook-id` header sent to the receiver, the same for each attempt. */
   message_id: z.string(),
   event: z.string(),
   state: z.enum(['waiting', 'delivered', 'failed']),
@@ -64,7 +64,7 @@ export const WebhookDelivery = z.strictObject({
   ended_on: integer.nullable(),
   /** HTTP status of the last response; null if there was none. */
   status: integer.nullable(),
-  /** The beginning of the last response, or the error. */
+  /** The beginning of the last response, or the error if there was no response. */
   answer: z.string().nullable(),
   data: z.record(z.string(), z.unknown()),
 })

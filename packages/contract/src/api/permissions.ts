@@ -19,7 +19,7 @@ const requestOf = (role: string) =>
     })
     .optional()
 
-/** The error for a body that names an unknown role. */
+/** The error for a body with an unknown role. */
 const onlyRoles = {
   error: (issue: z.core.$ZodRawIssue) =>
     issue.code === 'unrecognized_keys'

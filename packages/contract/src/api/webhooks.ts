@@ -2,20 +2,20 @@ import { z } from 'zod'
 import { Flag, Line, Text } from './form-fields.ts'
 import { listOf } from './lists.ts'
 
-/** The systems whose webhooks are understood; `custom` is any other program. */
+/** The systems whose webhooks are supported; `custom` is any other sender. */
 const WEBHOOK_SOURCES = ['github', 'gitlab', 'bitbucket', 'forgejo', 'custom'] as const
 export const WebhookSource = z.enum(WEBHOOK_SOURCES)
 export type WebhookSource = z.infer<typeof WebhookSource>
 
-/** Pull requests that are built: from all repositories, only from the package's own repository, or none. */
+/** Pull requests that are built: from all repositories, from the package's own repository only, or none. */
 export const PULL_REQUESTS = ['all', 'own', 'none'] as const
 export type PullRequests = (typeof PULL_REQUESTS)[number]
 
-/** The result of a delivery; `processing` is left over only if the server was stopped in between. */
+/** The outcome of a delivery; `processing` remains only if the server stopped before it had finished. */
 const DELIVERY_OUTCOMES = ['processing', 'built', 'ignored', 'refused', 'failed'] as const
 export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number]
 
-/** The consequence of a delivery for one package. */
+/** The result of a delivery for one package. */
 export const Decision = z.strictObject({
   package: z.string(),
   /** Null if the package was not built. */
@@ -35,10 +35,10 @@ export const DeliveryAnswer = z.strictObject({
   delivery_key: z.string().nullable(),
   remote_address: z.string().nullable(),
   outcome: z.enum(DELIVERY_OUTCOMES),
-  /** The reason for the outcome, in one sentence; null if the decisions explain it. */
+  /** The reason for the outcome, in one sentence; null if `decisions` explain it. */
   reason: z.string().nullable(),
   decisions: z.array(Decision),
-  /** The ID of the delivery that was replayed. */
+  /** The ID of the delivery that this one replays; null if it is not a replay. */
   replay_of: z.number().int().nullable(),
   body_bytes: z.number().int(),
 })
@@ -48,7 +48,7 @@ export const DeliveriesAnswer = listOf(DeliveryAnswer)
 
 export const OneDeliveryAnswer = DeliveryAnswer.extend({
   headers: z.record(z.string(), z.string()),
-  /** The beginning of the body; null if the sender was not verified. Bytes that are not UTF-8 are replaced. */
+  /** The beginning of the body; null if the sender was not authenticated. Invalid UTF-8 is replaced. */
   body: z.string().nullable(),
   is_truncated: z.boolean(),
 })
@@ -62,7 +62,7 @@ export type WebhookSettings = z.output<typeof WebhookSettings>
 export const WebhookSettingsAnswer = z.strictObject({
   signed_only: z.boolean(),
   pull_requests: z.enum(PULL_REQUESTS),
-  /** Whether there is a signing secret; the secret itself is shown only when it is made. */
+  /** Whether there is a signing secret; the secret itself is shown only when it is created. */
   has_signing_secret: z.boolean(),
 })
 
@@ -78,18 +78,18 @@ const SigningSecret = Line.pipe(
 export const NewSigningSecret = z.object({ secret: SigningSecret.optional() })
 export const SigningSecretAnswer = z.strictObject({ signing_secret: z.string() })
 
-/** The software of a forge to which commit statuses are reported. */
+/** The kinds of forges to which commit statuses can be reported. */
 export const STATUS_FORGES = ['github', 'gitlab', 'forgejo'] as const
 export type StatusForge = (typeof STATUS_FORGES)[number]
 
-/** The states of a commit, by GitHub's names. */
+/** The states of a commit, with GitHub's names. */
 export type CommitState = 'pending' | 'success' | 'failure' | 'error'
 
 const HttpUrl = Line.pipe(z.string().max(1000)).refine(
   isPlainUrl,
   'must be an http or https URL without a user name, a query and a fragment',
 )
-/** Secrets are sent in headers, which cannot contain control characters. */
+/** Secrets are sent in HTTP headers, which cannot contain control characters. */
 const Secret = Text.pipe(
   z
     .string()
@@ -104,22 +104,22 @@ const Username = Line.pipe(
     .regex(/^[^\p{Cc}:]*$/u, 'must contain neither control characters nor a colon'),
 )
 
-/** An empty form field counts as not sent. */
+/** Treats an empty form field as absent. */
 const sentOnly = <Schema extends z.ZodType>(schema: Schema) =>
   z.preprocess((value) => (value === '' ? undefined : value), schema.optional()).optional()
 
-/** Git credentials, or the token of a forge, with which commit statuses are set. */
+/** Git credentials, or a token with which commit statuses are set on a forge. */
 export const NewProjectSecret = z
   .object({
     kind: Line.pipe(z.enum(['git', 'forge'])),
-    /** The beginning of the URLs of repositories, or the URL of the forge, such as `https://github.com`. */
+    /** For git, the prefix of the repositories' URLs; for a forge, its URL, such as `https://github.com`. */
     url: HttpUrl,
-    /** For git. */
+    /** For git only. */
     username: sentOnly(Username),
-    /** For a forge: its software, and the base URL of its API, by default the usual one. */
+    /** For a forge only: its kind and, in `api_url`, the base URL of its API if it is not the usual one. */
     forge: sentOnly(Line.pipe(z.enum(STATUS_FORGES))),
     api_url: sentOnly(HttpUrl),
-    /** The password, or the token. */
+    /** The password for git, or the token for a forge. */
     password: Secret,
   })
   .superRefine(({ kind, username, forge, api_url }, ctx) => {
@@ -142,7 +142,7 @@ const ProjectSecretAnswer = z.strictObject({
   api_url: z.string().nullable(),
   /** Unix seconds. */
   changed_on: z.number().int(),
-  /** The problem at the last use; null if there was none. */
+  /** The error of the last use; null if it succeeded. */
   last_error: z.string().nullable(),
 })
 export const ProjectSecretsAnswer = z.strictObject({ secrets: z.array(ProjectSecretAnswer) })

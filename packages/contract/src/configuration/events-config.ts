@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** A client certificate for a server of messages or mail. */
+/** The TLS options for a message broker or mail server: its authorities and a client certificate. */
 const ClientTls = {
   ca_file: z
     .string()

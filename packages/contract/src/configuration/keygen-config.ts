@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { Port, TlsFiles, Url } from './values.ts'
 
 /**
- * Rights of a caller of keygen: `make` creates keys, `sign` signs, `administer` rotates keys and reads the signature log; `seal` seals
- * secrets of projects and opens those that verify webhooks, `open` opens git credentials and forge tokens.
+ * Rights of a caller of keygen: `make` creates keys, `sign` signs, `administer` rotates keys and reads the signature log, `seal` seals
+ * projects' secrets and opens those that verify webhooks, and `open` opens git credentials and forge tokens.
  */
 export const KeygenRight = z.enum(['make', 'sign', 'administer', 'seal', 'open'])
 export type KeygenRight = z.infer<typeof KeygenRight>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Url } from './values.ts'
 
-/** The package indexes of languages from which sources are made. */
+/** The package indexes of programming languages from which sources are fetched. */
 export const PackageIndexes = z.strictObject({
   pypi_index: Url.default('https://pypi.org').describe(
     'index of sources of type PyPI, which serves the JSON API below `/pypi`; default: `https://pypi.org`',

@@ -19,7 +19,7 @@ export interface NewMembers {
   members: Member[]
   /** The total size of the results, without the logs: their size is added when the build has ended. */
   result_bytes: number
-  /** The BuildRequires that the build had and what its packages provide; only for builds of a chain. */
+  /** The BuildRequires of the build and everything that its packages provide; only for builds of a chain. */
   dependencies?: { requires: string[]; provides: string[] } | undefined
   now: Date
 }

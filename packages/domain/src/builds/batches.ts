@@ -15,7 +15,7 @@ export interface BatchWish {
 
 type Field = keyof BatchWish
 
-/** The message for a wish that names both builds, in the words of Copr's API and of its forms. */
+/** The error for a request with both options, with the wording of Copr's API followed by that of its forms. */
 export const BOTH_BATCHES =
   'You may either build after build ID, or with build id, not both. Only one batch option can be specified'
 

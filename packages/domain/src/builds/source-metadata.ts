@@ -17,7 +17,7 @@ export interface SourceMetadata {
   srpm_name: string
   exclusive_arch: readonly string[]
   exclude_arch: readonly string[]
-  /** The BuildRequires in the header, such as `zlib-devel >= 1.3`. Default: none. */
+  /** The BuildRequires in the SRPM's header, such as `zlib-devel >= 1.3`. Default: none. */
   requires?: readonly string[]
 }
 
@@ -61,7 +61,10 @@ export async function applySourceMetadata(
   await refreshBuild(tx, buildId, now)
 }
 
-/** Fails the source of a build whose chain has a build of the same package already; submitBuild() refuses such uploads. */
+/**
+ * Whether the build's chain already has another build of the same package; if so, fails the source of this build. For uploads,
+ * submitBuild() already refuses that.
+ */
 async function isTwin(
   tx: Tx,
   { id, chain_id }: { id: number; chain_id: number | null },

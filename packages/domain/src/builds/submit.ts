@@ -16,7 +16,7 @@ import { sourceChroot } from './source-chroot.ts'
 import { applySourceMetadata, type SourceMetadata } from './source-metadata.ts'
 
 export interface Submission extends BatchWish {
-  /** The chain that orders this build; it must be open. */
+  /** The open chain to which the build is added. */
   chain_id?: number | undefined
   project: { id: number; ownername: string; name: string }
   /** Default: the project's main directory. */
@@ -26,7 +26,7 @@ export interface Submission extends BatchWish {
   /** The sender as the webhook reports it, such as a profile URL; `custom webhook` if it reports none. */
   submitted_by?: string | undefined
   source: Source
-  /** The commit whose status on its forge follows the build. */
+  /** The commit whose status on its forge is kept in step with the build. */
   commit_status?: CommitStatusWish | undefined
   /** Set if a package is built from its configured source; otherwise the package is known only once the SRPM exists. */
   package_id?: number | undefined

@@ -38,7 +38,7 @@ interface Failure {
   reason: string
   failure?: FailureDetails | undefined
   seconds?: Record<string, number> | undefined
-  /** The dependencies that the attempt has found, for builds of a chain. */
+  /** The dependencies that a failed attempt found, for builds of a chain. */
   found?: FoundDependencies | undefined
 }
 

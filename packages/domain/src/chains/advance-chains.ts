@@ -9,10 +9,13 @@ import type { ChainStep } from './chain-graph.ts'
 import { type ChainPlan, planChroot } from './chain-plan.ts'
 import { loadSteps } from './chain-steps.ts'
 
-/** A chain that nobody has started within this time of its creation starts by itself: its client has probably gone. */
+/** A chain that has not been started this long after its creation starts automatically, because its client has probably gone. */
 const START_AFTER_MS = 3_600_000
 
-/** Does what is due in all unfinished chains: queues steps, fails those that can never start, ends chains. Idempotent; may run in several processes. */
+/**
+ * Takes all due actions in unfinished chains: queues steps, fails those that can never start, and ends chains. Idempotent; may run in
+ * several processes.
+ */
 export async function advanceChains(db: Db, now: Date): Promise<void> {
   await startForgotten(db, now)
   const chains = await db
@@ -38,7 +41,7 @@ async function startForgotten(db: Db, now: Date): Promise<void> {
 }
 
 async function advanceChain(db: Db, id: number, now: Date): Promise<void> {
-  // Builds are locked only if there is something to do, because machines cannot claim the tasks of locked builds.
+  // Planned first without locks: while builds are locked, machines cannot claim their tasks.
   if (!hasWork(await planChain(db, id))) return
   await db.transaction().execute(async (tx) => {
     const chain = await tx
@@ -49,7 +52,8 @@ async function advanceChain(db: Db, id: number, now: Date): Promise<void> {
       .forNoKeyUpdate()
       .executeTakeFirst()
     if (!chain) return
-    // In build-id order, which rules out deadlocks. No build of the chain changes between the plan and its execution.
+    // Locked in the order of the build ids, which prevents deadlocks. From here on, no build of the chain can change before the plan has
+    // been executed.
     await sql`select id from build where chain_id = ${id} and finished_at is null order by id for update`.execute(
       tx,
     )

@@ -3,21 +3,26 @@ import type { Requirement } from '@copr/rpm/package-info'
 import { components } from './components.ts'
 
 /**
- * The phases of a step: its source package is made or imported (`source`), it waits for other steps (`parked`), it is queued, built or
- * published (`active`), it has ended with its packages installable (`succeeded`) or without (`ended`).
+ * The phases of a step:
+ *
+ * - `source`: its source package is being made or imported
+ * - `parked`: it waits for other steps
+ * - `active`: it is queued, being built or being published
+ * - `succeeded`: it has ended and its packages can be installed
+ * - `ended`: it has ended in any other way
  */
 export type StepPhase = 'source' | 'parked' | 'active' | 'succeeded' | 'ended'
 
-/** The build of one package of a chain in one chroot. Dependencies are texts such as `zlib-devel >= 1.3`. */
+/** The build of one package of a chain in one chroot. Dependencies are strings such as `zlib-devel >= 1.3`. */
 export interface ChainStep {
   build_chroot_id: number
   build_id: number
   package_name: string
   phase: StepPhase
   requires: string[]
-  /** The requirements that the last attempt did not find. */
+  /** The requirements that the last attempt could not find. */
   unmet: string[]
-  /** The Provides that the spec declares; once the packages are built, all that they have. */
+  /** Until the packages are built, the Provides that the spec declares; then all Provides of the packages. */
   provides: string[]
   /** The number of steps that had succeeded when the last attempt was queued; null before the first. */
   released_with: number | null
@@ -25,7 +30,7 @@ export interface ChainStep {
   ended_at: Date | null
 }
 
-/** `step` needs a requirement that `provider` provides, or would provide. */
+/** `step` has a requirement that `provider` provides or, once built, would provide. */
 export interface Edge {
   step: ChainStep
   requirement: string
@@ -38,8 +43,8 @@ type Offers = (requirement: string) => ChainStep[]
 const MAX_PROVIDERS = 4
 
 /**
- * Returns a function that finds the steps that provide a requirement. A step that is not built and whose spec has not been read counts as
- * the provider of its own name, in any version.
+ * Returns a function that finds the steps that provide a requirement. Until a step is built or its spec has been read, it is assumed to
+ * provide its package's name, in any version.
  */
 export function offersOf(steps: readonly ChainStep[]): Offers {
   const byName = new Map<string, { step: ChainStep; offer: Requirement }[]>()
@@ -69,7 +74,10 @@ export function offersOf(steps: readonly ChainStep[]): Offers {
   }
 }
 
-/** Finds which steps need what from which others: for requirements that several provide, the one that succeeded first. */
+/**
+ * Returns which step needs which requirement from which other step. If several steps provide a requirement, the one that succeeded first
+ * counts.
+ */
 export function edgesOf(steps: readonly ChainStep[]): Edge[] {
   const offers = offersOf(steps)
   return steps.flatMap((step) =>
@@ -91,7 +99,8 @@ function providerFor(step: ChainStep, found: ChainStep[]): ChainStep | undefined
 }
 
 /**
- * Whether `step` may have been built with the packages of `provider`. The start of `step` does not tell: it reads the repositories later.
+ * Whether `step` may have been built with the packages of `provider`. The start time of `step` does not show that, because a build reads
+ * the repositories later.
  */
 function isBefore(provider: ChainStep, step: ChainStep): boolean {
   if (step.ended_at === null || provider.ended_at === null) return true
@@ -99,8 +108,8 @@ function isBefore(provider: ChainStep, step: ChainStep): boolean {
 }
 
 /**
- * Numbers the waves: a step is in wave 1 if it needs no other, else in the wave after the last of those that it needs. Steps on a cycle,
- * and those that need one of them, are in none.
+ * Numbers the waves, from 1: a step that needs no other is in wave 1, any other step is in the wave after the latest of the steps that it
+ * needs. Steps on a cycle, and steps that need one on a cycle, are in no wave.
  */
 export function wavesOf(
   steps: readonly ChainStep[],
@@ -109,7 +118,7 @@ export function wavesOf(
   const needed = Map.groupBy(edges, ({ step }) => step)
   const graph = (step: ChainStep) => (needed.get(step) ?? []).map(({ provider }) => provider)
   const waves = new Map<ChainStep, number>()
-  // Components come after those that they point to, so the wave of each provider is known.
+  // A component comes after those that it points to, so the waves of its providers are known.
   for (const component of components(steps, graph)) {
     const [step] = component
     if (!step || component.length > 1) continue
@@ -121,8 +130,8 @@ export function wavesOf(
 }
 
 /**
- * Returns a cycle of each group of steps that need one another: a shortest one from the group's alphabetically first step, as edges of
- * which each starts where the previous one ends.
+ * Returns one cycle for each group of steps that need one another: a shortest one through the group's alphabetically first step, as edges
+ * of which each starts where the previous one ends.
  */
 export function cyclesOf(steps: readonly ChainStep[], edges: readonly Edge[]): Edge[][] {
   const among = new Set(steps)
@@ -138,7 +147,7 @@ export function cyclesOf(steps: readonly ChainStep[], edges: readonly Edge[]): E
     .toSorted((a, b) => (a[0] && b[0] ? byName(a[0].step, b[0].step) : 0))
 }
 
-/** Finds a shortest way from a step back to itself; empty if there is none. */
+/** Returns a shortest path from a step back to itself; empty if there is none. */
 function shortestCycle(first: ChainStep, needed: Map<ChainStep, Edge[]>): Edge[] {
   const cameBy = new Map<ChainStep, Edge>()
   const queue = [first]

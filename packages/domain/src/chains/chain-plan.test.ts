@@ -5,16 +5,16 @@ import { cycleText, planChroot } from './chain-plan.ts'
 
 const at = (seconds: number): Date => new Date(1_800_000_000_000 + seconds * 1000)
 
-/** A package as its spec really is: a simulated builder finds out what a chain cannot see before. */
+/** A package with its real dependencies. A simulated builder discovers those that a chain cannot know in advance. */
 interface Source {
   name: string
-  /** The BuildRequires that the SRPM's header states. */
+  /** The BuildRequires in the SRPM's header. */
   header?: string[]
-  /** The BuildRequires that only an attempt finds. */
+  /** The BuildRequires that only an attempt discovers. */
   generated?: string[]
-  /** The provides that the spec declares. */
+  /** The Provides that the spec declares. */
   declares?: string[]
-  /** The provides that packages get when they are built. */
+  /** The Provides that the packages only get when they are built. */
   gains?: string[]
   fails?: boolean
 }
@@ -42,7 +42,7 @@ function stepOf({ name, header = [] }: Source, id: number): ChainStep {
   }
 }
 
-/** Builds a chain with one builder and a chroot whose repositories provide `repository`. */
+/** Simulates a chain with one builder, in a chroot whose repositories provide `repository`. */
 function simulate(sources: Source[], repository: string[] = []): Outcome {
   const steps = sources.map(stepOf)
   const offered = new Set(repository)
@@ -103,7 +103,7 @@ suite('planChroot()', () => {
         order.indexOf(first) < order.indexOf(second),
         `${first} before ${second}: ${order.join()}`,
       )
-    // Only requirements that no name reveals cost an attempt: perl(Lib) none, as app waits for lib, too.
+    // Two extra attempts, for requirements whose provider the names do not reveal. perl(Lib) costs none, because app also waits for lib.
     assert.equal(attempts, 5 + 2)
   })
 
@@ -130,7 +130,7 @@ suite('planChroot()', () => {
     )
   })
 
-  test('builds packages that need one another if the repositories have earlier versions of them', () => {
+  test('builds packages that require one another if the repositories contain earlier versions of them', () => {
     const { order, reasons } = simulate(
       [
         { name: 'app', header: ['gcc'] },
@@ -180,7 +180,7 @@ suite('planChroot()', () => {
       const random = randomOf(seed)
       const count = 5 + random(30)
       const needs = Array.from({ length: count }, (_, i) => {
-        // Mostly on earlier packages; a few on any, which makes cycles.
+        // Most packages need only earlier ones; about one in ten may need any package, which can cause cycles.
         const pool = random(10) === 0 ? count : i
         return pool === 0 ? [] : Array.from({ length: random(4) }, () => random(pool))
       })
@@ -197,7 +197,7 @@ suite('planChroot()', () => {
       const { order, reasons, steps, attempts } = simulate(sources)
       assert.equal(new Set(order).size, order.length, 'a package was built twice')
       assert.equal(order.length + reasons.size, count)
-      // The packages that can be built, computed independently: repeatedly those whose needs are all built.
+      // The packages that can be built, computed independently: adds packages whose needs can all be built, until there are no more.
       const buildable = new Set<number>()
       for (let grown = true; grown;) {
         grown = false
@@ -256,7 +256,7 @@ test('wavesOf() and cyclesOf() handle a chain of 5000 packages, and a cycle of 5
   assert.equal(cyclesOf(steps, edgesOf(steps))[0]?.length, 5000)
 })
 
-/** Returns a small deterministic generator of integers below a limit. */
+/** Returns a small deterministic generator of integers from 0 to below a limit. */
 function randomOf(seed: number): (limit: number) => number {
   let state = seed * 2_654_435_761
   return (limit) => {

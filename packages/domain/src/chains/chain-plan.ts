@@ -3,17 +3,22 @@ import { components } from './components.ts'
 
 /** The actions that are due for the parked steps of a chain in one chroot. */
 export interface ChainPlan {
-  /** The steps to put into the queue. */
+  /** The steps to queue. */
   release: ChainStep[]
   /** The steps that can never start, each with the reason. */
   stuck: { step: ChainStep; reason: string }[]
 }
 
 /**
- * Decides what is due, from the state alone. A step starts once no unfinished step provides anything that its source package requires; a
- * step whose attempt has found requirements missing, once the packages published since provide them. When nothing else moves, every step
- * that has not been tried since the last publication is tried once, because provided files and other repositories are not all known here;
- * whatever is then still waiting never starts. `is_moving` is set while sources are not ready, whose names are unknown.
+ * Decides which parked steps to queue and which to give up, from the state of the steps alone:
+ *
+ * - A step that was never tried is queued once none of its source package's requirements depends on another unfinished step.
+ * - A step whose last attempt found requirements missing is queued once packages published since then provide all of them.
+ * - If neither applies and all unfinished steps are parked, those not tried since the last publication are tried, first the ones that other
+ *   steps need: the plan does not know all provided files, nor the contents of other repositories.
+ * - Steps that are still parked after that are stuck.
+ *
+ * `is_moving` is true while some source packages are not ready, because their names are not known yet.
  */
 export function planChroot(
   steps: readonly ChainStep[],
@@ -42,7 +47,7 @@ export function planChroot(
   return { release: [], stuck: stuckSteps(steps, parked) }
 }
 
-/** Returns the steps that need none of the others, or only such as need them, too. */
+/** Returns the steps that need none of the others, except those with which they are on a cycle. */
 function firstOf(steps: ChainStep[]): ChainStep[] {
   const needed = Map.groupBy(edgesOf(steps), ({ step }) => step)
   const graph = (step: ChainStep) => (needed.get(step) ?? []).map(({ provider }) => provider)
@@ -59,7 +64,7 @@ function stuckSteps(steps: readonly ChainStep[], parked: ChainStep[]): ChainPlan
   return parked.map((step) => ({ step, reason: reasonFor(step, edges, cycles) }))
 }
 
-/** Leaves out the requirements that the last attempt has found. */
+/** Keeps only the edges for requirements that the last attempt of a step could not find. */
 export function unmetOnly(edges: readonly Edge[]): Edge[] {
   return edges.filter(({ step, requirement }) => step.unmet.includes(requirement))
 }
@@ -86,7 +91,7 @@ function lackText(provider: ChainStep, cycles: Edge[][]): string {
   return `${named}, which cannot start either`
 }
 
-/** Returns `a -> b -> a (a requires b-devel, b requires a-libs)`. */
+/** Describes a cycle as `a -> b -> a (a requires b-devel, b requires a-libs)`. */
 export function cycleText(cycle: readonly Edge[]): string {
   const names = cycle.map(({ step }) => step.package_name)
   const needs = cycle.map(({ step, requirement }) => `${step.package_name} requires ${requirement}`)

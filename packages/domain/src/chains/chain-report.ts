@@ -16,13 +16,13 @@ export interface ChainPackage {
   build_id: number
   package_name: string
   state: BuildState
-  /** From 1; null for a package that is on a cycle or needs one that is. */
+  /** Counted from 1; null for a package that is on a cycle or needs one that is. */
   wave: number | null
-  /** Why it waits, or why it failed. */
+  /** Why it waits or failed; null if there is no reason. */
   state_reason: string | null
-  /** The other packages of the chain that it needs, each with one of the requirements. */
+  /** The other packages of the chain that it needs, each with one requirement that it satisfies. */
   needs: { requirement: string; build_id: number; package_name: string }[]
-  /** The requirements that its last attempt did not find; empty if it has succeeded. */
+  /** The requirements that its last attempt could not find; empty if it has succeeded. */
   unmet: string[]
 }
 
@@ -38,12 +38,12 @@ export interface ChainReport {
   projectname: string
   state: 'open' | 'running' | 'succeeded' | 'failed' | 'canceled'
   builds: ChainBuild[]
-  /** Numbers of builds. */
+  /** Numbers of builds, in total and by state. */
   counts: { total: number; waiting: number; running: number; succeeded: number; failed: number }
   chroots: ChainChroot[]
 }
 
-/** Describes a chain: its builds, and for each chroot their order as far as it is known. */
+/** Describes a chain: its builds and, for each chroot, their order as far as it is known. Returns undefined if there is no such chain. */
 export async function chainReport(db: Db, id: number): Promise<ChainReport | undefined> {
   const chain = await findChain(db, id)
   if (!chain) return undefined

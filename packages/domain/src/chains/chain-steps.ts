@@ -4,14 +4,14 @@ import type { Db, Tx } from '../database/open.ts'
 import { boundedDependencies } from './dependency-text.ts'
 import type { ChainStep, StepPhase } from './chain-graph.ts'
 
-/** A step with what pages and the API show in addition. */
+/** A step with additional fields that pages and the API show. */
 export interface ShownStep extends ChainStep {
   chroot: string
   state: BuildState
   state_reason: string | null
 }
 
-/** Loads the steps of a chain: one for each build and chroot, as far as the chroots of the builds are known. */
+/** Loads the steps of a chain: one for each chroot of each build, provided that the chroots of the build are already known. */
 export async function loadSteps(db: Db, chain_id: number): Promise<ShownStep[]> {
   const { rows } = await sql<Omit<ShownStep, 'phase'> & { is_parked: boolean }>`
     select build_chroot.id as build_chroot_id, build.id as build_id, coalesce(package.name, 'build ' || build.id) as package_name,
@@ -46,7 +46,7 @@ const PHASES: Record<BuildState, StepPhase> = {
   unknown: 'ended',
 }
 
-/** Inserts the steps of a build whose chroots are known now, with the requirements in the header of its SRPM. */
+/** Inserts the steps of a build once its chroots are known, with the requirements in its SRPM's header. */
 export async function insertSteps(
   tx: Tx,
   build_id: number,
@@ -66,7 +66,7 @@ export async function insertSteps(
     .execute()
 }
 
-/** Records the dependencies of a step that has been built; does nothing for a build without a chain. */
+/** Records the dependencies of a step that has been built; does nothing if the build is in no chain. */
 export async function noteBuilt(
   tx: Tx,
   build_chroot_id: number,
@@ -82,7 +82,7 @@ export async function noteBuilt(
     .execute()
 }
 
-/** Records what the last attempt has found out about a step; does nothing for a build without a chain. */
+/** Records what the last attempt found out about a step; does nothing if the build is in no chain. */
 export async function noteAttempt(
   tx: Tx,
   build_chroot_id: number,

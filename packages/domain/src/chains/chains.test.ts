@@ -31,7 +31,7 @@ interface Site extends AsyncDisposable {
   submitter_id: number
 }
 
-/** Opens a database with a project of one chroot and a machine. */
+/** Opens a database with a project that has one chroot, and with a machine. */
 async function openSite(): Promise<Site> {
   const t = await openTestDb()
   const { db } = t
@@ -126,7 +126,7 @@ async function importAll(site: Site): Promise<void> {
   }
 }
 
-/** Creates and starts a chain of packages with the requirements in their headers; returns the chain and its builds. */
+/** Creates and starts a chain of packages whose headers have the given requirements; returns the chain and its builds. */
 async function started(
   site: Site,
   packages: Record<string, string[]>,
@@ -141,14 +141,14 @@ async function started(
   return { chain, builds }
 }
 
-/** Ends an attempt that found these requirements missing. */
+/** Finishes an attempt that found these requirements missing. */
 async function lacks({ db }: Site, task: TaskRow, unmet: string[], provides: string[] = []) {
   const found = { unmet, provides }
   await finishTask(db, task.lease ?? '', { kind: 'failed', reason: 'missing', found }, now)
   await advanceChains(db, now)
 }
 
-/** Builds and publishes the package of a claimed task. */
+/** Finishes and publishes the build of a claimed task. */
 async function build({ db }: Site, task: TaskRow, provides: string[]): Promise<void> {
   await finishTask(db, task.lease ?? '', { kind: 'rpm', files: [], seconds: {} }, now)
   const publish = await claimPublish(db, { lease: randomUUID(), now, lease_seconds: 30 })
@@ -164,7 +164,7 @@ async function build({ db }: Site, task: TaskRow, provides: string[]): Promise<v
   await advanceChains(db, now)
 }
 
-/** Claims all queued tasks; returns them by build. */
+/** Claims all queued tasks; returns them by build id. */
 async function claimAll(site: Site): Promise<Map<number, TaskRow>> {
   const tasks = new Map<number, TaskRow>()
   for (let task = await claim(site); task; task = await claim(site)) tasks.set(task.build_id, task)
@@ -233,7 +233,7 @@ test('when no build of a chain can proceed, the waiting ones fail with the cycle
   await lacks(site, task('c'), ['a'], ['c', 'virtual(c)'])
   await lacks(site, task('lost'), ['nowhere'], ['lost'])
   await build(site, task('free'), ['free'])
-  // Each is tried once more, because a package was published since.
+  // Each is tried once more, because a package has been published since its last attempt.
   const again = await claimAll(site)
   assert.equal(again.size, 4)
   const unmet: Record<string, string[]> = { a: ['b-devel'], b: ['virtual(c)'], c: ['a'] }
@@ -334,7 +334,7 @@ test('canceling a build of a chain does not stop the other builds; canceling the
   })
   await cancelBuild(db, COMMAND, builds['lib'] ?? 0, now)
   await advanceChains(db, now)
-  // The repositories may have lib.
+  // app starts although lib was canceled, because the repositories may contain lib.
   const tasks = await claimAll(site)
   assert.deepEqual(new Set(tasks.keys()), new Set([builds['app'], builds['base']]))
   await cancelChain(db, COMMAND, chain, now)

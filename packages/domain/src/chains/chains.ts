@@ -4,12 +4,12 @@ import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import type { ChainTable } from '../database/schema.ts'
 
-/** Maximum number of builds in a chain: each event of a chain reads all of them. */
+/** Maximum number of builds in a chain, because each event of a chain reads all of them. */
 export const MAX_CHAIN_BUILDS = 300
 
 export type Chain = Selectable<ChainTable>
 
-/** Creates a chain without builds; returns its id. It is open: builds may be added until it is started. */
+/** Creates an empty chain and returns its id. The chain is open: builds can be added until it is started. */
 export async function createChain(db: Db, project_id: number, now: Date): Promise<number> {
   const { id } = await db
     .insertInto('chain')
@@ -19,7 +19,7 @@ export async function createChain(db: Db, project_id: number, now: Date): Promis
   return id
 }
 
-/** Finds a chain of a project that still exists. */
+/** Returns a chain; undefined if there is none with this id or its project was deleted. */
 export async function findChain(db: Db, id: number): Promise<Chain | undefined> {
   if (!Number.isSafeInteger(id)) return undefined
   return await db
@@ -31,7 +31,9 @@ export async function findChain(db: Db, id: number): Promise<Chain | undefined> 
     .executeTakeFirst()
 }
 
-/** Starts an open chain: no more builds can be added, and its first packages are built. Throws `conflict` if it has been started. */
+/**
+ * Starts an open chain: from now on its packages are built, and no more builds can be added. Throws `conflict` if it was already started.
+ */
 export async function startChain(db: Db, id: number, now: Date): Promise<void> {
   const started = await db
     .updateTable('chain')
@@ -45,7 +47,7 @@ export async function startChain(db: Db, id: number, now: Date): Promise<void> {
   await notify(db, 'copr_chain')
 }
 
-/** Throws unless `builds` builds can be added to the chain; joinChain() checks each again, under a lock. */
+/** Throws unless `builds` more builds can be added to the chain; joinChain() checks again for each build, with the chain locked. */
 export async function checkChain(
   db: Db,
   { chain_id, project_id, builds }: { chain_id: number; project_id: number; builds: number },
@@ -57,7 +59,9 @@ export async function checkChain(
   await requireSpace(db, chain_id, builds)
 }
 
-/** Throws unless a build, whose package is known if it was uploaded, can be added to the chain. Locks the chain. */
+/**
+ * Locks the chain and throws unless a build can be added to it. `name` is the build's package, which is known only for an uploaded SRPM.
+ */
 export async function joinChain(
   tx: Tx,
   {
@@ -78,7 +82,7 @@ export async function joinChain(
   if (twin !== undefined) throw new CoprError('invalid', twinText(chain_id, name ?? '', twin))
 }
 
-/** Returns the id of a chain's other build of the package with this name. */
+/** Returns the id of another build of the same package in a chain; undefined if there is none. */
 export async function twinInChain(
   tx: Tx,
   { chain_id, name, except = 0 }: { chain_id: number; name: string; except?: number },
@@ -136,7 +140,7 @@ export async function unfinishedBuildsOf(db: Db, chain_id: number): Promise<numb
   return rows.map(({ id }) => id)
 }
 
-/** Returns the id of a build's chain; undefined if it has none. */
+/** Returns the id of the chain that a build is in; undefined if it is in none. */
 export async function chainIdOf(db: Db, build_id: number): Promise<number | undefined> {
   const row = await db
     .selectFrom('build')

@@ -1,6 +1,6 @@
 /**
- * Returns the strongly connected components of a directed graph, each after those that it points to (Tarjan's algorithm, without recursion,
- * because a path can be as long as the graph is large). `next` may return nodes that are not in `nodes`; they are ignored.
+ * Returns the strongly connected components of a directed graph, each after those that it points to. Uses Tarjan's algorithm without
+ * recursion, because a path can contain every node of a large graph. `next` may return nodes that are not in `nodes`; they are ignored.
  */
 export function components<Node>(
   nodes: readonly Node[],
@@ -8,9 +8,9 @@ export function components<Node>(
 ): Node[][] {
   const known = new Set(nodes)
   const found: Node[][] = []
-  /** The order in which nodes were reached. */
+  /** The order in which nodes were visited. */
   const indexes = new Map<Node, number>()
-  /** The lowest index that a node's component is known to contain. */
+  /** The lowest index known to be in a node's component. */
   const lowest = new Map<Node, number>()
   const open: Node[] = []
   const isOpen = new Set<Node>()

@@ -4,7 +4,7 @@ import { compareEvr, compareVersions, parseEvr, type Order } from '@copr/rpm/ver
 
 const LIMITS = { count: 500, length: 300, total: 64 * 1024 }
 
-/** Keeps as many dependencies as the database stores for one build chroot, each once. An overlong one is left out. */
+/** Returns the dependencies without duplicates and overlong ones, up to the limits for one build chroot in the database. */
 export function boundedDependencies(texts: Iterable<string>): string[] {
   const kept = new Set<string>()
   let total = 0
@@ -18,7 +18,7 @@ export function boundedDependencies(texts: Iterable<string>): string[] {
   return [...kept]
 }
 
-/** Parses `name` or `name >= version`; whatever has another form is a name. */
+/** Parses `name` or `name >= version`; any other text is taken as a name. */
 export function parseDependency(text: string): Requirement {
   const [, name, comparison, version] = /^(\S+) (<|<=|=|>=|>) (\S+)$/.exec(text) ?? []
   if (name === undefined || comparison === undefined || version === undefined)
@@ -26,7 +26,7 @@ export function parseDependency(text: string): Requirement {
   return { name, comparison: comparison as Requirement['comparison'], version }
 }
 
-/** Returns the simple dependencies that a requirement consists of: one, or those in a rich dependency; none if that is malformed. */
+/** Returns the operands of a requirement: itself, or those of a rich dependency; none if the rich dependency is malformed. */
 export function operandsOf(text: string): Requirement[] {
   if (!isRich({ name: text })) return [parseDependency(text)]
   try {
@@ -36,7 +36,7 @@ export function operandsOf(text: string): Requirement[] {
   }
 }
 
-/** Whether the versions of two dependencies of the same name overlap, by rpm's rules: `b = 2-1` meets `b >= 2`. */
+/** Whether the version ranges of two dependencies of the same name overlap by rpm's rules, as `b = 2-1` and `b >= 2` do. */
 export function overlap(a: Requirement, b: Requirement): boolean {
   if (a.comparison === '' || b.comparison === '') return true
   const order = compareDependencies(a.version, b.version)
@@ -45,7 +45,7 @@ export function overlap(a: Requirement, b: Requirement): boolean {
   return ['<', '=', '>'].some((sign) => a.comparison.includes(sign) && b.comparison.includes(sign))
 }
 
-/** Compares two versions; a release counts only if both have one. Versions that cannot be parsed count as equal. */
+/** Compares two versions; releases are compared only if both have one. Versions that cannot be parsed count as equal. */
 function compareDependencies(a: string, b: string): Order {
   try {
     const [left, right] = [parseEvr(a), parseEvr(b)]

@@ -7,17 +7,18 @@ import { moveChroots } from '../states/chroot-state.ts'
 import { moveTasks } from '../states/task-state.ts'
 import { noteAttempt } from './chain-steps.ts'
 
-/** The dependencies that a failed attempt has found. */
+/** The dependencies that a failed attempt found. */
 export interface FoundDependencies {
-  /** The requirements that nothing in the repositories provides. */
+  /** The requirements that no repository provides. */
   unmet: string[]
   /** The Provides that the spec declares. */
   provides: string[]
 }
 
 /**
- * Parks the leased and locked task of a chain's build whose requirements are missing, because other packages of the chain may provide
- * them; returns false, having changed nothing but what is known about the step, if the build is in no chain or nothing is missing.
+ * Parks a leased and locked task of a chain's build if its attempt found requirements missing, because other packages of the chain may
+ * provide them. Returns false if the build is in no chain or nothing is missing; then it changes nothing, except that it records the
+ * findings of the attempt.
  */
 export async function parkInChain(
   tx: Tx,
@@ -36,7 +37,7 @@ export async function parkInChain(
   await noteAttempt(tx, build_chroot_id, found)
   if (found.unmet.length === 0) return false
   await releaseMachine(tx, task, now)
-  // All attempts that find requirements missing count as one, because attempts limit how often a task may lose its machine.
+  // Attempts that find requirements missing count as one in total: the number of attempts limits how often a task may lose its machine.
   const idle = { lease: null, lease_until: null, machine_id: null, phase: null, attempts: 1 }
   await moveTasks(tx, [task.id], { to: 'parked', set: { ...idle, lost_cause: null } })
   const state_reason = waitText(found.unmet)

@@ -48,7 +48,7 @@ export async function listActiveChroots(db: Db): Promise<Chroot[]> {
     .execute()
 }
 
-/** Returns the message for names that are no active chroots, in the words of Copr's forms and API; undefined if there are none. */
+/** Returns the error for names that are not active chroots, with the wording of Copr's forms and API; undefined if there are none. */
 export async function unknownChroots(db: Db, names: string[]): Promise<string | undefined> {
   const active = new Set((await listActiveChroots(db)).map(({ name }) => name))
   const unknown = names.filter((name) => !active.has(name))

@@ -8,10 +8,10 @@ import type { Tx } from '../database/open.ts'
  * row is locked then, which makes the ids of its events ascend in the order of its changes.
  */
 
-/** The first attempt of a task is announced, repetitions after a lost builder are not, as in Copr. */
+/** As in Copr, only the first attempt of a task is announced, not the repetitions after a lost builder. */
 const FIRST_ATTEMPT = sql<boolean>`coalesce(task.attempts, 1) <= 1`
 
-/** Stores the event for builds in chroots, which must have the new state already. */
+/** Stores an event of builds in chroots. The builds must already have their new state. */
 export async function announceChroots(
   tx: Tx,
   ids: readonly number[],
@@ -31,7 +31,7 @@ export async function announceChroots(
   )
 }
 
-/** Stores the event for the source of a build. `state` is that of the source package, whose import is not awaited. */
+/** Stores an event of a build's source. `state` is that of the source package, even if its import has not finished. */
 export async function announceSource(
   tx: Tx,
   build_id: number,
@@ -63,7 +63,7 @@ export async function announceBuild(tx: Tx, build_id: number): Promise<void> {
   )
 }
 
-/** The part of the data that all events of builds have. */
+/** The fields that the data of all build events have. */
 const BUILD: RawBuilder<object> = sql`jsonb_build_object('ownername', project.ownername, 'projectname', project.name,
   'project_dirname', project_dir.name, 'build_id', build.id, 'submitter', coalesce(submitter.username, build.submitted_by),
   'package', jsonb_build_object('name', package.name, 'version', build.package_version))`
@@ -73,7 +73,10 @@ const JOINED = sql`join project on project.id = build.project_id
   left join user_account submitter on submitter.id = build.submitter_id
   left join package on package.id = build.package_id`
 
-/** Stores events of builds for each queue that wants them. The message bus gets only the events of work that has started. */
+/**
+ * Stores build events in each queue that wants them. The message bus gets no `build.finished`, and other events only if the work had
+ * started.
+ */
 async function store(tx: Tx, event: BuildEvent, events: RawBuilder<unknown>): Promise<void> {
   const isOnBus = event !== 'build.finished'
   const { rows } = await sql`
@@ -91,7 +94,7 @@ async function store(tx: Tx, event: BuildEvent, events: RawBuilder<unknown>): Pr
   if (rows.length > 0) await notify(tx, 'copr_outbox')
 }
 
-/** Stores an event that is mailed to users, if the site sends mail. Each mail is addressed when it is sent. */
+/** Stores an event for mail to users, if the site sends mail. The address is looked up when the mail is sent. */
 export async function announceMail(
   tx: Tx,
   event: MailEvent,

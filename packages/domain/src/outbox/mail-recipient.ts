@@ -1,6 +1,6 @@
 import type { Db } from '../database/open.ts'
 
-/** Returns the address of a user who exists, is not blocked, and still wants mail. */
+/** Returns the name and address of a user; undefined if the user is deleted, is blocked, no longer wants mail or has no address. */
 export async function mailRecipient(
   db: Db,
   user_id: number,
@@ -15,7 +15,7 @@ export async function mailRecipient(
   return user && user.email !== null ? { username: user.username, email: user.email } : undefined
 }
 
-/** Returns the ids of the users who decide about a project: its creator, and those with the role admin. */
+/** Returns the ids of the users who decide on requests in a project: its creator and those with the role admin. */
 export async function projectAdmins(db: Db, project_id: number): Promise<number[]> {
   const [project, admins] = await Promise.all([
     db.selectFrom('project').select('user_id').where('id', '=', project_id).executeTakeFirst(),
@@ -30,7 +30,7 @@ export async function projectAdmins(db: Db, project_id: number): Promise<number[
   return [...new Set(ids.filter((id) => id !== undefined && id !== null))]
 }
 
-/** Sets whether a user gets mail. */
+/** Sets whether a user wants mail. */
 export async function setWantsMail(db: Db, user_id: number, wants_mail: boolean): Promise<void> {
   await db.updateTable('user_account').set({ wants_mail }).where('id', '=', user_id).execute()
 }

@@ -42,7 +42,7 @@ async function machineOf(db: Db) {
   return { id, ...machine }
 }
 
-/** Starts the next source task; returns its lease. */
+/** Starts the next source task and returns its lease. */
 async function start(db: Db): Promise<string> {
   const lease = randomUUID()
   const task = await claimTask(db, await machineOf(db), { lease, now, lease_seconds: 30 })
@@ -50,7 +50,7 @@ async function start(db: Db): Promise<string> {
   return lease
 }
 
-/** Lists what is stored, as `event: state`, with the chroot if there is one. */
+/** Lists the stored events as `event: state`, with the chroot if there is one. */
 async function stored(db: Db, channel = 'amqp'): Promise<string[]> {
   const rows = await db
     .selectFrom('outbox')
@@ -67,7 +67,7 @@ async function stored(db: Db, channel = 'amqp'): Promise<string[]> {
 
 const failed = { kind: 'failed', reason: 'test' } as const
 
-/** Adds a chroot, and a build in it for the build with this id. */
+/** Adds a chroot, and gives the build with this id a build in it. */
 async function addChroot(db: Db, build_id: number, name: string): Promise<number> {
   const chroot = { os_release: 'c', os_version: name, arch: 'x86_64', distgit_branch: 'c1' }
   const { id: chroot_id } = await db
@@ -89,7 +89,7 @@ async function addHook(db: Db, events: Parameters<typeof addWebhook>[2]['webhook
   return { project, id: await addWebhook(db, DANA, { project, webhook, now }) }
 }
 
-test('no event is stored while nothing listens', async () => {
+test('no event is stored if there is no channel or webhook for it', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'dana', 1)
   await finishTask(t.db, await start(t.db), failed, now)
@@ -139,7 +139,7 @@ test('the message bus gets no event for work that never started, but a webhook g
   ])
 })
 
-test('the data of an event names the build, and its state in each chroot', async () => {
+test('the data of an event contains the build and its state in each chroot', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'dana', 1)
   await addHook(t.db, ['build.finished'])
@@ -211,7 +211,7 @@ test('claimQueue() leases a queue to one process at a time; an expired lease can
   assert.ok(await claimQueue(t.db, 'amqp', { lease: 'e', now: later(31), lease_seconds: 30 }))
 })
 
-test('releaseQueue() doubles the wait after each failure up to its limit, and forgets failures after a success', async () => {
+test('releaseQueue() doubles the delay after each failure up to a limit, and resets it after a success', async () => {
   await using t = await openTestDb()
   await enableChannel(t.db, 'amqp', true)
   await addTasks(t.db, now, 'dana', 1)

@@ -7,7 +7,7 @@ export type OutboxQueue = Selectable<OutboxQueueTable>
 export type Delivery = Selectable<OutboxTable>
 
 /**
- * Starts or ends the storing of events for the message bus or for mail. What was stored before remains, so that a mistake in the
+ * Starts or stops storing events for the message bus or for mail. Events that are already stored are kept, so that a mistake in the
  * configuration loses nothing.
  */
 export async function enableChannel(
@@ -41,8 +41,8 @@ const IS_FIRST = sql<boolean>`outbox.outcome is null and outbox.id = (
     and earlier.ordering = outbox.ordering and earlier.outcome is null)`
 
 /**
- * Leases a queue of the channel that has something to send now: the one that was served longest ago. Returns undefined if there is
- * none. At most one process serves a queue, which keeps the order of its deliveries.
+ * Leases the queue of a channel that was served longest ago, among those with a delivery that is due. Returns undefined if there is none.
+ * At most one process serves a queue at a time, which preserves the order of its deliveries.
  */
 export async function claimQueue(
   db: Db,
@@ -63,7 +63,7 @@ export async function claimQueue(
   return rows[0]
 }
 
-/** Lists the deliveries that may be sent concurrently: the first of each ordering key, oldest first. */
+/** Returns the deliveries that may be sent concurrently: the first one of each ordering key, oldest first. */
 export async function dueDeliveries(
   db: Db,
   queue_id: number,
@@ -80,12 +80,12 @@ export async function dueDeliveries(
     .execute()
 }
 
-/** Deletes deliveries that have arrived and of which no log is kept. */
+/** Deletes deliveries that have arrived and that are not kept for a log. */
 export async function dropDelivered(db: Db, ids: readonly number[]): Promise<void> {
   if (ids.length > 0) await db.deleteFrom('outbox').where('id', 'in', ids).execute()
 }
 
-/** Limits of the wait after a failure; it doubles with each further one. */
+/** The first and the longest delay after a failure; the delay doubles with each further failure. */
 export interface Backoff {
   first_seconds: number
   max_seconds: number
@@ -95,13 +95,13 @@ export interface QueueOutcome {
   id: number
   lease: string
   now: Date
-  /** Why the destination refused all that was sent, although it works. */
+  /** Why the destination refused everything that was sent, although it works. */
   refused?: string
-  /** Why the destination failed. Nothing is sent to it until a time that depends on the number of failures in a row. */
+  /** Why the destination failed. Nothing is sent to it until a delay has passed that grows with the number of failures in a row. */
   failed?: { reason: string; backoff: Backoff }
 }
 
-/** Ends the lease of a queue and records whether its destination works. Does nothing if the lease is lost. */
+/** Ends the lease of a queue and records whether its destination works. Does nothing if the lease was lost. */
 export async function releaseQueue(
   db: Db,
   { id, lease, now, refused, failed }: QueueOutcome,
@@ -130,18 +130,18 @@ export async function releaseQueue(
 
 export interface QueueHealth {
   channel: OutboxChannel
-  /** The project and URL of a webhook. */
+  /** `OWNER/PROJECT URL` of a webhook; null for other channels. */
   webhook: string | null
   is_enabled: boolean
   waiting: number
-  /** Age of the oldest event that waits, in seconds. */
+  /** Age of the oldest waiting event in seconds; 0 if none waits. */
   oldest_seconds: number
   failures: number
   retry_at: Date | null
   last_error: string | null
 }
 
-/** Lists the queues with the number and age of the events that wait in them. */
+/** Lists the queues with the number of their waiting events and the age of the oldest. */
 export async function queueHealth(db: Db): Promise<QueueHealth[]> {
   const { rows } = await sql<QueueHealth>`
     select queue.channel, case when webhook.id is not null
@@ -158,7 +158,7 @@ export async function queueHealth(db: Db): Promise<QueueHealth[]> {
   return rows
 }
 
-/** Sums the waiting events up for each channel, for metrics; a webhook whose receiver is down counts, too. */
+/** Counts the waiting events of each channel, for metrics; includes webhooks whose receiver is down. */
 export async function outboxCounts(
   db: Db,
 ): Promise<{ channel: OutboxChannel; waiting: number; oldest_seconds: number }[]> {
@@ -170,7 +170,10 @@ export async function outboxCounts(
   return rows
 }
 
-/** Deletes ended deliveries, and events that nothing has sent for that long, for example because their channel was switched off. */
+/**
+ * Deletes deliveries that ended before `before`, and events that have waited since before then in a disabled queue, for example because
+ * their channel was switched off.
+ */
 export async function dropOldDeliveries(db: Db, before: Date): Promise<void> {
   await db
     .deleteFrom('outbox')

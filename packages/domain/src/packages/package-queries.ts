@@ -87,7 +87,7 @@ export async function listScmPackages(db: Db, project_id: number): Promise<Packa
     .execute()
 }
 
-/** Returns the source settings of a package. */
+/** Returns the source settings of a package; undefined if there is no such package. */
 export async function packageSource(
   db: Db,
   id: number,

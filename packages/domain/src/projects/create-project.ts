@@ -50,7 +50,7 @@ export async function createProject(db: Db, actor: Actor, wanted: NewProject): P
   }
 }
 
-/** The message for a name that the owner already uses, in Copr's words. */
+/** The error for a name that the owner already uses, with Copr's wording. */
 export function nameTaken(ownername: string, name: string): string {
   const fact = ownername.startsWith('@')
     ? `Group ${ownername.slice(1)} already has a project named '${name}'.`

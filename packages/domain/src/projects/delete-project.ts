@@ -58,7 +58,7 @@ export async function deleteProject(
   })
 }
 
-/** Deletes the secrets of a project and the payloads that it has received. */
+/** Deletes the secrets of a project and the webhook payloads that it has received. */
 async function dropIntegrations(tx: Tx, project_id: number): Promise<void> {
   for (const table of [
     'commit_status',

@@ -21,10 +21,10 @@ export interface Rights {
 
 const NONE: Rights = { build: false, edit: false, delete: false }
 
-/** Builds the sentence by which clients recognize that a right is missing. */
+/** Builds the sentence by which clients recognize that the user lacks a right. */
 export type Refusal = (user: string, project: string) => string
 
-/** The sentences of most operations, in Copr's words, which Packit and scripts search for in errors. */
+/** The sentences for most operations, with Copr's wording, because Packit and scripts search for it in errors. */
 const REFUSALS: Record<keyof Rights, Refusal> = {
   build: (user, project) => `User ${user} is not allowed to build in the copr: ${project}.`,
   edit: () => 'Only owners and admins may update their projects.',
@@ -61,7 +61,7 @@ export async function rightsIn(db: Db, actor: Actor | undefined, project: Owned)
   return { build: edit || given?.builder === 'approved', edit, delete: false }
 }
 
-/** Throws `forbidden` unless the actor has the right; the message begins with Copr's words, and says how to get the right. */
+/** Throws `forbidden` unless the actor has the right. The message begins with Copr's wording and then says how to get the right. */
 export async function requireRight(
   db: Db,
   actor: Actor | undefined,

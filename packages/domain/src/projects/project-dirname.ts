@@ -4,8 +4,8 @@ import type { Db } from '../database/open.ts'
 import { findProjectDir } from './project-queries.ts'
 
 /**
- * Returns why a build cannot go into a directory of the project: it does not exist, and no build may create it. Directories that were
- * created under other rules stay usable.
+ * Returns why a build cannot use a directory of the project: it does not exist, and its name is not allowed for a new one. Returns
+ * undefined if the build can use it. Existing directories remain usable even if their names are no longer allowed.
  */
 export async function refusalOfDirname(
   db: Db,
@@ -18,7 +18,7 @@ export async function refusalOfDirname(
   return fault
 }
 
-/** Throws CoprError `invalid` for a directory into which a build cannot go. */
+/** Throws CoprError `invalid` if a build cannot use a directory of the project. */
 export async function requireDirname(
   db: Db,
   project: { id: number; name: string },

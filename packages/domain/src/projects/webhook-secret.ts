@@ -21,13 +21,13 @@ export async function makeWebhookSecret(
   return webhook_secret
 }
 
-/** The settings of a project's webhooks. */
+/** Changes to the webhook settings of a project; undefined fields are not changed. */
 export interface WebhookChanges {
   signed_only?: boolean | undefined
   pull_requests?: PullRequests | undefined
 }
 
-/** Changes the settings that are given. */
+/** Changes only the settings that are given. */
 export async function changeWebhookSettings(
   db: Db,
   actor: Actor,

@@ -11,7 +11,7 @@ export interface NewTask {
   build_chroot: { id: number; chroot_name: string; arch: string; tags: string[] } | undefined
   /** For source tasks: the chroot whose architecture and tags the machine must have; undefined if any machine will do. */
   machine?: { arch: string; config: { tags: string[] } } | undefined
-  /** Whether the task waits until its chain puts it into the queue. */
+  /** Whether the task starts as `parked` and waits until its chain queues it. */
   is_parked?: boolean
 }
 

@@ -7,7 +7,10 @@ export interface QuotaCounted {
   id?: number
 }
 
-/** Counts the waiting tasks. Reads only the indexes `task_waiting_owner` and `task_parked`, in which the quota limits the entries per owner. */
+/**
+ * Counts the waiting tasks of an owner, or of one project. Reads only the owner's entries in the indexes `task_waiting_owner` and
+ * `task_parked`, whose number the quota limits.
+ */
 export async function waitingTasks(db: Db, { ownername, id }: QuotaCounted): Promise<number> {
   const counted = sql`kind in ('source', 'import', 'rpm') and ownername = ${ownername}
     and ${id === undefined ? sql`true` : sql`project_id = ${id}`}`

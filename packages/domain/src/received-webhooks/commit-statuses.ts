@@ -4,22 +4,22 @@ import type { BuildState } from '@copr/contract/states'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/open.ts'
 
-/** The commit that a build is made from, and whose status it sets. */
+/** The commit that a build is made from, on which its status is set. */
 export interface CommitStatusWish {
-  /** Any URL of the repository. */
+  /** Any of the repository's URLs. */
   clone_url: string
   commit: string
-  /** Distinguishes statuses on the same commit. */
+  /** Distinguishes several statuses of the same commit. */
   context: string
 }
 
-/** Rows are kept this long after the last report, as a new token gives those that were given up another chance. */
+/** Rows are kept for this long, because statuses that were given up are retried when the project gets a new token. */
 const KEPT_DAYS = 7
 const DAY_MS = 86_400_000
-/** Another process may take over a status after this time. It is longer than the time limit of a request. */
+/** Lease of a status, after which another process may report it; longer than the time limit of a request. */
 const LEASE_MS = 120_000
 
-/** Records that the status of a build is to be reported, if the project has a token for the forge of the repository. */
+/** Schedules reports of a build's status, if the project has a token for the forge of the repository. */
 export async function wantCommitStatus(
   tx: Tx,
   build: { id: number; project_id: number },
@@ -59,12 +59,12 @@ export interface DueStatus {
   repository: string
   commit: string
   context: string
-  /** The state that the forge does not have yet. */
+  /** The state to report. */
   wanted: CommitState
   attempts: number
   ownername: string
   projectname: string
-  /** The token; undefined if it was deleted. */
+  /** The forge's token; undefined if it was deleted. */
   secret: DueSecret | undefined
 }
 
@@ -78,7 +78,7 @@ export interface DueSecret {
   sealed: Buffer
 }
 
-/** Leases statuses that differ from the ones that were last reported. A status whose report is interrupted becomes due again. */
+/** Leases statuses that are due: those never reported, and the final ones. A status whose report is interrupted becomes due again. */
 export async function takeDueStatuses(db: Db, now: Date, limit: number): Promise<DueStatus[]> {
   const lease = new Date(now.getTime() + LEASE_MS)
   const taken = await db
@@ -131,7 +131,7 @@ export async function takeDueStatuses(db: Db, now: Date, limit: number): Promise
   })
 }
 
-/** Records that the forge has the status. The final one is reported once; an earlier one stays due until the build ends. */
+/** Records that the forge has the status. After `pending`, the build's final status is still to be reported; after that, nothing. */
 export async function statusReported(
   db: Db,
   { build_id, wanted }: Pick<DueStatus, 'build_id' | 'wanted'>,
@@ -145,7 +145,7 @@ export async function statusReported(
     .execute()
 }
 
-/** Schedules the next attempt. */
+/** Schedules the next attempt to report a status. */
 export async function retryStatus(db: Db, build_id: number, due_at: Date): Promise<void> {
   await db.updateTable('commit_status').set({ due_at }).where('build_id', '=', build_id).execute()
 }

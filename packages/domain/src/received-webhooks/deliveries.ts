@@ -7,10 +7,10 @@ import type { WebhookDeliveryTable } from '../database/schema.ts'
 
 export type Delivery = Selectable<WebhookDeliveryTable>
 
-/** Deliveries are kept for this many days, and at most this many for each project. */
+/** Deliveries are kept for this many days, and at most KEPT_FOR_PROJECT of them for each project. */
 const KEPT_DAYS = 30
 const KEPT_FOR_PROJECT = 200
-/** Maximum bytes of a body that are kept. A larger delivery cannot be replayed. */
+/** Maximum bytes of a body that are stored. A delivery with a larger body cannot be replayed. */
 const KEPT_BODY_BYTES = 128 * 1024
 const DAY_MS = 86_400_000
 
@@ -23,13 +23,13 @@ export interface NewDelivery {
   package_name: string | null
   dirname: string | null
   headers: Record<string, string>
-  /** Null if the sender was not verified: strangers must not fill the database. */
+  /** Null if the sender was not authenticated, because strangers must not fill the database. */
   body: Buffer | null
   body_bytes: number
   replay_of: number | null
 }
 
-/** The result of a delivery. `reason` is null if the decisions explain it. */
+/** The outcome of a delivery. `reason` is null if the decisions explain it. */
 export interface DeliveryResult {
   outcome: Exclude<DeliveryOutcome, 'processing'>
   reason: string | null
@@ -120,7 +120,7 @@ export async function auditReplay(
   )
 }
 
-/** Deletes deliveries older than `KEPT_DAYS`, and of each project all but the newest `KEPT_FOR_PROJECT`. */
+/** Deletes deliveries older than `KEPT_DAYS`, and all but the newest `KEPT_FOR_PROJECT` of each project. */
 export async function dropOldReceived(db: Db, now: Date): Promise<void> {
   const before = new Date(now.getTime() - KEPT_DAYS * DAY_MS)
   await db.deleteFrom('webhook_delivery').where('received_at', '<', before).execute()

@@ -43,7 +43,7 @@ async function record(project_id: number, at: Date, body = Buffer.from('{}')): P
   return await recordDelivery(db, { ...unknown, ...where, ...sent }, at)
 }
 
-test('claimOnce() gives a key to exactly one of several concurrent callers', async () => {
+test('claimOnce() succeeds for exactly one of several concurrent callers with the same key', async () => {
   const { id: project_id } = await newProject()
   const key = 'delivery'
   const claims = await Promise.all(
@@ -53,7 +53,7 @@ test('claimOnce() gives a key to exactly one of several concurrent callers', asy
   assert.equal(await claimOnce(db, { project_id: (await newProject()).id, key }, NOW), true)
 })
 
-test('claimOnce() gives a key again five minutes after an interruption, but not after it was done', async () => {
+test('claimOnce() lets an interrupted key be claimed again after five minutes, but never one that is done', async () => {
   const { id: project_id } = await newProject()
   for (const key of ['interrupted', 'done']) await claimOnce(db, { project_id, key }, NOW)
   await markDone(db, project_id, ['done'])
@@ -63,7 +63,7 @@ test('claimOnce() gives a key again five minutes after an interruption, but not 
   assert.equal(await claim('done', later(100 * DAY)), false)
 })
 
-test('releaseClaims() frees what is not done, and dropOldSeen() forgets after a year', async () => {
+test('releaseClaims() releases only keys that are not done, and dropOldSeen() deletes keys after a year', async () => {
   const { id: project_id } = await newProject()
   const keys = ['a', 'b']
   const claim = async (key: string, at = NOW) => await claimOnce(db, { project_id, key }, at)
@@ -77,7 +77,7 @@ test('releaseClaims() frees what is not done, and dropOldSeen() forgets after a 
   assert.equal(await claim('a', later(366 * DAY)), true)
 })
 
-test('dropOldReceived() keeps 200 deliveries of a project for 30 days', async () => {
+test('dropOldReceived() keeps at most 200 deliveries of a project, and none for more than 30 days', async () => {
   const [full, quiet] = [await newProject(), await newProject()]
   for (let i = 0; i < 203; i++) await record(full.id, later(i))
   const old = await record(quiet.id, later(-31 * DAY))
@@ -93,7 +93,7 @@ test('dropOldReceived() keeps 200 deliveries of a project for 30 days', async ()
   assert.notEqual(old, kept)
 })
 
-test('recordDelivery() keeps the beginning of a body, and finishDelivery() the decisions', async () => {
+test('recordDelivery() stores only the beginning of a long body, and finishDelivery() stores the decisions', async () => {
   const { id } = await newProject()
   const delivery = await record(id, NOW, Buffer.alloc(200 * 1024, 'x'))
   const decisions = [{ package: 'lens', build_id: null, reason: 'it is cloudy' }]
@@ -107,7 +107,7 @@ test('recordDelivery() keeps the beginning of a body, and finishDelivery() the d
   assert.deepEqual([row.outcome, row.decisions], ['ignored', decisions])
 })
 
-test('setSecret() replaces the secret for a URL, and the list shows no value', async () => {
+test('setSecret() replaces the secret for the same URL, and the list of secrets contains no values', async () => {
   const project = await newProject()
   const secret = { kind: 'git', url: 'https://git.example.org/', username: 'dana' } as const
   for (const sealed of ['first', 'second'])
@@ -123,7 +123,7 @@ test('setSecret() replaces the secret for a URL, and the list shows no value', a
   assert.equal(await deleteSecret(db, SYSTEM, at), false)
 })
 
-test('a project has at most 50 secrets, of which each can still be replaced', async () => {
+test('a project has at most 50 secrets, and each of them can still be replaced', async () => {
   const project = await newProject()
   const set = async (i: number): Promise<void> => {
     const secret = { kind: 'git', url: `https://git.example.org/${i}/`, username: 'dana' } as const
@@ -134,7 +134,7 @@ test('a project has at most 50 secrets, of which each can still be replaced', as
   await set(49)
 })
 
-test('deleteProject() deletes the secrets and payloads of the project', async () => {
+test('deleteProject() deletes the secrets of the project and the payloads that it received', async () => {
   const project = await newProject()
   const secret = { kind: 'git', url: 'https://git.example.org/', username: 'dana' } as const
   await setSecret(db, SYSTEM, { project, secret, sealed: Buffer.from('x'), now: NOW })

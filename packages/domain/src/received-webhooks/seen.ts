@@ -1,8 +1,8 @@
 import type { Db } from '../database/open.ts'
 
-/** Something that was claimed this long ago and is not done was interrupted, and may be claimed again. */
+/** A claim that is older than this and not done was interrupted, and may be claimed again. */
 const INTERRUPTED_MS = 5 * 60_000
-/** A signed delivery is recognized for this many days. */
+/** The keys of signed deliveries are remembered for this many days, so that a repetition is recognized. */
 const REMEMBERED_DAYS = 365
 const DAY_MS = 86_400_000
 
@@ -11,7 +11,10 @@ interface Seen {
   key: string
 }
 
-/** Claims something that a project must process only once; returns false if it was claimed before. Concurrent calls are serialized. */
+/**
+ * Claims the key of something that a project must process only once; returns false if it was claimed before, unless that claim was
+ * interrupted. Safe for concurrent calls.
+ */
 export async function claimOnce(db: Db, { project_id, key }: Seen, now: Date): Promise<boolean> {
   const interrupted = new Date(now.getTime() - INTERRUPTED_MS)
   const claimed = await db
@@ -29,7 +32,7 @@ export async function claimOnce(db: Db, { project_id, key }: Seen, now: Date): P
   return claimed !== undefined
 }
 
-/** Remembers for good what `claimOnce()` claimed. */
+/** Marks keys claimed with `claimOnce()` as processed, so that they cannot be claimed again. */
 export async function markDone(db: Db, project_id: number, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return
   await db
@@ -40,7 +43,7 @@ export async function markDone(db: Db, project_id: number, keys: readonly string
     .execute()
 }
 
-/** Undoes `claimOnce()` after a failure, so that the forge may send the delivery again. */
+/** Undoes `claimOnce()` after a failure, so that a repeated delivery from the forge is accepted. */
 export async function releaseClaims(
   db: Db,
   project_id: number,

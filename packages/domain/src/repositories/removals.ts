@@ -110,7 +110,7 @@ export interface EndedSource {
   dirname: string
 }
 
-/** Lists the builds that ended since `since` and whose source build's files may be incomplete. */
+/** Lists the builds that finished since `since` and whose source build has ended, perhaps with incomplete files. */
 export async function sourcesEndedSince(db: Db, since: Date): Promise<EndedSource[]> {
   return await db
     .selectFrom('build')

@@ -9,7 +9,7 @@ import type { ProjectSecretTable } from '../database/schema.ts'
 import type { Project } from '../projects/project-queries.ts'
 
 type SecretRow = Selectable<ProjectSecretTable>
-/** A secret without its sealed value. */
+/** A secret without its sealed value, for listing. */
 export type ProjectSecret = Omit<SecretRow, 'sealed'>
 
 /** The purpose and the context with which a secret is sealed. */
@@ -18,7 +18,7 @@ export interface SecretName {
   context: string
 }
 
-/** A new secret without its value, which the caller has sealed. */
+/** A new secret without its value, which the caller seals separately. */
 export type DescribedSecret = { kind: SecretPurpose } & Omit<NewProjectSecret, 'kind' | 'password'>
 
 const MAX_SECRETS = 50
@@ -33,7 +33,7 @@ export function secretName({
 
 type Named = Pick<Project, 'id' | 'ownername' | 'name'>
 
-/** Stores a sealed secret; replaces the one of the same kind for the same URL. */
+/** Stores a sealed secret; replaces an existing one of the same kind for the same URL. */
 export async function setSecret(
   db: Db,
   actor: Actor,
@@ -50,7 +50,7 @@ export async function setSecret(
       .values({ project_id, kind: secret.kind, url: secret.url, ...values })
       .onConflict((conflict) => conflict.columns(['project_id', 'kind', 'url']).doUpdateSet(values))
       .execute()
-    // With the new token, statuses that were given up have another chance.
+    // The new token gives another chance to statuses that were given up.
     if (secret.kind === 'forge')
       await tx
         .updateTable('commit_status')
@@ -64,7 +64,9 @@ export async function setSecret(
   })
 }
 
-/** Deletes a secret; returns false if there is none with this id. The signing secret of webhooks can only be replaced. */
+/**
+ * Deletes a secret; returns false if the project has none with this id. The signing secret of webhooks cannot be deleted, only replaced.
+ */
 export async function deleteSecret(
   db: Db,
   actor: Actor,
@@ -98,7 +100,7 @@ export async function listSecrets(db: Db, project_id: number): Promise<ProjectSe
     .execute()
 }
 
-/** Returns the sealed secrets of a kind. */
+/** Returns the secrets of one kind with their sealed values. */
 export async function sealedSecrets(
   db: Db,
   project_id: number,
@@ -113,7 +115,7 @@ export async function sealedSecrets(
     .execute()
 }
 
-/** Records the problem at the last use of a secret, for the project's page; null if there was none. */
+/** Records the error of a secret's last use, which the project's page shows; null if it succeeded. */
 export async function noteSecretUse(db: Db, id: number, last_error: string | null): Promise<void> {
   await db
     .updateTable('project_secret')
@@ -128,7 +130,7 @@ async function requireSpace(
   { id, ownername, name }: Named,
   { kind, url }: DescribedSecret,
 ): Promise<void> {
-  // The lock serializes this with other changes, and with the deletion of the project.
+  // The lock serializes this change with other changes and with the deletion of the project.
   const living = await tx
     .selectFrom('project')
     .select('id')

@@ -6,9 +6,9 @@ import { expectedBefore, isFinal, statesOf, type Transitions } from './transitio
 import type { ChrootState } from '../database/state-columns.ts'
 
 /**
- * The states of a build in one chroot. The initial state is `waiting`, until the import is done; `pending` means that the build
- * can start. It stays `running` while the results are published, and returns to `pending` if the builder is lost, or if its chain makes
- * it wait. Only a chain fails a build that has not started.
+ * The states of a build in one chroot. The initial state is `waiting`, which lasts until the source has been imported; in `pending`, the
+ * build can start. The build stays `running` while its results are published. It returns to `pending` if the builder is lost or if its
+ * chain makes it wait. Only a chain can fail a build that has not started.
  */
 export const CHROOT_TRANSITIONS: Transitions<ChrootState> = {
   waiting: ['pending', 'failed', 'canceled', 'skipped', 'forked'],
@@ -34,8 +34,8 @@ export interface ChrootMove {
 }
 
 /**
- * Moves the build chroots that are in one of the states `from` to the state `to`; returns their ids. Their builds must be
- * locked. Throws if a transition is not allowed. Start and end are announced to the listeners of events.
+ * Moves the build chroots that are in one of the states `from` to the state `to`; returns their ids. Their builds must be locked. Throws if
+ * a transition is not allowed. Announces the start and the end of builds as events.
  */
 export async function moveChroots(
   tx: Tx,

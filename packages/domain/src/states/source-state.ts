@@ -27,8 +27,8 @@ export interface SourceMove {
 }
 
 /**
- * Moves the source of a locked build; returns false if it is in none of the states `from`. Throws for a forbidden transition. Start and
- * end of the work on the source package are announced to the listeners of events; the import that follows is not.
+ * Moves the source of a locked build; returns false if it is in none of the states `from`. Throws if a transition is not allowed. Announces
+ * the start and the end of the work on the source package as events, but not the import that follows.
  */
 export async function moveSource(
   tx: Tx,

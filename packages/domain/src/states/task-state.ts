@@ -5,8 +5,8 @@ import { expectedBefore, statesBefore, type Transitions } from './transitions.ts
 import type { TaskState } from '../database/state-columns.ts'
 
 /**
- * The states of a task. The initial state is `queued`; a task returns to it if the lease expires or the holder returns the task. The
- * tasks of a chain start as `parked`, and return to it if requirements are missing; the chain moves them to `queued`.
+ * The states of a task. The initial state is `queued`; a task returns to it if its lease expires or its holder gives it back. Tasks of a
+ * chain are initially `parked`, and return to that state if requirements are missing; the chain moves them to `queued`.
  */
 export const TASK_TRANSITIONS: Transitions<TaskState> = {
   parked: ['queued', 'done'],
@@ -43,7 +43,7 @@ export async function moveTasks(
   return moved.map(({ id }) => id)
 }
 
-/** Ends the waiting tasks at once; the agents of running ones learn of the cancellation with their next heartbeat. */
+/** Ends waiting tasks at once; the agents of running tasks learn of the cancellation with their next heartbeat. */
 export async function cancelTasks(tx: Tx, ids: readonly number[]): Promise<void> {
   await moveTasks(tx, ids, { to: 'done', from: ['parked', 'queued'] })
   if (ids.length === 0) return

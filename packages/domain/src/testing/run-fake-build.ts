@@ -7,15 +7,15 @@ import { fixtures } from './fixtures.ts'
 
 const CHROOTS = ['load-1-x86_64', 'load-2-x86_64']
 
-/** The events of one build of runFakeBuild(), in order. */
+/** The events of one build made with runFakeBuild(), in order. */
 export const EXPECTED_EVENTS = {
-  /** Stored for the bus. */
+  /** Events stored for the bus. */
   bus: [
     'source.started',
     'source.finished',
     ...CHROOTS.flatMap(() => ['chroot.started', 'chroot.finished']),
   ],
-  /** Published on the bus: each start is two messages. */
+  /** Messages published on the bus: there are two for each start. */
   messages: [
     'build.start srpm-builds',
     'chroot.start srpm-builds',

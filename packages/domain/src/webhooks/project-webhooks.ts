@@ -11,13 +11,13 @@ import { projectAdmins } from '../outbox/mail-recipient.ts'
 import type { Project } from '../projects/project-queries.ts'
 
 const MAX_WEBHOOKS = 20
-/** How long the previous secret signs, too, after it was replaced. */
+/** How long the previous secret also signs after it was replaced. */
 const OLD_SECRET_MS = 86_400_000
 
 export type ProjectWebhook = Selectable<ProjectWebhookTable>
 type Owner = Pick<Project, 'id' | 'ownername' | 'name'>
 
-/** A webhook with the state of its receiver. */
+/** A webhook with the state of its deliveries. */
 export interface WebhookStatus extends ProjectWebhook {
   waiting: number
   failing_since: Date | null
@@ -39,7 +39,7 @@ export async function listWebhooks(db: Db, project_id: number): Promise<WebhookS
   return rows
 }
 
-/** Finds a webhook of this project; throws if it has none with this id. */
+/** Returns a webhook of this project; throws `not_found` if it has none with this id. */
 export async function requireWebhook(
   db: Db,
   { id, ownername, name }: Owner,
@@ -95,7 +95,7 @@ export interface WebhookChange {
   is_enabled?: boolean | undefined
 }
 
-/** Changes a webhook. A new URL, and enabling it, let the next event be sent at once. */
+/** Changes a webhook. Enabling it or changing its URL ends any backoff, so that the next event is sent at once. */
 export async function editWebhook(
   db: Db,
   actor: Actor,
@@ -129,7 +129,7 @@ export async function editWebhook(
   })
 }
 
-/** Stops sending to a webhook whose receiver has failed for too long or wants no more events, and mails the project's admins. */
+/** Disables a webhook whose receiver has failed for too long or wants no more events, and notifies the project's admins by mail. */
 export async function disableWebhook(
   db: Db,
   actor: Actor,
@@ -158,7 +158,7 @@ export async function disableWebhook(
   })
 }
 
-/** Events that wait end as failed: they would be outdated when the webhook is enabled again. Each can be resent. */
+/** Also marks waiting events as failed, because they would be outdated by the time the webhook is enabled again. Each can be resent. */
 async function disable(tx: Tx, id: number, disabled_reason: string, now: Date): Promise<void> {
   await tx
     .updateTable('project_webhook')
@@ -177,7 +177,9 @@ async function disable(tx: Tx, id: number, disabled_reason: string, now: Date): 
   )
 }
 
-/** Replaces the secret. The previous one signs, too, for a day, so that the receiver can be changed without a loss. */
+/**
+ * Replaces the secret. The previous secret also signs for one more day, so that no delivery is lost while the receiver is being updated.
+ */
 export async function replaceWebhookSecret(
   db: Db,
   actor: Actor,
@@ -217,7 +219,7 @@ export async function deleteWebhook(
   })
 }
 
-/** Queues a delivery without an event, by which users see whether the receiver works; returns its id. */
+/** Queues a test delivery, with which users check whether the receiver works; returns its id. */
 export async function testWebhook(
   db: Db,
   { project, id, now }: { project: Owner; id: number; now: Date },

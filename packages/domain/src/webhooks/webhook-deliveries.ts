@@ -6,10 +6,10 @@ import type { Delivery } from '../outbox/queues.ts'
 import type { Project } from '../projects/project-queries.ts'
 import type { ProjectWebhook } from './project-webhooks.ts'
 
-/** Maximum characters of a response that the log keeps. */
+/** Maximum characters of a response that are kept in the log. */
 const MAX_ANSWER = 1000
 
-/** Lists deliveries to a webhook, newest first. `before_id` continues a list. */
+/** Lists deliveries to a webhook, newest first. With `before_id`, only those older than that delivery. */
 export async function listDeliveries(
   db: Db,
   webhook_id: number,
@@ -26,7 +26,10 @@ export async function listDeliveries(
     .execute()
 }
 
-/** Sends a delivery again, as a new one with the same message id, by which receivers recognize it. Returns the new delivery's id. */
+/**
+ * Sends a delivery again, as a new delivery with the same message id, so that receivers recognize the repetition. Returns the id of the new
+ * delivery.
+ */
 export async function resendDelivery(
   db: Db,
   {
@@ -68,7 +71,7 @@ export async function resendDelivery(
   })
 }
 
-/** A webhook with the name of its project. */
+/** A webhook with the names of its project and of the project's owner. */
 export type WebhookTarget = ProjectWebhook & Pick<Project, 'ownername' | 'name'>
 
 export async function webhookTarget(
@@ -84,12 +87,12 @@ export async function webhookTarget(
     .executeTakeFirst()
 }
 
-/** An attempt to deliver. `status` is null if there was no response; `answer` is the beginning of the response, or the error. */
+/** An attempt to deliver an event. `status` is null if there was no response; `answer` is the beginning of the response, or the error. */
 export interface Attempt {
   outcome: 'delivered' | 'failed' | 'retry'
   status: number | null
   answer: string
-  /** When a delivery that the receiver refused is tried again. */
+  /** The time from which a refused delivery may be tried again. */
   not_before?: Date | undefined
 }
 

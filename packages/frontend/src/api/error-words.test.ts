@@ -4,7 +4,7 @@ import { openFixture, type Role } from '../testing/fixture.ts'
 import { requireProject } from './find-or-404.ts'
 
 /**
- * The words that clients search for in errors: Packit, scripts around copr-cli, and the tests of Copr itself. Errors must contain them,
+ * The strings that clients search for in errors: Packit, scripts that use copr-cli, and Copr's own tests. Errors must contain them,
  * followed by an explanation.
  */
 interface Situation {

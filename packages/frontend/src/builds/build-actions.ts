@@ -58,7 +58,7 @@ const PHASE_REASON: Record<Phase, string> = {
   finished: 'it is finished already',
 }
 
-/** Beginning of that message, in Copr's words. */
+/** The beginning of that message, with Copr's wording. */
 const WRONG_PHASE: Record<BuildAction, string> = {
   cancel: 'Cannot cancel build',
   resubmit: 'Cannot resubmit build',
@@ -121,7 +121,7 @@ export async function requireBuildAction(
     )
 }
 
-/** The message for a user who may not delete a build. */
+/** The error for a user who may not delete a build. */
 function refusalOfDeletion(
   user: Actor | undefined,
   { build, project, rights }: { build: Build; project: Project; rights: Rights },

@@ -41,7 +41,7 @@ export function buildChrootRoutes(api: Api): void {
           const page = readPage(c, ['id', 'name'])
           const build = await findBuild(db, buildIdOf(c))
           const chroots = build?.chroots ?? []
-          // Old clients request ordering by name.
+          // Old clients request ordering by name; all others get the order of the IDs.
           const by = page.order === 'name' ? chroots : chroots.toSorted((a, b) => a.id - b.id)
           const ordered = page.descending ? by.toReversed() : by
           const end = page.limit === undefined ? undefined : page.offset + page.limit

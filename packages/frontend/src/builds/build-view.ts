@@ -194,7 +194,7 @@ function review(url: string, { tool, errors, warnings }: Review): Html {
   return html`<p class="quiet"><a href="${url}${REVIEW_FILE[tool]}">${tool}</a>: ${words}</p>`
 }
 
-/** Names the project or gem of an index from which the SRPM is made. */
+/** Lists, as labels and values, the PyPI project or the gem from which the SRPM is made; empty for other sources. */
 function indexed({ source_type, source_json }: Build): [string, string][] {
   if (source_type === 'rubygems') return [['Gem', `${String(source_json['gem_name'])} (newest)`]]
   if (source_type !== 'pypi') return []

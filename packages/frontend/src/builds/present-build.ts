@@ -44,7 +44,10 @@ export function presentBuildChroot(
   }
 }
 
-/** The field with the cause of a failure and the reason that the build's page shows; empty if no cause is stored, as in Copr. */
+/**
+ * Returns the field `failure`, with the cause of a failure and the reason as shown on the build's page. Without a stored cause, the field
+ * is absent, as in Copr.
+ */
 export function presentFailure(
   reason: string | null,
   failure: FailureDetails | null,

@@ -17,7 +17,7 @@ export interface PackageBuild {
   by: Submitter
   /** Fields that replace those of the stored source, such as the commit that triggered a webhook. */
   source?: Record<string, unknown>
-  /** The commit whose status on its forge follows the build. */
+  /** The commit whose status on its forge is kept in step with the build. */
   commit_status?: CommitStatusWish | undefined
 }
 

@@ -12,7 +12,7 @@ import type { Html } from '../pages/view.ts'
 import { projectPagesOf } from '../projects/on-project.ts'
 import { projectFrame } from '../projects/project-frame.ts'
 
-/** Serves the page of a chain: its packages in the order in which they are built, as far as it is known, and its cycles. */
+/** Serves the page of a chain: its cycles, and its packages in their build order as far as it is known. */
 export function chainPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })
@@ -76,7 +76,7 @@ function chrootCard(project: Project, { name, packages, cycles }: ChainChroot): 
   )
 }
 
-/** The page names this many of the packages that one needs. */
+/** Maximum number of needed packages that the page names for each package. */
 const MAX_NEEDS = 10
 
 function row(project: Project, one: ChainPackage): Html[] {

@@ -80,7 +80,7 @@ test('only users who may build in the project can start and cancel its chains, a
   assert.equal((await t.ask('/api_3/chain/99999999999999999')).status, 404)
 })
 
-test('canceling a chain cancels its builds, and ends it', async () => {
+test('canceling a chain cancels its builds and ends the chain', async () => {
   const { id } = await created(t)
   const build = await link(t, { chain_id: id })
   assert.equal((await put(`/api_3/chain/cancel/${id}`)).status, 200)
@@ -91,7 +91,7 @@ test('canceling a chain cancels its builds, and ends it', async () => {
   assert.deepEqual(chain.builds, [{ id: build.id, package: null, state: 'canceled' }])
 })
 
-test('the page of a chain escapes reasons and requirements, which come from packages', async () => {
+test('the page of a chain escapes reasons and requirements, because they come from packages', async () => {
   const { id } = await created(t)
   const build = await link(t, { chain_id: id, chroots: ['fedora-43-x86_64'] })
   const reason = '<script>alert(1)</script>'

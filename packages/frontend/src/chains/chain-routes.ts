@@ -80,7 +80,7 @@ export function chainRoutes(api: Api): void {
   })
 }
 
-/** Parses the form of a new chain, whose URLs may be missing. */
+/** Parses the form of a new chain, in which the URLs are optional. */
 async function readPackages(frontend: Frontend, sent: SentForm) {
   const { pkgs, chain_id: _, ...form } = sent.form
   const isEmpty = pkgs === undefined || pkgs === '' || (Array.isArray(pkgs) && pkgs.length === 0)

@@ -34,7 +34,7 @@ export interface Operation {
    * Additional scopes that a named token needs for this operation, because its response or side effect grants the powers of those scopes.
    */
   gives?: readonly TokenScope[]
-  /** The sentence by which clients recognize that the right is missing, if it is not the usual one of this right. */
+  /** The sentence by which clients recognize that the user lacks the right. Default: the usual sentence for this right. */
   refusal?: Refusal
   query?: z.ZodType
   body?: z.ZodType

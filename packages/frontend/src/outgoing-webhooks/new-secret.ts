@@ -5,7 +5,9 @@ import type { Frontend } from '../frontend.ts'
 
 const SECRET_BYTES = 32
 
-/** Makes a secret in the format of Standard Webhooks. The database gets only the sealed form, which keygen opens for the backend. */
+/**
+ * Generates a secret in the format of Standard Webhooks. Only its sealed form is stored in the database; keygen opens it for the backend.
+ */
 export async function newWebhookSecret(
   { keygen }: Pick<Frontend, 'keygen'>,
   project: Pick<Project, 'id'>,

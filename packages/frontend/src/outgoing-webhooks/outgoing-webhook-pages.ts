@@ -38,7 +38,7 @@ import { newWebhookSecret } from './new-secret.ts'
 const WEBHOOK = '/outgoing_webhooks/:webhook{[0-9]+}'
 const DELIVERIES = 50
 
-/** Serves the pages on which a project's webhooks are managed, and their logs. */
+/** Serves the pages for managing a project's outgoing webhooks and for their delivery logs. */
 export function outgoingWebhookPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })

@@ -34,7 +34,7 @@ const WEBHOOK = `${PROJECT}/:webhook_id{[0-9]+}`
 const DEFAULT_DELIVERIES = 50
 const MAX_DELIVERIES = 100
 
-/** The routes of webhooks to which a project sends its events. */
+/** Adds the routes for outgoing webhooks, to which a project sends its events. */
 export function outgoingWebhookRoutes(api: Api): void {
   const { frontend } = api
   const { db, now } = frontend

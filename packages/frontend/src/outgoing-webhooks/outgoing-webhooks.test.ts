@@ -8,7 +8,7 @@ import { testKeygen } from '../testing/test-keygen.ts'
 const LIST = '/api_3/outgoing-webhook/list/dana/telescope'
 const ADD = '/api_3/outgoing-webhook/add/dana/telescope'
 
-test('the secret of a webhook is shown once and stored sealed', async () => {
+test('the secret of a webhook is shown only once, and is stored sealed', async () => {
   const sealed: string[] = []
   const keygen = {
     ...testKeygen(),
@@ -98,7 +98,7 @@ test('a webhook and its deliveries can be accessed only through their own projec
   await using fixture = await openFixture()
   const { t } = fixture
   const headers = { ...fixture.as('owner'), 'content-type': 'application/json' }
-  // Webhook and delivery 2 belong to the project of the group.
+  // The webhook and the delivery with ID 2 belong to the group's project.
   for (const [method, path] of [
     ['PUT', 'edit/dana/telescope/2'],
     ['POST', 'new-secret/dana/telescope/2'],

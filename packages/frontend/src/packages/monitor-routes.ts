@@ -80,7 +80,7 @@ export function monitorRoutes(api: Api): void {
 function fieldsOf(asked: string[]): Set<Field> {
   const unknown = asked.filter((each) => !MONITOR_FIELDS.some((field) => field === each))
   if (unknown.length > 0)
-    // Exactly Copr's words: its own tests compare the whole message.
+    // Must match Copr exactly, because its own tests compare the whole message.
     throw new CoprError('invalid', `Wrong additional_fields argument(s): ${unknown.join(', ')}`)
   return new Set(asked as Field[])
 }

@@ -7,7 +7,10 @@ import { userView } from './view.ts'
 
 const ofGroup = (c: Context): string => paths.owner(`@${pathPart(c, 'group')}`)
 
-/** Addresses of Copr's pages, to which links lead, and the pages here that have the same content. Lists here have no numbered pages. */
+/**
+ * URLs of Copr's pages to which existing links point, each with the page here that has the same content. Lists on this site are not
+ * paginated, so page numbers are dropped.
+ */
 const MOVED: [path: string, target: (c: Context) => string][] = [
   ['/recent/all', paths.recent],
   ['/explore', paths.home],
@@ -17,14 +20,14 @@ const MOVED: [path: string, target: (c: Context) => string][] = [
   ['/groups/g/:group/coprs', ofGroup],
   ['/groups/g/:group/coprs/:page{[0-9]+}', ofGroup],
   ['/coprs/fulltext/:page{[0-9]+}', (c) => `${paths.search()}${new URL(c.req.url).search}`],
-  // Reached only where no identity provider is configured.
+  // Reached only if no identity provider is configured.
   ['/oidc_login', (c) => paths.login(c.req.query('next'))],
 ]
 
-/** Words that stand in place of an owner in the addresses of other pages. */
+/** Path segments that other pages have in place of an owner. */
 const NOT_OWNERS = ['g', 'build']
 
-/** Redirects the addresses of Copr's pages that this site serves elsewhere. */
+/** Redirects the URLs of Copr's pages that this site serves at other URLs. */
 export function movedPages(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   for (const [path, target] of MOVED) app.get(path, (c) => c.redirect(target(c), 302))
@@ -32,7 +35,7 @@ export function movedPages(frontend: Frontend): Hono {
     const { user } = await userView(c, frontend)
     return c.redirect(paths.owner(user.username), 302)
   })
-  // A number is a page of the list of projects, unless a user has this name. No project can have it.
+  // Unless a user has this name, a number is a page number in the list of projects.
   app.get('/coprs/:owner{[0-9]+}', async (c, next) => {
     if (await findUser(frontend.db, pathPart(c, 'owner'))) return await next()
     return c.redirect(paths.home(), 302)

@@ -169,7 +169,10 @@ const WHO = new Map(
   MAY.flatMap(([who, pages]) => pages.split('\n').map((name) => [name, who] as const)),
 )
 
-/** Routes that the secret in the URL authenticates; sessions do not count (webhook-routes.test.ts, malformed/webhooks.test.ts). */
+/**
+ * Routes authenticated by the secret in the URL, regardless of any session; tested in webhook-routes.test.ts and
+ * malformed/webhooks.test.ts.
+ */
 const BY_SECRET = /^POST \/webhooks\//
 
 /** Pages that refuse requests with a status other than 403. */
@@ -190,7 +193,7 @@ const OTHERWISE: Record<string, number> = {
   'POST /login': 400,
 }
 
-/** A form that ends the current session, and Copr's address of the login: both redirect to the login. */
+/** A form that ends the current session, and Copr's URL for logging in: both redirect to the login page. */
 const LEAD_TO_LOGIN = ['POST /user/sessions/close', 'GET /oidc_login']
 
 const shared = await openFixture()

@@ -30,7 +30,7 @@ export async function addProject(
   await requireOwner(db, ownername)
   const sent = await readForm()
   const find = () => findSent(db, ownername, sent)
-  // Before all other checks: Packit sends this for projects of other owners, in which it has a role.
+  // Must come before all other checks: Packit also sends this request for projects of other owners in which it has a role.
   const existing = exist_ok ? await find() : undefined
   if (existing) return existing
   const { name, chroots, ...form } = await parseWithChroots(db, { ownername, form: sent })
@@ -44,7 +44,7 @@ export async function addProject(
   try {
     project = await createProject(db, user, wanted)
   } catch (error) {
-    // A concurrent request may just have created it.
+    // A concurrent request may have created the project in the meantime.
     const made = exist_ok ? await find() : undefined
     if (made) return made
     throw error
@@ -54,7 +54,7 @@ export async function addProject(
   return project
 }
 
-/** The message for a user who may not create projects for this owner, in Copr's words. */
+/** The error for a user who may not create projects for this owner, beginning with Copr's wording. */
 export function refusalToCreate({ username }: UserActor, ownername: string): string {
   const fact = ownername.startsWith('@')
     ? `User '${username}' doesn't have access to the copr group '${ownername.slice(1)}'.`
@@ -62,13 +62,16 @@ export function refusalToCreate({ username }: UserActor, ownername: string): str
   return `${fact} You cannot create projects for ${ownername}`
 }
 
-/** Finds the project whose name a form has; undefined if there is none, or if the form has no valid name. */
+/** Finds the project that a form names; undefined if there is none, or if the name is not valid. */
 async function findSent(db: Db, ownername: string, form: Form): Promise<Project | undefined> {
   const name = AddProject.shape.name.safeParse(form['name'])
   return name.success ? await findProject(db, ownername, name.data) : undefined
 }
 
-/** Validates the form of a new project. The error also names a name that is taken and unknown chroots, as clients expect all faults at once. */
+/**
+ * Validates the form of a new project. The error also covers a name that is already taken and unknown chroots, because clients expect all
+ * errors at once.
+ */
 async function parseWithChroots(
   db: Db,
   { ownername, form }: { ownername: string; form: Form },

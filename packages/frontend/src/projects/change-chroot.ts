@@ -36,7 +36,7 @@ export async function changeChroot(
   await editProjectChroot(db, user, { project, chroot, settings, comps, now: now() })
 }
 
-/** Throws if the form resets fields that a chroot does not have; `path` is the chroot's in the notation of copr-cli. */
+/** Throws if the form resets fields that a chroot does not have; `path` is the chroot as written for copr-cli. */
 function requireResettable(form: Form, path: string): void {
   const fields = Words.safeParse(form['reset_fields'] ?? [])
   const unknown = (fields.data ?? []).find((field) => !isResettable(field))

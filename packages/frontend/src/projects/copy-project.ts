@@ -8,7 +8,7 @@ import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 import { makeProjectKey } from './project-keys.ts'
 
-/** The message for a user who may not create projects for this owner, in Copr's words. */
+/** The error for a user who may not fork projects to this owner, beginning with Copr's wording. */
 function refusalToFork(ownername: string): string {
   const fact = ownername.startsWith('@')
     ? 'Only members may create projects in the particular groups.'

@@ -71,7 +71,9 @@ export function repoFileRoutes(frontend: Frontend): Hono {
   return app
 }
 
-/** Returns the header that names a downloaded file. Headers have Latin letters only. Source: RFC 6266 section 4.3. */
+/**
+ * Returns the header with the name of a downloaded file. A name that is not plain ASCII is percent-encoded. Source: RFC 6266 section 4.3.
+ */
 function fileNamed(name: string): string {
   return /[^\x20-\x7e]/.test(name)
     ? `attachment; filename*=UTF-8''${encodeURIComponent(name)}`

@@ -16,7 +16,7 @@ export function projectRepoId(
   host: string,
   { ownername, dirname }: { ownername: string; dirname: string },
 ): string {
-  // dnf refuses other characters in an ID, such as letters of other scripts in the suffix of a directory.
+  // dnf refuses other characters in a repository ID, for example non-Latin letters in the suffix of a directory.
   const name = dirname.replaceAll(/[^A-Za-z0-9_.:-]/gu, '_')
   return `${prefix}:${host}:${ownerInIds(ownername)}:${name}`
 }

@@ -124,7 +124,7 @@ async function fillFixture(empty: TestDb) {
   return { ...accounts, headers, sessions, ...builds, group_builds, login_secret }
 }
 
-/** Adds a webhook with one delivery that has arrived. */
+/** Adds a webhook with one delivery that has succeeded. */
 async function addDeliveredWebhook(db: Db, { id: project_id }: { id: number }): Promise<void> {
   const webhook = {
     url: 'https://hooks.example.org/copr',
@@ -166,7 +166,7 @@ async function makeGroup({ db, dana }: TestFrontend): Promise<void> {
     .execute()
 }
 
-/** Gives a project git credentials and a webhook delivery, each with the ID 1 or, for the group's project, 2. */
+/** Adds git credentials and a received webhook delivery to a project. Their IDs are 1, or 2 for the group's project. */
 async function makeIntegrations({ db }: TestFrontend, project_id: number): Promise<void> {
   const at = { project_id, kind: 'git', url: 'https://git.example.org/' } as const
   const sealed = Buffer.from('sealed')

@@ -1,6 +1,6 @@
 import type { Forge } from '../webhooks/forges/forges.ts'
 
-/** Webhook bodies in the documented format of each forge, with the fields that matter, and some that do not. */
+/** Webhook bodies in the documented format of each forge, with the fields that matter and some that do not. */
 export interface ForgePayload {
   forge: Forge
   event: string
@@ -12,7 +12,7 @@ export const SHA = 'da1560886d4f094c3e6c9ef40349f7d38b5d27d7'
 export const ZEROS = '0'.repeat(40)
 const WHO = 'dana'
 
-/** The part of a URL that differs between the package's repository and the fork of somebody else. */
+/** The path segments of a URL that differ between the package's own repository and somebody else's fork. */
 type Name = 'dana/lens' | 'eve/lens'
 
 export interface PushFacts {
@@ -203,7 +203,7 @@ export const bitbucket = {
     }),
 }
 
-/** One delivery of each kind. */
+/** One webhook delivery of each kind. */
 export const PAYLOADS: readonly ForgePayload[] = [
   github.push(),
   github.create('lens-1.2'),

@@ -55,7 +55,7 @@ export function pathOfPage(
     type: 'scm',
     state: 'pending',
     count: '10',
-    // The webhook of dana's project is the first, that of the group's the second, each with one delivery.
+    // The webhook of dana's project has ID 1 and that of the group's project ID 2; each has one delivery.
     webhook: isGroup ? '2' : '1',
     delivery: isGroup ? '2' : '1',
     provider_group: 'astronomers',

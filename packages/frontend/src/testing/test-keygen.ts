@@ -1,7 +1,10 @@
 import { CoprError } from '@copr/process/errors'
 import type { Frontend } from '../frontend.ts'
 
-/** Makes no keys, and seals secrets by reversing their bytes: like keygen, it opens them only for the same purpose and context. */
+/**
+ * A keygen that makes no keys and seals secrets by reversing their bytes. Like the real one, it opens them only for the same purpose and
+ * context.
+ */
 export function testKeygen(): Frontend['keygen'] {
   const prefix = ({ purpose, context }: { purpose: string; context: string }): string =>
     `${purpose} ${context}\n`

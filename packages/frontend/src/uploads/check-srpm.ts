@@ -70,7 +70,7 @@ export async function checkSpec(file: ReceivedFile): Promise<{ bytes: number }> 
   return { bytes }
 }
 
-/** In the words of Copr's form. */
+/** The wording of Copr's form. */
 const ONLY_SOURCES = 'You can upload only .src.rpm, .nosrc.rpm, and .spec files'
 
 /** Throws if the file name is not that of an SRPM, before the contents are read. */

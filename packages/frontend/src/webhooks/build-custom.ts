@@ -22,7 +22,7 @@ export const FAILURES = {
 } as const
 export type FailureWord = keyof typeof FAILURES
 
-/** A failure of a custom webhook, which is reported as one word; the message explains it in the log of deliveries. */
+/** A failure of a custom webhook. The response reports it as one word; the log of deliveries has the message. */
 export class CustomWebhookError extends CoprError {
   readonly word: FailureWord
 

@@ -14,13 +14,13 @@ import { isFromElsewhere, isSourceOf, matchPackage } from './match-package.ts'
 
 export interface EventContext {
   project: Project
-  /** The package in the webhook's URL. */
+  /** The name of the package in the webhook's URL. */
   named: string | undefined
-  /** Whether somebody replays a delivery, so that its tags are built again. */
+  /** Whether a delivery is being replayed, in which case its tags are built again. */
   isReplay: boolean
 }
 
-/** Maximum number of packages that one delivery explains; a project may have thousands from one repository. */
+/** Maximum number of decisions stored per delivery; a project may have thousands of packages from one repository. */
 const MAX_DECISIONS = 500
 
 /** Builds the packages that an event concerns; returns a decision for each package whose source is the event's repository. */
@@ -40,7 +40,7 @@ export async function buildEvent(
       isBuilt ? await tryBuild(frontend, pack, { ...context, event, reason }) : decision,
     )
   }
-  // Built packages come first, so that none of them is left out.
+  // Built packages come first, so that the limit omits none of them.
   return decisions
     .toSorted((a, b) => Number(b.build_id !== null) - Number(a.build_id !== null))
     .slice(0, MAX_DECISIONS)
@@ -98,7 +98,7 @@ async function submit(frontend: Frontend, build: EventBuild): Promise<number> {
   })
 }
 
-/** The fields of the package's source that the event replaces; throws if they are not what a user might enter. */
+/** Returns the source fields that the event replaces; throws if their values would not be allowed in a form. */
 function sourceOf({ pack, event }: EventBuild): Record<string, string> {
   const { committish, pull_request } = event
   const isElsewhere = pull_request !== undefined && isFromElsewhere(pack, event)

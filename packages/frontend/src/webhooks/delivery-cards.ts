@@ -10,9 +10,9 @@ import { whyNotReplayed } from './replay-delivery.ts'
 
 type Listed = Omit<Delivery, 'body' | 'headers'>
 
-/** A delivery may concern hundreds of packages; its own page lists them all. */
+/** Decisions shown in the list; the page of a delivery shows all, which may be hundreds. */
 const DECISIONS_IN_LIST = 5
-/** Characters of a body on the page; the API returns all that is kept. */
+/** Characters of a body that the page shows; the API returns everything that is stored. */
 const SHOWN_BODY = 20_000
 
 const OUTCOMES: Record<DeliveryOutcome, string> = {
@@ -23,7 +23,7 @@ const OUTCOMES: Record<DeliveryOutcome, string> = {
   failed: 'failed',
 }
 
-/** The log of deliveries: what arrived, and why it did or did not start builds. */
+/** Renders the log of deliveries: what arrived, and why it did or did not start builds. */
 export function deliveryLog(view: View, project: Project, deliveries: Listed[]): Html {
   if (deliveries.length === 0)
     return card(
@@ -71,7 +71,7 @@ function replayButton(view: View, project: Project, id: number): Html {
   return postButton(view, { action: paths.replayDelivery(project, id), text: 'Replay' })
 }
 
-/** Everything that is known about a delivery. */
+/** Renders all stored data of a delivery. */
 export function deliveryDetails(view: View, project: Project, delivery: Delivery): Html {
   const { id, received_at, forge, event, outcome, reason, decisions, replay_of } = delivery
   const { headers, body, body_bytes, remote_address, delivery_key } = delivery

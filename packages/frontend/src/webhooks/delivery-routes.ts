@@ -7,7 +7,7 @@ import { hasOrder, metaOf, readPage } from '../http/paging.ts'
 import { presentDelivery } from './present-delivery.ts'
 import { replayDelivery, requireDelivery } from './replay-delivery.ts'
 
-/** The log of a project's webhook deliveries. Not in Copr's API. */
+/** Adds the routes for the log of a project's webhook deliveries, which Copr's API does not have. */
 export function deliveryRoutes(api: Api): void {
   const { frontend } = api
   const { db } = frontend
@@ -22,7 +22,7 @@ export function deliveryRoutes(api: Api): void {
         answer: DeliveriesAnswer,
       },
       async (c, { project }) => {
-        // As in the list of builds, the newest come first unless the client asks for an order.
+        // As in the list of builds, newest first unless the client requests an order.
         const page = { ...readPage(c, ['id']), ...(hasOrder(c) ? {} : { descending: true }) }
         const limit = Math.min(page.limit ?? 100, 1000)
         const found = await listDeliveries(db, project.id, { ...page, limit })

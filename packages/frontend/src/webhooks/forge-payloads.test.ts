@@ -14,10 +14,10 @@ import { addTelescope, openTestFrontend, type TestFrontend } from '../testing/te
 const SECRET = '0d2c3d0e-5d5b-4d67-9a53-2f6c0c9b7f11'
 const LENS = 'https://git.example.org/dana/lens.git'
 
-/** The packages of the project, all of which webhooks rebuild. */
+/** The packages of the project; webhooks may rebuild all of them. */
 const PACKAGES: Record<string, object> = {
   lens: { clone_url: LENS },
-  // In a folder, and only on the branch main.
+  // Has its spec in a subdirectory, and is built only from the branch main.
   'lens-cap': {
     clone_url: 'git@git.example.org:dana/lens',
     committish: 'main',
@@ -48,7 +48,7 @@ async function open(): Promise<TestFrontend> {
 const send = (t: TestFrontend, { forge, headers, body }: ForgePayload, rest = '') =>
   t.ask(`/webhooks/${forge}/1/${SECRET}/${rest}`, { method: 'POST', json: body, headers })
 
-/** Returns the builds as `package directory commit`, and the repository if it is another one. */
+/** Lists the builds as `package directory commit`, followed by the repository if it is not the package's own. */
 async function builds(t: TestFrontend): Promise<string[]> {
   const rows = await t.db
     .selectFrom('build')
@@ -89,7 +89,7 @@ const NOT_CAP =
   "lens-cap: tag lens-1.2 does not match lens-cap-VERSION or lens-cap-VERSION-RELEASE, and the webhook URL does not end with the package's name"
 const FORK = 'https://git.example.org/eve/lens'
 
-/** Each payload with the builds that it starts, and what the log says about it. */
+/** Each row has a payload, the builds that it starts, and the expected lines in the log. */
 const TABLE: [title: string, ForgePayload, builds: string[], log: string[]][] = [
   ...[github, forgejo, gitlab].flatMap(({ push }): typeof TABLE => {
     const { forge } = push()

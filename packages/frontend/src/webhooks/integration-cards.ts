@@ -83,7 +83,7 @@ const PULL_REQUEST_LABELS: Record<PullRequests, string> = {
   none: 'none',
 }
 
-/** The settings of webhooks. Signatures cannot be required before there is a secret for them. */
+/** Renders the settings for received webhooks. Signatures can be required only once there is a signing secret. */
 export function signingCard(view: View, project: Project, hasSecret: boolean): Html {
   const values = {
     signed_only: String(project.webhook_signed_only),

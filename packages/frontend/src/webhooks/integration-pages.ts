@@ -31,7 +31,7 @@ interface EditPage {
   project: Project
 }
 
-/** Serves the page with a project's webhooks, its log of deliveries, and its secrets. */
+/** Serves the page with a project's webhook URLs, its log of deliveries and its secrets. */
 export function integrationPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })
@@ -117,7 +117,7 @@ export function integrationPages(frontend: Frontend): Hono {
   return app
 }
 
-/** The offset in the URL, or 0 for anything else. */
+/** Returns the offset given in the URL; 0 if it is missing or invalid. */
 function offsetOf(text: string | undefined): number {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : 0
 }

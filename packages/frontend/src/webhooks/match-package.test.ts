@@ -85,7 +85,7 @@ for (const [want, given, event, allowed = 'all', named] of [
     assert.equal(`${isBuilt ? '' : '!'}${reason}`, want)
   })
 
-test('isSourceOf() compares every URL of the event with the package', () => {
+test('isSourceOf() compares the clone URL of the package with every URL of the event', () => {
   const urls = ['https://git.example.org:3000/lens', 'git@git.example.org:lens.git']
   assert.equal(isSourceOf({ urls }, pack('lens', {})), true)
   assert.equal(isSourceOf({ urls }, pack('lens', { clone_url: FORK })), false)

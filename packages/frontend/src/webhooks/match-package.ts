@@ -6,25 +6,25 @@ import type { ForgeEvent } from './forges/forge-event.ts'
 
 type Matched = Pick<Package, 'name' | 'source_json' | 'webhook_rebuild'>
 
-/** Whether an event builds a package, and why or why not, in one sentence. */
+/** Whether an event triggers a build of a package, and the reason in one sentence. */
 export interface Match {
   isBuilt: boolean
   reason: string
 }
 
 interface Circumstances {
-  /** The package in the webhook's URL, whose tags need not contain its name. */
+  /** The name of the package in the webhook's URL; tags for it need not contain its name. */
   named: string | undefined
   pull_requests: PullRequests
 }
 
-/** Whether a package's source is the repository of an event. */
+/** Whether a package's source is the repository in which an event happened. */
 export function isSourceOf(event: Pick<ForgeEvent, 'urls'>, { source_json }: Matched): boolean {
   const clone_url = textOf(source_json['clone_url'])
   return event.urls.some((url) => isSameRepository(url, clone_url))
 }
 
-/** Decides about a package whose source is the repository of the event. */
+/** Decides whether to build a package whose source is the event's repository. */
 export function matchPackage(pack: Matched, event: ForgeEvent, around: Circumstances): Match {
   if (!pack.webhook_rebuild) return no('auto-rebuild of the package is off')
   switch (event.kind) {
@@ -72,7 +72,7 @@ function matchPullRequest(pack: Matched, event: ForgeEvent, allowed: PullRequest
   return yes(`${title} at ${event.committish.slice(0, 12)}`)
 }
 
-/** Whether the commits of a pull request are in another repository than the package's source. */
+/** Whether the commits of a pull request are in a repository other than the package's source. */
 export function isFromElsewhere({ source_json }: Matched, { pull_request }: ForgeEvent): boolean {
   const clone_url = textOf(source_json['clone_url'])
   return !(pull_request?.source_urls ?? []).some((url) => isSameRepository(url, clone_url))

@@ -11,13 +11,13 @@ import { signingSecret } from './project-secret.ts'
 import { eventsOf, keptBody, keptHeaders, type ReceivedDelivery } from './received-delivery.ts'
 import { verifySignature } from './verify-signature.ts'
 
-/** The log has room for longer reasons than forges show. */
+/** Maximum characters of a reason in the log, which may be longer than what forges show. */
 const MAX_REASON = 2000
 const MAX_KEY = 200
 
 /**
- * Verifies, records and processes a delivery; returns its id and result. Throws for a delivery that is refused, which is recorded as
- * well, but without its body.
+ * Verifies, records and processes a delivery; returns its id and result. Throws if the delivery is refused; such a delivery is recorded,
+ * too, but without its body.
  */
 export async function processDelivery(
   frontend: Frontend,
@@ -42,7 +42,7 @@ export async function processDelivery(
   }
 }
 
-/** Processes a recorded delivery, and records its result. */
+/** Processes a recorded delivery and records the outcome. */
 export async function runDelivery(
   frontend: Frontend,
   id: number,
@@ -87,7 +87,10 @@ async function build(
 
 type Refusal = { error: CoprError } | { error?: undefined; keys: readonly string[] }
 
-/** Checks the signature if the project requires one, and that the delivery is new; claims the keys by which it is recognized. */
+/**
+ * If the project requires signatures, checks the signature and that the delivery is new; claims the keys by which a repetition is
+ * recognized.
+ */
 async function refusalOf(frontend: Frontend, delivery: ReceivedDelivery): Promise<Refusal> {
   const { db, now } = frontend
   const { project, source, header, body } = delivery
@@ -116,7 +119,7 @@ async function refusalOf(frontend: Frontend, delivery: ReceivedDelivery): Promis
   return { keys }
 }
 
-/** A delivery keeps its ID when the forge or an attacker sends it again. */
+/** Identifies a delivery by its ID, which is the same if the forge or an attacker sends it again. */
 function deliveryKeys({ source, header }: ReceivedDelivery): string[] {
   const key = deliveryKey(source, header)
   if (key === null) return []
@@ -139,7 +142,7 @@ function resultOf(outcome: DeliveryResult['outcome'], reason: string): DeliveryR
   return { outcome, reason: reason.slice(0, MAX_REASON), decisions: [] }
 }
 
-/** Describes a delivery for the log. Without `kept`, its sender is not verified, and the body is left out. */
+/** Returns the record of a delivery. Without `kept`, that is for an unverified sender, it has no body. */
 function describe(
   { project, source, package_name, dirname, header, body, remote_address }: ReceivedDelivery,
   kept: ReturnType<typeof keptBody> | undefined,

@@ -7,7 +7,7 @@ import type { UserActor } from '@copr/domain/audit/actor'
 import { randomBytes } from 'node:crypto'
 import type { Frontend } from '../frontend.ts'
 
-/** Seals git credentials or a forge's token, and stores them. Only the backend can open them. */
+/** Seals git credentials or a forge token and stores them. Only the backend can open them. */
 export async function storeSecret(
   { db, keygen, now }: Frontend,
   actor: UserActor,
@@ -23,7 +23,7 @@ export async function storeSecret(
 const signing = (project_id: number) =>
   ({ project_id, kind: 'webhook', url: '' }) as const satisfies Parameters<typeof secretName>[0]
 
-/** Replaces the secret with which forges sign deliveries; returns the new one, which is shown only now. */
+/** Replaces the secret with which forges sign deliveries; returns the new secret, which is shown only this once. */
 export async function replaceSigningSecret(
   { db, keygen, now }: Frontend,
   actor: UserActor,
@@ -53,7 +53,7 @@ export async function hasSigningSecret(
   return (await sealedSecrets(db, project_id, 'webhook')).length > 0
 }
 
-/** Changes the settings of a project's webhooks. Signatures can be required only once there is a secret for them. */
+/** Changes the settings for a project's webhooks. Signatures can be required only once there is a signing secret. */
 export async function changeSettings(
   frontend: Frontend,
   actor: UserActor,

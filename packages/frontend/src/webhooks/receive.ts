@@ -4,7 +4,7 @@ import { clientAddress } from '../http/client-address.ts'
 import { MAX_WEBHOOK_BYTES, readBody } from '../http/read-form.ts'
 import type { ReceivedDelivery } from './received-delivery.ts'
 
-/** Reads a delivery whose URL was checked; throws 413 for a body that is too large. */
+/** Reads a delivery whose URL has already been checked; throws 413 if the body is too large. */
 export async function receive(
   c: Context,
   frontend: Frontend,

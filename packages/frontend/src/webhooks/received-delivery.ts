@@ -8,11 +8,11 @@ import { urlEncodedFields } from '../http/url-encoded.ts'
 import type { Header, Parsed } from './forges/forge-event.ts'
 import { type Forge, FORGES } from './forges/forges.ts'
 
-/** A delivery whose URL has the project's secret. */
+/** A delivery whose URL contained the project's webhook secret. */
 export interface ReceivedDelivery {
   project: Project
   source: WebhookSource
-  /** The package in the URL. */
+  /** The name of the package in the URL. */
   package_name: string | undefined
   /** The directory in the URL of a custom webhook. */
   dirname: string | undefined
@@ -21,7 +21,7 @@ export interface ReceivedDelivery {
   remote_address: string | undefined
 }
 
-/** Headers that are kept with a delivery: they identify it or explain it, and none contains a secret. */
+/** Headers that are stored with a delivery, because they identify or explain it; none contains a secret. */
 const KEPT_HEADERS = [
   'content-type',
   'user-agent',
@@ -55,7 +55,7 @@ export function keptHeaders(header: Header): Record<string, string> {
   )
 }
 
-/** Parses the events in a delivery; throws CoprError `invalid` for a body that is not in the forge's format. */
+/** Parses the events in a delivery; throws CoprError `invalid` if the body is not in the forge's format. */
 export function eventsOf(
   forge: Forge,
   delivery: Pick<ReceivedDelivery, 'header' | 'body'>,
@@ -72,7 +72,7 @@ export function eventsOf(
   }
 }
 
-/** The JSON in the body of a forge's delivery, which GitHub and Gitea also send as the field `payload` of a form. */
+/** Returns the JSON of a delivery. It is the body itself or, from GitHub and Gitea, may also be the form field `payload`. */
 function payloadOf({ header, body }: Pick<ReceivedDelivery, 'header' | 'body'>): unknown {
   if (!isForm(header)) return jsonOf(body.toString('utf8'))
   requireFewFields(body, '&', 1)
@@ -86,7 +86,7 @@ function isForm(header: Header): boolean {
   return header('content-type')?.startsWith('application/x-www-form-urlencoded') ?? false
 }
 
-/** The body as it is kept: older Giteas put the webhook's secret into it, from which it is removed. */
+/** Returns the body and headers to store, without the webhook's secret, which older versions of Gitea put into the body. */
 export function keptBody({ header, body }: Pick<ReceivedDelivery, 'header' | 'body'>): {
   body: Buffer
   headers: Record<string, string>

@@ -10,7 +10,7 @@ import { CoprError } from '@copr/process/errors'
 import type { Frontend } from '../frontend.ts'
 import { runDelivery } from './process-delivery.ts'
 
-/** Finds a delivery of a project; 404 if it does not exist or is no longer kept. */
+/** Returns a delivery of a project; throws `not_found` if it does not exist or is no longer stored. */
 export async function requireDelivery(
   { db }: Pick<Frontend, 'db'>,
   project: Project,
@@ -22,7 +22,7 @@ export async function requireDelivery(
   throw new CoprError('not_found', `Delivery ${id} does not exist in ${name}, or is no longer kept`)
 }
 
-/** The reason why a delivery cannot be replayed; undefined if it can. */
+/** Returns why a delivery cannot be replayed; undefined if it can. */
 export function whyNotReplayed({
   body,
   body_bytes,
@@ -33,7 +33,7 @@ export function whyNotReplayed({
   return undefined
 }
 
-/** Processes a recorded delivery again, with the packages and settings as they are now; returns the id of the new record. */
+/** Processes a recorded delivery again, with the current packages and settings; returns the id of the new record. */
 export async function replayDelivery(
   frontend: Frontend,
   user: UserActor,

@@ -7,7 +7,7 @@ import { inProject } from '../http/in-project.ts'
 import { parseForm, readForm } from '../http/read-form.ts'
 import { storeSecret } from './project-secret.ts'
 
-/** The git credentials and forge tokens of a project, whose values no response contains. Not in Copr's API. */
+/** Adds the routes for a project's git credentials and forge tokens, whose values are in no response. Copr's API does not have them. */
 export function secretRoutes(api: Api): void {
   const { frontend } = api
   const { db, now } = frontend

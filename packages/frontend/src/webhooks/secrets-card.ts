@@ -13,7 +13,7 @@ const FORGE_LABELS: Record<StatusForge, string> = {
   forgejo: 'Forgejo or Gitea',
 }
 
-/** The git credentials and forge tokens of a project, without their values, and the forms to set them. */
+/** Renders the git credentials and forge tokens of a project, without their values, and the forms to set them. */
 export function secretsCard(view: View, project: Project, secrets: ProjectSecret[]): Html {
   const list =
     secrets.length === 0

@@ -15,7 +15,7 @@ interface Delivery {
   decisions: { package: string; build_id: number | null; reason: string }[]
 }
 
-/** Opens dana's project, which accepts only signed deliveries, with a package that they build. */
+/** Opens a fixture in which dana's project accepts only signed deliveries and has a package that they build. */
 async function open(): Promise<Fixture> {
   const fixture = await openFixture()
   const { t } = fixture

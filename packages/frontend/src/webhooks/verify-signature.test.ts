@@ -11,7 +11,7 @@ const OTHER = `whsec_${Buffer.from('another key of thirty-two bytes.').toString(
 const hex = (secret = SECRET, body = BODY) =>
   createHmac('sha256', secret).update(body).digest('hex')
 
-/** Headers of Standard Webhooks for a body. */
+/** Returns the headers of Standard Webhooks for a body. */
 function standard(at = SECONDS, secret = SECRET, body = BODY): Record<string, string> {
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64')
   const signed = createHmac('sha256', key).update(`msg_1.${at}.`).update(body).digest('base64')
@@ -56,16 +56,16 @@ for (const [source, headers] of GOOD) {
     })
 }
 
-// RFC 4231, test case 2, in the form of each header.
-test('verifySignature() computes HMAC-SHA256 as RFC 4231 does', () => {
+// Test case 2 of RFC 4231, in the format of each header.
+test('verifySignature() accepts the HMAC-SHA256 of a test vector in RFC 4231', () => {
   const signature = '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843'
   const vector = { body: Buffer.from('what do ya want for nothing?'), secret: 'Jefe' }
   assert.ok('keys' in verify('github', { 'x-hub-signature-256': `sha256=${signature}` }, vector))
   assert.ok('keys' in verify('forgejo', { 'x-forgejo-signature': signature }, vector))
 })
 
-// The example of the specification of Standard Webhooks.
-test('verifySignature() accepts the example of Standard Webhooks', () => {
+// The example in the specification of Standard Webhooks.
+test('verifySignature() accepts the example in the specification of Standard Webhooks', () => {
   const verified = verifySignature('custom', {
     header: (name) =>
       ({

@@ -3,12 +3,12 @@ import { sameSecret } from '@copr/process/http-server'
 import { createHash, createHmac } from 'node:crypto'
 import type { Header } from './forges/forge-event.ts'
 
-/** Maximum difference between a signed timestamp and this site's clock. */
+/** Maximum difference in seconds between a signed timestamp and this site's clock. */
 const TOLERANCE_SECONDS = 300
-/** Signatures of retired keys may precede the current one; each costs a comparison. */
+/** More than one, because signatures with retired keys may precede the current one; limited, because each costs a comparison. */
 const MAX_SIGNATURES = 10
 
-/** A verified delivery has keys, which must not have been seen before; a refused one has a reason. */
+/** For a verified delivery, the keys that must not have been seen before; for a refused one, the reason. */
 export type Verified = { keys: readonly string[] } | { refusal: string }
 
 interface Signed {
@@ -18,10 +18,12 @@ interface Signed {
   now: Date
 }
 
-/** Verifies a delivery in one way; returns undefined if it has no header for that. */
+/** Verifies a delivery with one method; returns undefined if the delivery does not have the method's header. */
 type Verify = (signed: Signed) => Verified | undefined
 
-/** The ways in which each forge signs, the strongest first. A bad signature in a stronger way is not made up for by a weaker one. */
+/**
+ * The methods by which each source may sign, strongest first. If the signature of a stronger method is wrong, weaker ones are not tried.
+ */
 const WAYS: Record<WebhookSource, readonly Verify[]> = {
   github: [hexHmac('x-hub-signature-256', 'sha256=')],
   gitlab: [standardWebhooks, gitlabToken],
@@ -34,7 +36,7 @@ const WAYS: Record<WebhookSource, readonly Verify[]> = {
   custom: [standardWebhooks, hexHmac('x-hub-signature-256', 'sha256=')],
 }
 
-/** The headers that each forge's deliveries must have, for messages. */
+/** The headers that deliveries from each source need, for error messages. */
 const HEADERS: Record<WebhookSource, string> = {
   github: 'X-Hub-Signature-256',
   gitlab: 'webhook-signature (a signing token) or X-Gitlab-Token (a secret token)',
@@ -43,7 +45,7 @@ const HEADERS: Record<WebhookSource, string> = {
   custom: 'webhook-signature',
 }
 
-/** Verifies the signature of a delivery with the project's signing secret, and its time if it has one. */
+/** Verifies the signature of a delivery with the project's signing secret, and its timestamp if the method signs one. */
 export function verifySignature(source: WebhookSource, signed: Signed): Verified {
   for (const verify of WAYS[source]) {
     const verified = verify(signed)
@@ -54,7 +56,7 @@ export function verifySignature(source: WebhookSource, signed: Signed): Verified
   }
 }
 
-/** HMAC-SHA256 of the body in hexadecimal. It covers no time and no ID, so the body itself must not be seen twice. */
+/** HMAC-SHA256 of the body in hexadecimal. It covers neither a timestamp nor an ID, so the same body is accepted only once. */
 function hexHmac(name: string, prefix = ''): Verify {
   return ({ header, body, secret }) => {
     const shown = header(name)
@@ -65,7 +67,7 @@ function hexHmac(name: string, prefix = ''): Verify {
   }
 }
 
-/** https://www.standardwebhooks.com: HMAC-SHA256 of the ID, the time and the body. */
+/** HMAC-SHA256 of the ID, the timestamp and the body; see https://www.standardwebhooks.com. */
 function standardWebhooks({ header, body, secret, now }: Signed): Verified | undefined {
   const shown = header('webhook-signature')
   if (shown === undefined) return undefined
@@ -75,7 +77,7 @@ function standardWebhooks({ header, body, secret, now }: Signed): Verified | und
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
   const wanted = createHmac('sha256', key).update(`${id}.${time}.`).update(body).digest('base64')
   const signatures = shown.split(' ', MAX_SIGNATURES)
-  // Every signature is compared, so that the time reveals nothing.
+  // Compares every signature, so that the duration reveals nothing.
   const isRight = signatures.filter((each) => sameSecret(each, `v1,${wanted}`)).length > 0
   if (!isRight) return wrongSignature('webhook-signature')
   const late_seconds = Math.round(now.getTime() / 1000) - Number(time)
@@ -86,7 +88,7 @@ function standardWebhooks({ header, body, secret, now }: Signed): Verified | und
   return { keys: [`signed id ${digestOf(id)}`] }
 }
 
-/** GitLab's secret token, which is sent as it is; it proves who the sender is, but not that the body is unaltered. */
+/** GitLab's secret token, which is sent in plain text: it authenticates the sender, but does not prove that the body is unaltered. */
 function gitlabToken({ header, body, secret }: Signed): Verified | undefined {
   const shown = header('x-gitlab-token')
   if (shown === undefined) return undefined

@@ -9,7 +9,7 @@ import { processDelivery } from './process-delivery.ts'
 import { receive } from './receive.ts'
 import { isWebhookSecret } from './webhook-secret.ts'
 
-/** The first part of the URL for each forge. Gitea's webhooks are like those of Forgejo. */
+/** The path segment for each forge. Webhooks of Gitea are handled like those of Forgejo. */
 const PATHS = {
   github: 'github',
   gitlab: 'gitlab',
@@ -18,7 +18,9 @@ const PATHS = {
   gitea: 'forgejo',
 } as const satisfies Record<string, Forge>
 
-/** Receives the requests that forges send after a push; the secret in the URL authenticates them, and a signature if the project requires it. */
+/**
+ * Receives the webhooks that forges send. They are authenticated by the secret in the URL and, if the project requires it, by a signature.
+ */
 export function webhookReceivers(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   app.route('/', customWebhooks(frontend))

@@ -10,7 +10,10 @@ import { parseForm, readForm } from '../http/read-form.ts'
 import { requireProject } from '../api/find-or-404.ts'
 import { changeSettings, hasSigningSecret, replaceSigningSecret } from './project-secret.ts'
 
-/** Signed webhooks, and which pull requests are built. Not in Copr's API. */
+/**
+ * Adds the routes for the webhook settings: whether deliveries must be signed, and which pull requests are built. Copr's API does not have
+ * them.
+ */
 export function webhookSettingsRoutes(api: Api): void {
   const { frontend } = api
 

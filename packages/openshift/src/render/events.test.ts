@@ -19,7 +19,7 @@ const OBJECTS = render(
   }),
   sampleFacts('kubernetes'),
 )
-/** Finds the volumes of all pods. */
+/** Returns the volumes of all pods in the given objects. */
 function volumesIn(value: unknown): { name: string }[] {
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([key, each]) =>
@@ -30,7 +30,7 @@ function volumesIn(value: unknown): { name: string }[] {
 const textOf = (kind: string, name: string): string =>
   JSON.stringify(OBJECTS.find((each) => each.kind === kind && each.metadata.name === name))
 
-test('only the backend gets the passwords of the broker and the mail server, as files', () => {
+test('only the backend gets the passwords of the broker and the mail server, and only as files', () => {
   const sources = (program: string): number =>
     volumesIn(OBJECTS)
       .filter(({ name }) => name === `config-${program}`)

@@ -1,6 +1,6 @@
 import type { RenderContext } from './render-context.ts'
 
-/** Ports of webhook receivers to which the backend may connect. */
+/** Ports on which the backend may connect to webhook receivers. */
 const WEBHOOK_PORTS = [80, 443, 8443]
 const DEFAULT_PORTS: Record<string, number> = {
   'amqp:': 5672,
@@ -9,7 +9,10 @@ const DEFAULT_PORTS: Record<string, number> = {
   'smtps:': 465,
 }
 
-/** The message broker and the mail server in the configuration of a program. The frontend shows users the settings of mail. */
+/**
+ * Returns the configuration of the message broker and the mail server for a component. The frontend gets only the mail settings, because it
+ * shows them to users.
+ */
 export function eventsConfig(
   { vars }: Pick<RenderContext, 'vars'>,
   program: string,
@@ -54,7 +57,7 @@ export function eventsConfig(
   }
 }
 
-/** The files of passwords and certificates next to the backend's configuration. */
+/** Returns the files with passwords and certificates that are mounted next to the backend's configuration. */
 export function eventsSources({ vars }: Pick<RenderContext, 'vars'>, program: string): object[] {
   if (program !== 'backend') return []
   const { amqp, mail } = vars.events
@@ -73,12 +76,15 @@ export function eventsSources({ vars }: Pick<RenderContext, 'vars'>, program: st
   ]
 }
 
-/** The Secrets with passwords, which the backend reads only when it starts. */
+/** Returns the names of the Secrets with passwords. The backend reads them only when it starts. */
 export function eventsSecrets({ events: { amqp, mail } }: RenderContext['vars']): string[] {
   return [amqp?.password?.secret, mail?.password?.secret].filter((name) => name !== undefined)
 }
 
-/** Egress of the backend: webhook receivers outside of private networks, the broker, and the mail server, wherever they are. */
+/**
+ * Returns the egress rules of the backend: webhook receivers must be outside private networks, the broker and the mail server may be
+ * anywhere.
+ */
 export function eventsEgress(
   { vars }: Pick<RenderContext, 'vars'>,
   private_networks: readonly string[],

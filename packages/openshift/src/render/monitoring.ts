@@ -68,7 +68,7 @@ function alerts(context: RenderContext): Alert[] {
       description: 'See the log of the backend, and check that keygen responds.',
     }),
     alert('CoprEventsStalled', 'warning', '10m', {
-      // A webhook waits for its own receiver, which the project's members see.
+      // Without webhooks: each depends on its own receiver, whose failures the members of the project see.
       expr: `max by (channel) (${of('copr_outbox_oldest_seconds', 'channel=~"amqp|mail"')}) > 900`,
       summary: 'Events for {{ $labels.channel }} have waited for more than 15 minutes',
       description: 'See coprctl events, and check that the server responds.',

@@ -25,14 +25,14 @@ export const CONNECTIONS: Record<Component | 'prepare', readonly (Component | 'p
   resalloc: ['postgresql'],
   prepare: ['postgresql'],
 }
-/** Egress ports to outside the namespace: a login provider, forges, the API server, clouds. */
+/** Ports for egress to destinations outside the namespace: the login provider, forges, the API server, clouds. */
 const OUTSIDE: Partial<Record<Component, number[]>> = {
   frontend: [443],
   backend: [443],
   keygen: [443, 6443],
   resalloc: [443, 6443],
 }
-/** The private networks of clusters and clouds, which neither builds nor webhooks need. */
+/** Private networks of clusters and clouds, to which neither builds nor webhooks need access. */
 const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16']
 
 const tcp = (...ports: (number | string)[]): object[] =>

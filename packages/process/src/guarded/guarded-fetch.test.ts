@@ -128,7 +128,7 @@ for (const [url, want] of [
     await assert.rejects(guardedFetch(url, { rules, signal }), want)
   })
 
-test('guardedPost() sends the headers and the body, and returns a redirect instead of following it', async (t) => {
+test('guardedPost() sends the given headers and body, and returns a redirect instead of following it', async (t) => {
   const received: string[] = []
   const port = await listen(t, '127.0.0.1', (request, response) => {
     let body = ''

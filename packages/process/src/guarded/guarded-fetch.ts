@@ -18,7 +18,7 @@ export interface Certificates {
   key?: string
 }
 
-/** The options of one connection to a URL that a user supplied. */
+/** The options for connecting to a URL that a user supplied. */
 interface ConnectionOptions {
   rules: AddressRules
   signal: AbortSignal
@@ -65,8 +65,8 @@ export async function guardedFetch(from: string, options: GuardedOptions): Promi
 }
 
 /**
- * Sends a POST request to a URL that a user supplied, whose address is checked as by {@link guardedFetch}. Redirects are not followed:
- * the response with the status 3xx is returned.
+ * Sends a POST request to a URL that a user supplied; its address is checked as in {@link guardedFetch}. Redirects are not followed: a
+ * response with status 3xx is returned as it is.
  */
 export async function guardedPost(
   to: string,

@@ -29,7 +29,7 @@ export interface ClientFixture extends AsyncDisposable {
   readonly kim: CoprCli
   readonly sources: TinySources
   readonly files: FileServer
-  /** The indexes of Python packages and gems that the system uses. */
+  /** The Python and gem indexes that the system uses. */
   readonly indexes: IndexServer
   readonly succeeded: Succeeded
   /** A temporary folder for the test's files. */

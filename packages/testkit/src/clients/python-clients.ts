@@ -4,7 +4,7 @@ import { pythonVenv } from '../python/venv.ts'
 export interface PythonClients {
   /** Path of copr-cli. */
   program: string
-  /** An interpreter with python-copr and Packit's library installed. */
+  /** A Python interpreter with python-copr and Packit's library installed. */
   python: string
 }
 

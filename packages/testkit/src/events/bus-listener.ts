@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Rabbitmq } from './rabbitmq.ts'
 import { until } from '../system/until.ts'
 
-/** A message as the Python classes understand it. */
+/** A message as parsed by the Python message classes. */
 export interface BusListenerMessage {
   class: string
   topic: string
@@ -25,11 +25,11 @@ export interface BusListenerMessage {
   content_type: string
 }
 
-/** A listener of Fedora Messaging with a durable queue, which keeps messages while the listener is disconnected. */
+/** A Fedora Messaging listener with a durable queue, which keeps messages while the listener is disconnected. */
 export interface BusListener extends AsyncDisposable {
-  /** All valid messages, in the order of their arrival, repetitions included. */
+  /** All valid messages in the order of arrival, including repetitions. */
   readonly messages: BusListenerMessage[]
-  /** The end of the listener's log. */
+  /** Returns the last lines of the listener's log. */
   log(): string
 }
 

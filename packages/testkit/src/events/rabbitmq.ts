@@ -8,24 +8,24 @@ import { type Daemon, startDaemon } from '../cluster/daemon.ts'
 import { missingPrograms } from '../system/requirements.ts'
 import { until } from '../system/until.ts'
 
-/** Debian's launcher in /usr/sbin changes to another user and folder; this is the program itself. */
+/** The broker's own script. Debian's launcher in /usr/sbin would change the user and the directory. */
 const PROGRAM = '/usr/lib/rabbitmq/bin/rabbitmq-server'
-/** Long enough for a machine whose cores are busy. */
+/** Long enough even on a machine whose cores are busy. */
 const START_MS = 240_000
 
-/** Returns why RabbitMQ cannot run on this machine, or false. */
+/** Returns why RabbitMQ cannot run on this machine; false if it can. */
 export function whyNoRabbitmq(path: string | undefined): string | false {
   const folders = `${path ?? ''}:/usr/sbin:/usr/lib/rabbitmq/bin`
   const missing = missingPrograms(folders, ['rabbitmq-server', 'epmd', 'openssl', 'setpriv'])
   return missing.length > 0 ? `needs ${missing.join(', ')}` : false
 }
 
-/** A message broker with TLS, in which users log in with client certificates. Queues survive when it is away. */
+/** A message broker with TLS, to which clients log in with certificates. Its queues survive a restart. */
 export interface Rabbitmq extends AsyncDisposable {
-  /** Without a user: clients log in with their certificate. */
+  /** Contains no user, because clients log in with their certificates. */
   readonly url: string
   readonly ca_file: string
-  /** Files of the certificate of a user: `copr` may only publish, `listener` may do everything. */
+  /** Returns the certificate files of a user: `copr` may only publish, `listener` may do everything. */
   certificateOf: (user: 'copr' | 'listener') => { certificate_file: string; key_file: string }
   /** Kills the broker. */
   stop(): Promise<void>
@@ -106,7 +106,7 @@ function startBroker(dir: string, ports: Ports, logFile: string): Daemon {
     args: ['-noinput'],
     logFile,
     env: {
-      // The launcher replaces itself by the broker, instead of waiting for it.
+      // The launcher then replaces itself with the broker instead of waiting for it.
       RABBITMQ_ALLOW_INPUT: '1',
       HOME: join(dir, 'home'),
       ERL_EPMD_PORT: String(ports.epmd),

@@ -4,15 +4,15 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 interface ReceivedMail {
   from: string
   to: string[]
-  /** Headers and text, as they were sent. */
+  /** Headers and text, exactly as sent. */
   content: string
 }
 
-/** A mail server that keeps what it receives. */
+/** A mail server that records the mail it receives. */
 export interface SmtpSink extends AsyncDisposable {
   readonly url: string
   readonly mails: ReceivedMail[]
-  /** Answers to recipients: 250 accepts, 450 refuses for now, 550 for good. */
+  /** Returns the reply to a recipient: 250 accepts, 450 refuses temporarily, 550 permanently. */
   answerTo: (address: string) => 250 | 450 | 550
 }
 
@@ -89,6 +89,6 @@ async function* linesOf(socket: Socket): AsyncGenerator<string> {
       yield* lines
     }
   } catch {
-    // The client was disconnected.
+    // The client closed the connection.
   }
 }

@@ -9,15 +9,15 @@ export interface ReceivedRequest {
   at: number
 }
 
-/** A server that receives webhooks, and can be away. */
+/** A server that receives webhooks and can be closed and reopened. */
 export interface WebhookReceiver extends AsyncDisposable {
   readonly url: string
   readonly received: ReceivedRequest[]
-  /** The response to a request; 'hang' sends none. */
+  /** Returns the response to a request; for 'hang', none is sent. */
   respond: (
     request: ReceivedRequest,
   ) => { status: number; body?: string; location?: string } | 'hang'
-  /** Refuses connections until `open()`. */
+  /** Refuses connections until `open()` is called. */
   close(): Promise<void>
   open(): Promise<void>
 }

@@ -8,7 +8,7 @@ import { CACHE_DIR } from '../system/start-system.ts'
 
 /**
  * Installs the packages of a requirements file in `tools/`, unmodified, into a virtual environment that is reused until the files change.
- * The packages of the file `alone` are installed without their dependencies. Returns the environment's folder of programs.
+ * The packages of the requirements file `alone` are installed without their dependencies. Returns the environment's `bin` directory.
  */
 export async function pythonVenv(requirements: string, alone?: string): Promise<string> {
   const pathOf = (name: string): string =>

@@ -7,13 +7,13 @@ import { writeTree } from './python-project.ts'
 export interface GemProject {
   name: string
   version: string
-  /** Text files by their paths; the gem contains all of them, in this order. */
+  /** Text files by path; the gem contains all of them, in this order. */
   files: Record<string, string>
-  /** Further lines of the gemspec, which name the specification `s`. Default: the license MIT. */
+  /** More lines for the gemspec, in which the specification is called `s`. Default: a line that sets the license to MIT. */
   settings?: string[]
 }
 
-/** Builds a gem with this machine's `gem`; returns its path, in the folder `into`. */
+/** Builds a gem with this machine's `gem` in the directory `into`; returns the gem's path. */
 export async function makeGem(project: GemProject, into: string): Promise<string> {
   const { name, version, files, settings = ["s.licenses = ['MIT']"] } = project
   const gemspec = [

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { MACHINE_ADDRESS } from '../system/machine-address.ts'
 import { type PackageIndexes, packageIndexes } from './package-indexes.ts'
 
-/** Indexes at an address that the sandboxes of builds can be allowed to reach. */
+/** A server with package indexes, at an address to which sandboxes of builds can be given access. */
 export interface IndexServer
   extends Pick<PackageIndexes, 'addProject' | 'addGem'>, AsyncDisposable {
   readonly url: string
@@ -13,7 +13,7 @@ export interface IndexServer
 export async function indexServer(): Promise<IndexServer> {
   const indexes = packageIndexes()
   const server = createServer(indexes.listener)
-  // A machine without such an address can run tests in which no sandbox reads an index.
+  // Without such an address, only tests in which no sandbox reads an index can run.
   const address = MACHINE_ADDRESS ?? '127.0.0.1'
   server.listen(0, address)
   await once(server, 'listening')

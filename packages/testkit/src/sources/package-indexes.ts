@@ -6,13 +6,13 @@ import { basename, join } from 'node:path'
 import { type GemProject, makeGem } from './gem.ts'
 import { makePythonArchives, type PythonProject } from './python-project.ts'
 
-/** An index of Python packages with PyPI's JSON API, and of gems with the compact index. */
+/** A Python index with PyPI's JSON API, and a gem index with the compact index of RubyGems. */
 export interface PackageIndexes extends Disposable {
-  /** Serves both indexes; their URL is that of the server, with `prefix`. */
+  /** Serves both indexes at the URL of the server followed by `prefix`. */
   readonly listener: RequestListener
   addProject(project: PythonProject): Promise<void>
   addGem(gem: GemProject): Promise<void>
-  /** Replaces what the indexes answer at a path. */
+  /** Replaces the response of the indexes at a path. */
   answer(path: string, body: string): void
 }
 

@@ -8,11 +8,11 @@ export interface PythonProject {
   version: string
   /** Default: MIT. */
   license?: string
-  /** Requirements at run time, such as `shelf-base >= 1`. */
+  /** Runtime requirements, such as `shelf-base >= 1`. */
   requires?: string[]
 }
 
-/** The files that a project publishes on an index. */
+/** The paths of the files that a project publishes on an index. */
 export interface PythonArchives {
   sdist: string
   wheel: string
@@ -20,7 +20,7 @@ export interface PythonArchives {
   metadata: string
 }
 
-/** Makes the source archive and the wheel of a project with one module, which has the project's name. */
+/** Makes the source archive and the wheel of a project; its only module has the project's name. */
 export async function makePythonArchives(
   project: PythonProject,
   into: string,
@@ -75,7 +75,7 @@ export async function makePythonArchives(
   }
 }
 
-/** Writes text files below a folder. */
+/** Writes text files, given by path, into a directory. */
 export async function writeTree(dir: string, files: Record<string, string>): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(dir, name)), { recursive: true })

@@ -158,7 +158,7 @@ export function apiClient(url: string, username: string, credentials?: Credentia
     log: async (id) => {
       const results = await resultsOf(id)
       if (results === null) return ''
-      // After a redirect, the server sends a finished build's log as the stored .gz file, which fetch() decodes.
+      // For a finished build, the server redirects to the stored .gz file, which fetch() decodes.
       const response = await fetch(`${results}builder-live.log`)
       return response.ok ? await response.text() : ''
     },

@@ -31,9 +31,9 @@ export interface SystemOptions {
   builders: number
   /** Limits that differ from the defaults. */
   limits?: Partial<Configuration['limits']>
-  /** Indexes that differ from the public ones. */
+  /** Package indexes to use instead of the public ones. */
   sources?: Configuration['sources']
-  /** Default: all, except this machine's own addresses to the sandboxes of builds. */
+  /** Default: all, but the sandboxes of builds have no access to this machine's own addresses. */
   allow_private_urls?: Configuration['allow_private_urls']
   /** The address to listen on; default: loopback only. */
   host?: string
@@ -104,7 +104,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   return system
 }
 
-/** Writes the configuration that the first start would, with other limits and indexes. */
+/** Writes the configuration that the first start would write, with the given options. */
 async function writeConfiguration(
   dataDir: string,
   port: number,
@@ -142,7 +142,7 @@ async function writeConfiguration(
   writeFileSync(join(dataDir, 'copr.yaml'), JSON.stringify(config), { mode: 0o600 })
 }
 
-/** Returns the URL of the database in the configuration of a system, which is YAML or JSON. */
+/** Returns the database URL in a system's configuration, which is YAML or JSON. */
 export function databaseUrlIn(dataDir: string): string {
   const text = readFileSync(join(dataDir, 'copr.yaml'), 'utf8')
   const url = /"?database_url"?: ?"?(postgres:[^"\s]+)/.exec(text)?.[1]

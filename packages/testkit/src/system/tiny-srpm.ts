@@ -13,9 +13,9 @@ interface TinySource {
   generates?: string[]
   /** The explicit Provides. */
   provides?: string[]
-  /** Names of packages, without files, in addition to the main one. */
+  /** Names of additional packages, without files. */
   subpackages?: string[]
-  /** The path of a second file. */
+  /** The path of a second file in the package. */
   file?: string
   /** The shell lines of %build. */
   build?: string

@@ -25,7 +25,10 @@ async function specOf(project: GemProject): Promise<string> {
   }
 }
 
-/** Returns the lines of a spec that rpm acts on, and the commented requirements; the log of changes names the day. */
+/**
+ * Returns the lines of a spec that rpm acts on, and the requirements that are commented out. Omits the changelog, because it contains the
+ * date.
+ */
 function effectiveLines(spec: string): string[] {
   return spec
     .replaceAll(/\\\n\s*/g, '')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compareGemVersions, newestGem, parseGemVersions } from './gem-versions.ts'
 
-/** From older to newer, as `Gem::Version` of RubyGems sorts them. */
+/** From older to newer, in the order of `Gem::Version` in RubyGems. */
 const ORDER = ['0.9', '1.0.a', '1.0.b2', '1.0.b10', '1.0.rc1', '1', '1.0.1', '1.2', '1.10', '10.0']
 
 for (const [index, older] of ORDER.slice(0, -1).entries())
@@ -12,7 +12,7 @@ for (const [index, older] of ORDER.slice(0, -1).entries())
     assert.equal(compareGemVersions(newer, older), 1)
   })
 
-test('zeros at the end of a gem version have no meaning', () => {
+test('trailing zeros in a gem version are not significant', () => {
   assert.equal(compareGemVersions('1', '1.0.0'), 0)
 })
 

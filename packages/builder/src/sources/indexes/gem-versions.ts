@@ -1,14 +1,17 @@
-/** A version in the compact index of gems. */
+/** A version in the compact index of RubyGems. */
 export interface GemVersion {
   version: string
-  /** Hexadecimal digest of the gem; undefined if the index does not say. */
+  /** Hexadecimal digest of the gem; undefined if the index has none. */
   sha256: string | undefined
 }
 
-/** A version, a platform unless it is Ruby itself, the dependencies, and after `|` the requirements, with the checksum among them. */
+/**
+ * A version, a hyphen and the platform (absent for pure Ruby), the dependencies, and after `|` the requirements, which include the
+ * checksum.
+ */
 const LINE = /^(\d[0-9A-Za-z.]*)(-[^\s|]*)? ?([^|]*)\|(.*)$/
 
-/** Parses the answer of `/info/NAME`: the versions for Ruby itself, without those that are compiled for a platform. */
+/** Parses the response to `/info/NAME`; returns the pure-Ruby versions and omits those compiled for a platform. */
 export function parseGemVersions(text: string): GemVersion[] {
   return text.split('\n').flatMap((line) => {
     const [, version, platform, , requirements = ''] = LINE.exec(line) ?? []
@@ -18,13 +21,16 @@ export function parseGemVersions(text: string): GemVersion[] {
   })
 }
 
-/** Returns the newest version; one for testing only if there is no other. */
+/** Returns the newest version; a prerelease only if there is no other version, and undefined if there is none at all. */
 export function newestGem(versions: GemVersion[]): GemVersion | undefined {
   const sorted = versions.toSorted((a, b) => compareGemVersions(b.version, a.version))
   return sorted.find(({ version }) => !/[A-Za-z]/.test(version)) ?? sorted[0]
 }
 
-/** Compares versions as RubyGems does: number by number, and a letter makes a version older than the number that it stands for. */
+/**
+ * Compares versions as RubyGems does, segment by segment: numbers by value, letters alphabetically, and letters as older than any number,
+ * including a missing one.
+ */
 export function compareGemVersions(a: string, b: string): number {
   const [left, right] = [segmentsOf(a), segmentsOf(b)]
   for (let index = 0; index < Math.max(left.length, right.length); index++) {

@@ -9,15 +9,15 @@ import type { SrpmTask } from '../make-srpm.ts'
 
 type Downloader = Pick<Build<SrpmTask>, 'dir' | 'log' | 'rules' | 'signal' | 'task'>
 
-/** An archive with the sources of a package, as its index describes it. */
+/** A source archive of a package, as its index describes it. */
 export interface IndexedArchive {
   file_name: string
   url: string
-  /** Hexadecimal; undefined if the index does not say. */
+  /** Hexadecimal; undefined if the index has none. */
   sha256: string | undefined
 }
 
-/** Bytes; the longest answers for one package have about 20 MB. */
+/** Bytes; the longest responses for one package have about 20 MB. */
 const MAX_ANSWER_BYTES = 64 * 1024 ** 2
 
 /** Category and hint for a name or a version that is not in the index. */
@@ -26,7 +26,7 @@ export const NOT_IN_INDEX = {
   hint: 'Correct the source of the package.',
 } as const
 
-/** Returns the index's answer to a GET request as text; undefined if it knows nothing at that path. */
+/** Returns the body of the index's response to a GET request; undefined if the status is 404 or 410. */
 export async function askIndex(
   { dir, log, rules, signal }: Downloader,
   url: string,
@@ -45,7 +45,7 @@ export async function askIndex(
   }
 }
 
-/** Downloads an archive into a folder and verifies its digest. */
+/** Downloads an archive into a directory and verifies its digest. */
 export async function downloadArchive(
   { task, log, rules, signal }: Downloader,
   { file_name, url, sha256 }: IndexedArchive,

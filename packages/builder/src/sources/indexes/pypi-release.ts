@@ -22,18 +22,18 @@ const Release = z.object({
   ),
 })
 
-/** Returns the name of a project in the form that all its spellings share. */
+/** Returns the normalized name of a project, which is the same for all its spellings. */
 export function normalName(name: string): string {
   return name.toLowerCase().replaceAll(/[-_.]+/g, '-')
 }
 
-/** Returns the URL of a project's newest release, or of one version, in the JSON API of an index. */
+/** Returns the URL of a release in the JSON API of an index: of the given version, or of the newest if `version` is empty. */
 export function releaseUrl(index_url: string, name: string, version: string): string {
   const words = [normalName(name), ...(version === '' ? [] : [version])]
   return `${index_url}/pypi/${words.map(encodeURIComponent).join('/')}/json`
 }
 
-/** Returns the version and the source archive of a release. Throws a BuildFailure if it has no archive that specs can name. */
+/** Returns the version and the source archive of a release. Throws a BuildFailure if it has no source archive that the site can use. */
 export function readRelease(
   text: string,
   { name, url }: { name: string; url: string },
@@ -64,7 +64,7 @@ export function readRelease(
   }
 }
 
-/** Returns the URL of an archive, with the password of the index if the index itself serves it. */
+/** Returns the URL of an archive; if the index serves the archive itself, the URL includes the index's user name and password. */
 function archiveUrl(archive: string, index_url: string): string {
   const [url, index] = [URL.parse(archive, index_url), new URL(index_url)]
   if (!url) return archive

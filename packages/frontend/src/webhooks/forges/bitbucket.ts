@@ -21,7 +21,7 @@ const Push = z.looseObject({
         }),
       )
       .min(1)
-      // Bitbucket sends 5 at most.
+      // Bitbucket sends at most 5.
       .max(50),
   }),
   actor: Link,
@@ -40,7 +40,7 @@ const PullRequestEvent = z.looseObject({
   }),
 })
 
-/** Bitbucket Cloud. It does not report the changed files. */
+/** Bitbucket Cloud, which does not report the changed files. */
 export const bitbucket: ForgeParser = {
   eventOf: (header) => header('x-event-key'),
   deliveryKey: (header) => header('x-request-uuid'),

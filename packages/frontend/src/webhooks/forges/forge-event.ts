@@ -3,35 +3,35 @@ import { z } from 'zod'
 /** Something that happened in a repository, in a common format for all forges. */
 export interface ForgeEvent {
   kind: 'push' | 'tag' | 'pull_request'
-  /** All URLs of the repository that the forge names. */
+  /** All URLs that the forge reports for the repository. */
   urls: readonly string[]
-  /** The branch as the forge names it, the tag's name, or the branch that a pull request would change. */
+  /** The branch as the forge names it, the name of the tag, or the target branch of the pull request. */
   ref: string
   /** The revision to build: a commit, or the name of the tag. */
   committish: string
-  /** The commit on which statuses are set; undefined if the forge does not report it. */
+  /** The commit to set statuses on; undefined if the forge does not report it. */
   sha: string | undefined
-  /** Undefined if the forge does not report them, or not all of them. */
+  /** Undefined unless the forge reports all changed files. */
   changed_files: readonly string[] | undefined
-  /** The user who caused the event, as the forge reports it. */
+  /** The user who triggered the event, as reported by the forge. */
   sender: string
   pull_request?: PullRequest
 }
 
 interface PullRequest {
   number: number
-  /** URLs of the repository that contains the commits; the first one can be cloned without a key. */
+  /** URLs of the repository with the commits of the pull request; the first can be cloned without a key. */
   source_urls: readonly string[]
 }
 
-/** The events in a delivery, or the reason why there is nothing to build. */
+/** The events in a delivery, or why there is nothing to build. */
 export type Parsed = readonly [ForgeEvent, ...ForgeEvent[]] | string
 
-/** Returns the value of a request's header. */
+/** Returns the value of the request header with this name. */
 export type Header = (name: string) => string | undefined
 
 export interface ForgeParser {
-  /** The kind of event as the forge names it. */
+  /** The event type in the forge's own terms. */
   eventOf: (header: Header) => string | undefined
   /** The forge's own ID of the delivery. */
   deliveryKey: (header: Header) => string | undefined
@@ -45,7 +45,7 @@ export const optionalShort = short.nullish().transform((text) => text ?? undefin
 
 const files = z.array(z.string()).nullish()
 const Commits = z.array(z.looseObject({ added: files, modified: files, removed: files })).nullish()
-/** The commits of a push, as the names of the changed files. */
+/** The commits of a push, reduced to their number and the names of the changed files. */
 export const ChangedFiles = Commits.transform((commits) => ({
   commits: commits?.length ?? 0,
   files: (commits ?? []).flatMap(({ added, modified, removed }) =>
@@ -53,20 +53,20 @@ export const ChangedFiles = Commits.transform((commits) => ({
   ),
 }))
 
-/** The URLs that the forge has sent, without those that are missing. */
+/** Returns the URLs that the forge sent, without missing and empty ones. */
 export function urlsOf(...urls: (string | null | undefined)[]): string[] {
   return urls.flatMap((url) => url || [])
 }
 
-/** Whether a ref was deleted: forges report a commit of zeros. */
+/** Whether a ref was deleted, which forges report as a commit of zeros. */
 export function isDeleted(commit: string | null | undefined): boolean {
   return commit !== null && commit !== undefined && /^0{7,}$/.test(commit)
 }
 
-/** The name of a tag without `refs/tags/`; undefined for other refs. */
+/** Returns the name of a tag without `refs/tags/`; undefined for other refs. */
 export function tagOf(ref: string): string | undefined {
   return ref.startsWith('refs/tags/') ? ref.slice('refs/tags/'.length) : undefined
 }
 
-/** Pull requests are built into directories with these numbers. */
+/** Restricted because the numbers are used in the names of directories. */
 export const PullRequestNumber = z.number().int().min(1).max(999_999_999)

@@ -4,7 +4,7 @@ import { parseGithubLike } from './github-like.ts'
 
 const Sender = z.looseObject({ sender: z.looseObject({ login: short, html_url: optionalShort }) })
 
-/** Forgejo, and Gitea, from which it descends. Both send the headers of the other and of GitHub as well. */
+/** Forgejo, and Gitea, from which it was forked. Both also send each other's headers and GitHub's. */
 export const forgejo: ForgeParser = {
   eventOf: (header) =>
     header('x-forgejo-event') ?? header('x-gitea-event') ?? header('x-github-event'),

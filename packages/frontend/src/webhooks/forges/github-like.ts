@@ -19,7 +19,7 @@ const Repository = z.looseObject({
 })
 type Repository = z.output<typeof Repository>
 
-/** The commits that a push lists may be fewer than it has. */
+/** A push may contain more commits than it lists. */
 const Push = z.looseObject({
   repository: Repository,
   ref: short.default(''),
@@ -46,10 +46,10 @@ const PullRequestEvent = z.looseObject({
   }),
 })
 
-/** Actions after which a pull request has new commits: GitHub's words, and `synchronized` of Forgejo. */
+/** Actions after which a pull request may have new commits: those of GitHub, and `synchronized`, which Forgejo sends. */
 const BUILT_ACTIONS = ['opened', 'reopened', 'synchronize', 'synchronized']
 
-/** Parses the events of GitHub, whose format Gitea and Forgejo have taken over. */
+/** Parses the events of GitHub, whose format Gitea and Forgejo have adopted. */
 export function parseGithubLike(
   body: unknown,
   event: string | undefined,

@@ -24,10 +24,10 @@ const Push = z.looseObject({
   project: Repository,
   ref: short,
   after: optionalShort,
-  /** The commit that a tag leads to; null after the deletion of a ref. */
+  /** The commit that a tag points to; null if the ref was deleted. */
   checkout_sha: optionalShort,
   commits: ChangedFiles,
-  /** GitLab lists 20 commits at most. */
+  /** May exceed the number of commits in the event, because GitLab lists at most 20. */
   total_commits_count: z.number().nullish(),
   user_username: short,
 })
@@ -38,7 +38,7 @@ const MergeRequest = z.looseObject({
   object_attributes: z.looseObject({
     iid: PullRequestNumber,
     action: short.default(''),
-    /** The commit before; present only if commits were pushed. */
+    /** The previous commit; present only if commits were pushed. */
     oldrev: optionalShort,
     target_branch: short,
     source: Repository.nullish(),
