@@ -233,7 +233,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
       },
       {
         type: 'distgit',
-        reason: /dist-git/i,
+        reason: /^cannot clone https:\/\/src\.fedoraproject\.org\/rpms\/tool\.git: /,
         add: ['--distgit', 'fedora', '--commit', 'f43'],
         source: { distgit: 'fedora', committish: 'f43' },
         edit: ['--commit', 'rawhide'],
