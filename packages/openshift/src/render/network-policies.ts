@@ -25,10 +25,9 @@ export const CONNECTIONS: Record<Component | 'prepare', readonly (Component | 'p
   resalloc: ['postgresql'],
   prepare: ['postgresql'],
 }
-/** Ports for egress to destinations outside the namespace: the login provider, forges, the API server, clouds. */
+/** Ports for egress to destinations outside the namespace: the login provider, the API server, clouds. */
 const OUTSIDE: Partial<Record<Component, number[]>> = {
   frontend: [443],
-  backend: [443],
   keygen: [443, 6443],
   resalloc: [443, 6443],
 }
