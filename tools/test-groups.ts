@@ -17,7 +17,7 @@ const STATEFUL: readonly RegExp[] = [
   /\bmock\b|\bglobalThis\b|\bsetDefault\w+\(|\bsetGlobal\w+\(/,
   // Hooks outside of suites, including those in helpers: they would also run for the tests of other files, or would not run for those of
   // this file.
-  /^(before|beforeEach|afterEach|use[A-Z]\w*)\(/m,
+  /^(before|beforeEach|after|afterEach|use[A-Z]\w*)\(/m,
 ]
 
 export interface TestSource {
