@@ -20,7 +20,7 @@ import { BARE, PREREQUISITES } from './rpm-root.ts'
 const scratch = mkdtempSync(join(tmpdir(), 'copr-rpm-root-'))
 after(() => rmSync(scratch, { recursive: true, force: true }))
 
-test('the lists contain every initial package of the RPM machine, under its name in Fedora', async () => {
+test('the lists contain every package preinstalled on the RPM machine, under its Fedora name', async () => {
   assert.deepEqual(await unlisted([...BARE, ...PREREQUISITES]), [])
 })
 

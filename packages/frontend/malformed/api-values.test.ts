@@ -82,8 +82,8 @@ async function late(): Promise<never> {
 type Selection = (route: ApiRoute, name: string, turn: number) => boolean
 
 /**
- * Distributes the values of a field among the routes that have a field of the same name and schema: each route tries half or a third of the
- * values, so that all values are tried by one of them.
+ * Splits the values of a field among the routes that have a field of the same name and schema, into at most three shares: each route tries
+ * one share, and together the routes try every value.
  */
 const isInTurn: Selection = (route, name, turn) => {
   const sharers = sharing.get(fieldKey(route, name)) ?? [route]

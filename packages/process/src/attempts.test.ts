@@ -44,7 +44,7 @@ test('an attempt with several keys gets the longest delay among them; failures o
   assert.equal(attempts.wait(of('c'), 'wrong'), 0)
 })
 
-test('a credential that has succeeded before is not delayed unless it fails later', () => {
+test('attempts with a credential that has succeeded are not delayed, unless it has failed since', () => {
   const attempts = openAttempts(clock().now)
   const counted = [{ key: 'a', free: 0 }]
   attempts.succeeded('right')

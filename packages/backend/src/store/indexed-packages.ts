@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 
-/** An upper limit: checksum elements, and location elements even with the longest path, are shorter. */
+/** Longer than any checksum element, and than any location element, even one with the longest path allowed. */
 const MAX_ELEMENT_LENGTH = 8192
 const CHECKSUM_OR_LOCATION = /<checksum [^>]*pkgid="YES">(\w{64})|<location [^>]*?href="([^"]*)"/g
 

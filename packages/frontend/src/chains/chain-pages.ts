@@ -76,7 +76,7 @@ function chrootCard(project: Project, { name, packages, cycles }: ChainChroot): 
   )
 }
 
-/** Maximum number of needed packages that the page names for each package. */
+/** Maximum number of dependencies that the page lists for each package. */
 const MAX_NEEDS = 10
 
 function row(project: Project, one: ChainPackage): Html[] {

@@ -239,7 +239,7 @@ class Simulation {
     if (!task) return false
     machine.uses++
     this.#queued--
-    // addTasks() adds one millisecond per build id to `queued_at` to order the queue. This is subtracted here.
+    // To order the queue, addTasks() adds the build ID, as milliseconds, to `queued_at`; that offset is subtracted here.
     const queued = task.queued_at.getTime() - task.build_id
     const waited = (this.#now().getTime() - queued) / 1000
     if (task.attempts === 1)
