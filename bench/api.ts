@@ -1,5 +1,5 @@
 /**
- * Measures read requests on a large site: a million builds in PostgreSQL, every page, and every GET of the API. Writes all cases to
+ * Measures read requests (every page and every GET of the API) on a large site with a million builds in PostgreSQL. Writes all cases to
  * bench/results/api.md and a summary to docs/performance.md.
  *
  * `node bench/api.ts [FOLDER [EXPRESSION]]`: with FOLDER, the database is kept there and later runs use it again; with EXPRESSION, only
@@ -32,7 +32,7 @@ const only = process.argv[3]
 const wanted = ({ name }: { name: string }): boolean =>
   only === undefined || new RegExp(only).test(name)
 
-// Throws if a route cannot be measured, before the database is filled, which takes long.
+// Throws if a route cannot be measured. This is checked before the database is filled, because filling it takes long.
 const routes = readPaths(benchSite('postgres://nobody@127.0.0.1:1/none'))
 measuredRoutes(routes)
 

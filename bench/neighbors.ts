@@ -31,7 +31,10 @@ const GROUPS: [CaseName, ...CaseName[]][] = [
   ['log'],
 ]
 
-/** Seconds that `rpmbuild` takes next to the neighbor of a case, and next to the ordinary neighbor right before or after. */
+/**
+ * Seconds that `rpmbuild` takes in two measurements: next to the neighbor of a case, and, right before or after that, next to the ordinary
+ * neighbor.
+ */
 interface Pair {
   seconds: number
   ordinary: number

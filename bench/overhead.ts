@@ -21,7 +21,7 @@ const PROJECT = 'overhead'
 const TARGET_SECONDS = 3
 /** The builder's phases, in order. */
 const BUILDER_PHASES = ['sources', 'root', 'srpm', 'builddeps', 'rpmbuild', 'upload']
-/** The maximum time until the state of a build is requested again if no notification arrives. */
+/** The longest wait for a notification before the state of a build is requested again. */
 const AT_MOST_MS = 1000
 const PAGE = new URL('../docs/performance.md', import.meta.url)
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { privateWords } from './words.ts'
 
-/** Exempt are applied migrations, because they are checksummed, the word list itself, and the changelog. */
+/** Files that are not checked: applied migrations, because they are checksummed, the word list itself, and the changelog. */
 const EXEMPT = /\/migrations\/|^tools\/(?:check-)?words(?:\.test)?\.ts$|^CHANGELOG\.md$/
 const FILES = /\.(?:ts|js|css|sh|md|yaml|yml)$|^Makefile$|^\.ci\/run$/
 

@@ -63,7 +63,7 @@ for (const page of PAGES)
     )
   })
 
-/** The pieces of a message around each … are compared separately, because the code fills in the gaps. */
+/** The texts before and after each … in a message are compared separately, because the code fills in the gaps. */
 test('the code can print every message in docs/troubleshooting.md', () => {
   const paths = execFileSync('git', ['ls-files', '-z', 'packages', 'Makefile'], { cwd: ROOT })
   const files = paths.toString().split('\0')

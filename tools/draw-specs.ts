@@ -9,7 +9,10 @@ import { debianSourceOf } from './specs/debian-names.ts'
 import { drawSpecs } from './specs/draw.ts'
 import { fetchTarball, SPECS_CACHE } from './specs/tarball.ts'
 
-/** Small upstreams build within a minute; most of the contents of large tarballs would be compiled or copied in the same way. */
+/**
+ * Packages with small tarballs build within a minute. A large tarball would test little more, because most of its contents are compiled or
+ * copied in the same way.
+ */
 const MAX_TARBALL_BYTES = 3 * 1024 ** 2
 const USAGE = `Usage: node tools/draw-specs.ts --from <git directory> --commit <commit> --seed <text> --into <folder> <family>=<count>...
 

@@ -29,7 +29,8 @@ export function readImportGraph(root: string): ImportGraph {
         specifier,
         target: targetOf(specifier, file, exported),
       }))
-      // A relative import of a missing file can only be in the text of a generated program: the compiler would reject it anywhere else.
+      // A relative import of a missing file can only be in a string that contains generated code, because the compiler would reject it
+      // anywhere else.
       return [file, imports.filter(({ target }) => target === undefined || known.has(target))]
     }),
   )
@@ -68,7 +69,10 @@ function targetOf(
   return target
 }
 
-/** Finds import cycles, which are the strongly connected components of the graph. Each is a list of its imports. */
+/**
+ * Finds import cycles, which are the strongly connected components of the graph. Each cycle is returned as a list of its imports, as `FILE
+ * → FILE`.
+ */
 export function circlesIn(graph: ImportGraph): string[][] {
   const edges = new Map(
     [...graph].map(([file, imports]) => [file, imports.flatMap(({ target }) => target ?? [])]),

@@ -110,7 +110,7 @@ function shuffled<T>(all: T[]): T[] {
   return keyed.toSorted(([a], [b]) => a - b).map(([, each]) => each)
 }
 
-/** Prints for each test how often it passed and the text of its first failure. Returns whether no test failed. */
+/** Prints for each test how often it passed and the text of its first failure. Returns false if any test failed. */
 export function printTallies(tallies: Map<string, FileTally>): boolean {
   const write = (line: string): void => void process.stdout.write(`${line}\n`)
   let isSteady = true

@@ -190,7 +190,7 @@ for (const [title, outcome, want] of [
 
 const RESULT = { name: 'own', version: '1.0', seconds: 7 }
 
-test('a judgment replaces the result only of a failure that has no explanation', () => {
+test('a judgment replaces only the result of a failure without an explanation', () => {
   const judgments = parseJudgments('# comment\nown spec its tests need a network\n')
   const unexplained = {
     ...RESULT,

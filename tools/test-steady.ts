@@ -60,7 +60,7 @@ function list(found: TimeDependentFile[]): void {
   print(`${count} tests in ${found.length} files depend on time or order`)
 }
 
-/** Returns whether no test failed. */
+/** Returns false if any test failed. */
 async function repeat(found: TimeDependentFile[]): Promise<boolean> {
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort())

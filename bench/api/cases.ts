@@ -41,7 +41,7 @@ const NOT_MEASURED: Record<string, string> = {
   '/coprs/:owner/:project/outgoing_webhooks/:webhook{[0-9]+}': KEPT_LOG,
 }
 
-/** Routes whose responses have no size limit; LONG_CASES measures them, for the largest project, the giant. */
+/** Routes whose responses have no size limit. LONG_CASES measures them, so they get no case here for the giant (the largest project). */
 const AS_LONG_AS_LISTED = ['/api_3/monitor', '/user/info/download']
 
 const STATUS: Record<string, number> = {
@@ -96,7 +96,7 @@ const BY_QUERY = /^\/api_3\/(project|project-chroot|package|build|build-chroot|m
 /** The kind of project for which a route is measured. */
 export type Kind = 'a user’s' | 'a group’s' | 'the giant’s'
 
-/** Returns the cases for each route: usually one for an ordinary project and one for the giant. */
+/** Returns the cases for each route: usually one for an ordinary project and one for the giant (the largest project). */
 export function routeCases(
   routes: string[],
   samples: Samples,

@@ -13,17 +13,20 @@ import {
   users,
 } from './sizes.ts'
 
-/** SQL for the package ID of build `id`. Every fifth build belongs to the giant; most other builds belong to a few packages. */
+/**
+ * SQL for the package ID of build `id`. Every fifth build belongs to the giant (the largest project); most other builds belong to a few
+ * packages.
+ */
 const PACKAGE_OF_BUILD = `case
   when id > ${builds - mass_rebuild} then ${giant_packages + 2}
   when id % 5 = 0 then 1 + floor(${giant_packages} * power(random(), 1.5))::int
   else ${giant_packages + 1} + floor(${packages - giant_packages} * power(random(), 2))::int end`
 
 const isOpen = (id: string): string => `${id} > ${builds - unfinished}`
-/** Builds up to this ID have chroots; for later ones, the source package is not ready yet. */
+/** Builds with IDs up to this one have chroots; the source packages of later builds are not ready yet. */
 const AT_SOURCE = builds - 300
 
-/** After this ID, some of the unfinished builds are at builders; earlier unfinished builds wait for a builder. */
+/** Some of the unfinished builds with IDs above this one are at builders; those with lower IDs wait for a builder. */
 const AT_BUILDERS = AT_SOURCE - 50
 
 /** SQL for the number of a build's chroots: a build runs in all chroots of its project. */
@@ -78,7 +81,7 @@ export const FILL_BUILDS: [what: string, sql: string][] = [
   ],
   [
     'members of repositories',
-    // Only the latest tenth of the builds has members, as if the packages of older builds had been pruned.
+    // Only the latest tenth of the builds has rows in repository_member, as if the packages of older builds had been pruned.
     `insert into repository_member (repository_id, path, build_chroot_id, sha256, size)
      select repository.id, result_dir || '/name' || k || '-1.0-1.x86_64.rpm', build_chroot.id, md5(build_chroot.id::text), 100000
      from build_chroot join build on build.id = build_id

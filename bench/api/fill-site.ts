@@ -19,7 +19,7 @@ export const at = (id: string): string =>
 
 type Step = [what: string, sql: string]
 
-/** The steps that fill everything except builds, in order. User 1 owns the giant; user 2 administers the site. */
+/** The steps that fill everything except builds, in order. User 1 owns the giant (the largest project); user 2 administers the site. */
 export const FILL_SITE: Step[] = [
   [
     'users and groups',

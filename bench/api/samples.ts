@@ -18,7 +18,7 @@ export interface Sample {
 }
 
 export interface Samples {
-  /** Builds in users' projects of all sizes, except the giant. */
+  /** Builds in users' projects of all sizes, except the giant (the largest project). */
   users: Sample[]
   groups: Sample[]
   /** Builds in various directories of the giant, the project that has a fifth of all builds. */

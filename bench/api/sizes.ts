@@ -5,12 +5,15 @@ export const projects = 20_000
 export const users = 5000
 export const groups = 200
 export const chroots = 48
-/** Number of packages of the giant: the first project, which has a fifth of all builds. */
+/** Number of packages of the giant. That is the first and largest project, which has a fifth of all builds. */
 export const giant_packages = 10_000
 export const giant_chroots = 12
 /** Number of the giant's directories for pull requests. */
 export const giant_dirs = 300
-/** Number of builds in a mass rebuild: the last builds submitted, with consecutive IDs and in one batch, in an unlisted project. */
+/**
+ * Number of builds in a mass rebuild. These are the last builds submitted: they have consecutive IDs and belong to one batch and one
+ * unlisted project.
+ */
 export const mass_rebuild = 20_000
 /** Number of builds of the giant: a fifth of those that precede the mass rebuild. */
 export const giant_builds = (builds - mass_rebuild) / 5

@@ -59,8 +59,8 @@ async function submit(api: ApiClient, project: string, srpm: string): Promise<nu
 }
 
 /**
- * Cancels the current build. A build that has just ended cannot be canceled, and another may have been submitted in the meantime, which is
- * canceled next.
+ * Cancels the current build. If that build has just ended, it cannot be canceled, and another may have been submitted already; the new one
+ * is then canceled as well.
  */
 async function cancel(api: ApiClient, id: () => number): Promise<void> {
   for (;;) {

@@ -106,7 +106,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     await succeeds(dnf.copr('remove', `${username}/app`))
   })
 
-  test('a second repository is added for a project with multilib', async () => {
+  test('`dnf copr enable` adds a second repository for a project with multilib', async () => {
     const { username } = fixture.cli
     await succeeds(dnf.copr('enable', `${username}/wide`, DISTRO_CHROOT))
     const content = readFileSync(repoFile(username, 'wide'), 'utf8')
@@ -118,7 +118,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     await succeeds(dnf.copr('remove', `${username}/wide`))
   })
 
-  test('the API calls of the dnf 5 plugin lead to existing repositories', async () => {
+  test('the API responses for the dnf 5 plugin describe repositories that exist', async () => {
     const { username } = fixture.cli
     const read = async (owner: string, dirname: string): Promise<RpmrepoAnswer> =>
       await fixture.get(`rpmrepo/${owner}/${dirname}/${DISTRO_RELEASE}/`)

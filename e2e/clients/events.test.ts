@@ -34,7 +34,10 @@ import { until } from '@copr/testkit/system/until'
 
 const scriptAt = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const PREFIX = 'org.fedoraproject.test'
-/** Outage of the broker and the receiver; OUTAGE_SECONDS=300 in the environment makes it a drill. */
+/**
+ * How long the broker and the receiver are stopped: 30 seconds by default. For a longer drill, set OUTAGE_SECONDS in the environment, for
+ * example to 300.
+ */
 const OUTAGE_MS = Number(process.env['OUTAGE_SECONDS'] ?? 30) * 1000
 /** Builds that run at the same time under load. */
 const CONCURRENT = 4
@@ -74,7 +77,7 @@ suite('events', { skip: whyNoRabbitmq(path) || whyNoSystem(path) }, () => {
     return JSON.parse(await runOrThrow(python, args, { input })) as string[]
   }
 
-  test('events of a build, of a role request and of its decision reach the message bus, a webhook and mailboxes', async () => {
+  test('a build is reported to the message bus and a webhook, and a role request and its decision are reported by mail', async () => {
     await using sink = await smtpSink()
     await using receiver = await webhookReceiver()
     using sources = tinySources()
@@ -271,7 +274,7 @@ async function addresses(databaseUrl: string, usernames: string[]): Promise<void
   await db.destroy()
 }
 
-/** Removes items whose key an earlier item has, because deliveries may be repeated. */
+/** Removes each item whose key equals that of an earlier item, because deliveries may be repeated. */
 function firstOfEach<T>(all: readonly T[], keyOf: (each: T) => unknown): T[] {
   const keys = new Set<unknown>()
   return all.filter((each) => keys.size < keys.add(keyOf(each)).size)

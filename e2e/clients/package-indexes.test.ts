@@ -79,7 +79,7 @@ suite('packages of PyPI and RubyGems', { skip: whyNoSystem(process.env['PATH']) 
     assert.equal(await inRoot('ruby', ...ruby), 'gem\n')
   })
 
-  test('a package with a PyPI or gem source is built from the newest version, also when its webhook is called', async () => {
+  test('a package with a PyPI or gem source is built from the newest version, even when a webhook starts the build', async () => {
     const { cli, get, indexes, system } = fixture
     const options = ['--name', 'python-shelf', '--packagename', 'shelf', '--webhook-rebuild', 'on']
     await createProject(fixture, STORED)
@@ -116,7 +116,7 @@ suite('packages of PyPI and RubyGems', { skip: whyNoSystem(process.env['PATH']) 
     assert.equal(await versionOf(rebuilt), '1.2-1')
   })
 
-  test('`buildpypi --with-deps` builds the dependencies first, and those at the same level together', async () => {
+  test('`buildpypi --with-deps` builds a package after all its dependencies', async () => {
     const { clients, cli, dir, indexes } = fixture
     await indexes.addProject({ name: 'shelf-base', version: '1.0' })
     await indexes.addProject({ name: 'shelf-side', version: '1.0' })

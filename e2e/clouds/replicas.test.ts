@@ -64,7 +64,7 @@ suite(
       await root.install('first')
     })
 
-    test('a build survives when a backend is killed while it runs', async () => {
+    test('a build that is running when a backend is killed still succeeds', async () => {
       const srpm = await sources.make({ name: 'second', build: SLOW })
       const { id } = await system.api.uploadBuild(PROJECT, srpm)
       await until(async () => (await system.api.log(id)).includes('\nstill building 2'), {
@@ -76,7 +76,7 @@ suite(
       await assertSucceeds(id, 'second')
     })
 
-    test('a build survives when a backend is killed while publishing, and no reader sees a partial repository', async () => {
+    test('a build succeeds if a backend is killed while publishing it, and no reader sees a partial repository', async () => {
       await system.startBackend(0)
       const watch = await watchRepository(repository(), `${project()}/pubkey.gpg`)
       const srpm = await sources.make({ name: 'third' })

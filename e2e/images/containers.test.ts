@@ -52,7 +52,7 @@ suite('coprctl containers', { skip }, () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  test('`up` reports a missing Secret before anything runs, and reads it from a file', async () => {
+  test('`up` reports a missing Secret before it starts anything, and suggests the option --secrets', async () => {
     const oidc = {
       issuer: 'https://id.example.org',
       client_id: 'copr',

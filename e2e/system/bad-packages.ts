@@ -2,7 +2,7 @@ import { SIGNATURE_TAG, TAG } from '@copr/rpm/tags'
 import { int64, type MadeFile, type MadeRpm, makeRpm } from '@copr/rpm/testing/make-rpm'
 
 const SPEC: MadeFile = { name: 'hello.spec', content: 'Name: hello\nVersion: 1.0\nRelease: 1\n' }
-/** A string in every name that must not appear in any path. */
+/** A string that is in every malicious name in these packages. It must not appear in any path. */
 export const MARK = 'evil-mark'
 export const MIB = 1024 * 1024
 
@@ -114,7 +114,7 @@ export const REFUSED: { title: string; name?: string; content: () => Buffer; mes
   },
 ]
 
-/** Packages with a valid header, whose faults the import detects; the build then fails. */
+/** Packages whose header is valid, but whose other defects the import detects; the build then fails. */
 export const FAILED: { title: string; content: () => Buffer; reason: RegExp }[] = [
   {
     title: 'a payload with ../',

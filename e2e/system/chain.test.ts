@@ -91,7 +91,7 @@ suite('a chain of 30 packages with one cycle', { skip: whyNoSystem(process.env['
     await system?.[Symbol.asyncDispose]()
   })
 
-  test('`coprctl submit --chain` follows the chain to its end, and fails because of its cycle', async (t) => {
+  test('`coprctl submit --chain` waits until the chain ends, and fails because the chain contains a cycle', async (t) => {
     const config = ['--config', join(system.dataDir, 'copr.conf')]
     const target = `${system.api.username}/${PROJECT}`
     const command = ['submit', '--chain', folder, target, '--json', ...config]
@@ -157,7 +157,7 @@ suite('a chain of 30 packages with one cycle', { skip: whyNoSystem(process.env['
     }
   })
 
-  test('every package has one build, and rpmbuild -ba runs once for each that succeeds and never for the others', async () => {
+  test('every package has one build, and rpmbuild -ba runs once if the build succeeds and never if it fails', async () => {
     const { body } = await system.api.raw(
       'GET',
       `build/list?ownername=${system.api.username}&projectname=${PROJECT}&limit=1000`,

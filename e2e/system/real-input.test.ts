@@ -161,7 +161,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.match(await system.api.log(id), /this-package-does-not-exist/)
   })
 
-  test('a build that sleeps forever fails at its timeout with that reason', async () => {
+  test('a build that sleeps forever fails when its timeout expires, and the reason says so', async () => {
     await submit('sleeps-for-ever', { timeout: 12 })
     const { id } = await ends('sleeps-for-ever', 'failed')
     assert.match(await failReason(system, id), /timeout of 12 seconds/)

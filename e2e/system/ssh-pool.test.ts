@@ -60,7 +60,7 @@ printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC
     return events.map(({ kind, text }) => `${kind} ${text}`)
   }
 
-  test('for a waiting build, a machine is started, set up over SSH, used, and deleted', async (t) => {
+  test('a machine is started for a waiting build, set up over SSH, used, and deleted', async (t) => {
     // No machine is started without demand.
     assert.equal(await host.processes().then((running) => running.includes(AGENT)), false)
     await system.api.createProject('by-ssh')

@@ -21,7 +21,7 @@ import { describeRpms } from './describe-rpms.ts'
 import { type InstallRoot, installRoot } from './install-root.ts'
 
 const DAY_MS = 24 * 3600_000
-/** A day's run builds one of this many shares of the corpus. */
+/** With `--today`, one of this many shares of the corpus is built. */
 const TENTHS = 10
 /** Number of concurrent builds: a tiny package uses only one core for most of its time. */
 const AT_ONCE = 2
@@ -53,7 +53,8 @@ const own_disk = (await buildDiskFaults()).length === 0
 
 const packages = await chosenPackages()
 const progress = showProgress(process.stdout)
-// Large packages get a mini distribution of their own: a shared one would keep them, and later tests would then need them, too.
+// Packages with large dependencies get a mini distribution of their own: a shared one would keep these dependencies, and later tests would
+// then need them, too.
 const more = packages.some(({ expectation }) => expectation.needsMore)
 const cacheDir = more ? join(values['cache-dir'], 'more') : values['cache-dir']
 await using fixture = await buildFixture({ cacheDir, more })

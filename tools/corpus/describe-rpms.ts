@@ -40,8 +40,8 @@ const PLACEHOLDERS: [RegExp, string][] = [
   [/MODULE_COMPAT_5\.\d+\.\d+/g, 'MODULE_COMPAT_%{perl_version}'],
 ]
 /**
- * Omitted are symbol versions, which depend on the release of the C library in which a function last changed; rpm's own features; and build
- * IDs.
+ * Lines to omit: symbol versions, which depend on the release of the C library in which a function last changed; rpm's own features; and
+ * build IDs.
  */
 const LEFT_OUT = /^(rpmlib\(|lib[\w+]+\.so\.\d+\((GLIBC|GCC|GLIBCXX|CXXABI)_)|\/\.build-id\b/
 const SCRIPTLETS = {

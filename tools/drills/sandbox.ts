@@ -28,7 +28,7 @@ import { summarizeTap, type TapSummary } from './tap.ts'
 const LIMIT_MS = 12 * 3600_000
 /** The factor by which the tests in the machine extend the time limits of builds. */
 const SLOWNESS = 24
-/** The largest accepted share of the CPU time: it is a third with half the default weight, and a half with the default weight. */
+/** The largest accepted share of the CPU time. The share is a third with half the default weight, and a half with the default weight. */
 const MAX_SHARE = 0.42
 
 interface TestFile {

@@ -8,9 +8,9 @@ import { HOME, keepDownloads, makeWorkDir, seedDownloads } from './work-dir.ts'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /**
- * Runs as process 1 of the root. When it exits, all other processes are killed, and it exits when its standard input is closed: however a
- * run ends, it leaves no process or mount. HOME and the temporary folders are on the disk itself: builders mount overlays on folders in
- * them, which is impossible if these folders are on an overlay themselves.
+ * Runs as process 1 of the root. It exits when its standard input is closed, and all other processes are killed when it exits. A run
+ * therefore leaves no process or mount behind, however the run ends. HOME and the temporary folders are on the disk itself: builders mount
+ * overlays on folders in them, which is impossible if these folders are on an overlay themselves.
  */
 const ENTER = `
 set -e

@@ -50,7 +50,10 @@ export interface Verdict {
   failed: number
 }
 
-/** Finds or builds the root, clones this checkout into a copy of the root, and runs all `works` there, even if one of them fails. */
+/**
+ * Finds or builds the root, clones this checkout into a copy of the root, and runs all functions in `works` there, even if one of them
+ * fails.
+ */
 export async function tryInRoot(
   root: FreshRoot,
   { workingTree, progress, signal }: TrialOptions,

@@ -2,9 +2,9 @@ import { Session } from 'node:inspector/promises'
 
 /** Tracks which blocks of the packages' code have run, using V8's precise coverage. A query takes milliseconds. */
 export interface Coverage {
-  /** Returns whether a block has run that was not known at the last call of `learn()`. */
+  /** Returns whether a new block has run, which is one that was not known at the last call of `learn()`. */
   hasNews(): Promise<boolean>
-  /** Returns whether a block has run that was not known, and marks all such blocks as known. */
+  /** Returns whether a new block has run, and marks all new blocks as known. */
   learn(): Promise<boolean>
 }
 

@@ -76,7 +76,7 @@ function textsOf({ url, repository, hosts, resolv_conf }: Wanted): Record<string
     'etc/yum.repos.d/base.repo': `[base]\nname=Base\nbaseurl=${repository}\ngpgcheck=0\n`,
     'etc/dnf/plugins/copr.conf': `[main]\ndistribution = fedora\nreleasever = ${FEDORA_RELEASE}\n`,
     'etc/dnf/plugins/copr.d/tested-copr.conf': `[tested-copr]\nhostname = ${hostname}\nprotocol = http\n`,
-    // Stands in for a file of Beaker's lab that tests source.
+    // An empty replacement for a file that exists in Beaker's lab and that tests load with `source`.
     'programs/rhts-environment.sh': '',
   }
 }

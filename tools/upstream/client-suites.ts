@@ -47,7 +47,7 @@ const HOSTS = [
 ]
 const BUILDERS = 2
 const START_MS = 300_000
-/** Scripts that run concurrently: more than there are builders, because scripts sleep for minutes. */
+/** Number of scripts that run concurrently. It exceeds the number of builders, because scripts sleep for minutes. */
 const AT_ONCE = 3
 
 const [checkout = '', dir = '', programs = '', distro = '', ...only] = process.argv.slice(2)
@@ -72,7 +72,7 @@ process.exit(0)
 async function makeNetwork(): Promise<void> {
   const ip = async (...args: string[]): Promise<void> => void (await runOrThrow('ip', args))
   await ip('link', 'set', 'lo', 'up')
-  // As a single address, because sandboxes have no access to the machine's networks.
+  // The address is added without a network (/32), because sandboxes have no access to the machine's networks.
   await ip('addr', 'add', `${STAND_INS}/32`, 'dev', 'lo')
   await writeFile(join(dir, 'hosts'), hostsFile())
   await writeFile(join(dir, 'resolv.conf'), resolvConf())
@@ -147,7 +147,7 @@ async function writeConfiguration(data: string): Promise<void> {
       master_key_file: join(data, 'keygen-master-key'),
     },
     local_builders: BUILDERS,
-    // Builds can reach addresses of their own machine only if they are listed, not if this is just `true`.
+    // Builds can reach addresses of their own machine only if these addresses are listed; `true` does not include them.
     allow_private_urls: [`${STAND_INS}/32`, '127.0.0.0/8'],
     sources: { pypi_index: `http://${PYPI}` },
   }
@@ -156,7 +156,7 @@ async function writeConfiguration(data: string): Promise<void> {
 }
 
 async function makeClient(configuration: string): Promise<ClientMachine> {
-  // The file has the address on which `up` listens; clients use the public URL.
+  // The file contains the address on which `up` listens, but clients must use the public URL.
   const text = await readFile(configuration, 'utf8')
   const file = join(dir, 'client.conf')
   await writeFile(file, text.replace(/^copr_url = .*$/m, `copr_url = ${URL_OF_SITE}`))

@@ -19,7 +19,10 @@ export interface Verdict {
 /** The proportion of tests that must pass. */
 const WANTED = 0.95
 
-/** Judges each listed test by its outcomes: it holds if it ran and every run passed. Tests that are not listed are ignored. */
+/**
+ * Judges each listed test by its outcomes: the verdict is `holds` if the test ran at least once and every run passed. Tests that are not
+ * listed are ignored.
+ */
 export function judge(list: readonly ListedTest[], outcomes: readonly Outcome[]): Verdict[] {
   const found = Map.groupBy(outcomes, ({ suite, name }) => `${suite}\t${name}`)
   return list.map(({ suite, name, reason }) => {

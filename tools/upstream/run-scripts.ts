@@ -15,7 +15,7 @@ export interface ScriptRun {
   say: (line: string) => void
 }
 
-/** Scripts sleep, and wait for several builds of up to 2 minutes each. */
+/** Maximum duration of a script. Scripts sleep, and wait for several builds of up to 2 minutes each. */
 const SCRIPT_MS = 40 * 60_000
 
 /** Runs shell tests, given by path below `beaker-tests`, up to `at_once` of them at a time; returns the outcomes of their assertions. */

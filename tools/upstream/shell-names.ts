@@ -13,8 +13,8 @@ const ASSERTION = new RegExp(
 )
 
 /**
- * Returns the numbers of the lines, from 1, at which the assertions of a shell test begin, as bash reports them. A call of a helper counts
- * as one assertion, whatever it checks.
+ * Returns the line numbers, counted from 1, at which a shell test's assertions begin. They are the numbers that bash reports. A call of a
+ * helper counts as one assertion, whatever it checks.
  */
 export function assertionLines(script: string): number[] {
   const found: number[] = []

@@ -43,7 +43,7 @@ class UncleanMachineError extends Error {
 
 /**
  * Enrolls at the gateway and runs tasks until it is stopped. Rejects with a {@link GatewayError} when the gateway does not accept this
- * machine, or has forgotten it: then only a new enrollment token helps. Also rejects when a task has left the machine in a state in which
+ * machine or no longer knows it; only a new enrollment token helps then. Also rejects when a task has left the machine in a state in which
  * it must not run another task.
  */
 export async function runAgent(options: AgentOptions): Promise<void> {

@@ -48,8 +48,8 @@ const ANSWER_MS = 30_000
 export interface TaskGateway {
   heartbeat(phase: string | undefined, signal: AbortSignal): Promise<HeartbeatAnswer>
   /**
-   * Appends to a log at `offset`. Returns the number of bytes of the log that the gateway now has; after a wrong offset, it may be lower or
-   * higher than the sender expects.
+   * Appends to a log at `offset`. Returns the number of bytes of the log that the gateway now has; if `offset` was wrong, that number may
+   * be lower or higher than the sender expects.
    */
   putLog(
     name: string,

@@ -6,12 +6,12 @@ import { Bell } from '@copr/process/every'
 
 const readAt = promisify(read)
 
-/** Short enough to watch a build live, long enough not to send one request per line. */
+/** Pause between requests: short enough for watching a build live, long enough not to send one request per line. */
 const PAUSE_MS = 250
 const CHUNK_BYTES = 1024 * 1024
 
 export interface LogStreamOptions {
-  /** Sends bytes for an offset, retrying if necessary; returns the number of bytes that the gateway has. */
+  /** Sends the bytes of the log that begin at `offset`, retrying if necessary; returns the number of bytes that the gateway has. */
   put: (offset: number, bytes: Uint8Array<ArrayBuffer>) => Promise<number>
   signal: AbortSignal
 }

@@ -1,6 +1,6 @@
 import type { LostCause } from '@copr/contract/builder-protocol'
 
-/** A fault of the machine rather than of the task. The task is requeued. */
+/** An error that is caused by the machine rather than by the task. The task is requeued. */
 export class MachineFault extends Error {
   override readonly name = 'MachineFault'
   readonly lost: LostCause
@@ -17,7 +17,9 @@ const BY_CODE: Record<string, LostCause> = {
   ENOMEM: 'out_of_memory',
 }
 
-/** Returns the class of an error, from its chain of causes; `setup` if none of them has a known class. */
+/**
+ * Returns why a task was lost, according to the first error in the chain of causes whose cause of loss is known; `setup` if there is none.
+ */
 export function lostCauseOf(error: unknown): LostCause {
   for (let each = error; each instanceof Error; each = each.cause) {
     if (each instanceof MachineFault) return each.lost

@@ -131,7 +131,7 @@ async function fetchSrpm(gateway: TaskGateway, path: string, signal: AbortSignal
   }
 }
 
-/** Runs the handler. Returns its outcome or, if it fails, the outcome that this failure means for the build. */
+/** Runs the handler and returns its outcome. If the handler fails or is aborted, returns an outcome that says so, for example `lost`. */
 async function outcomeOf(run: TaskRun, context: TaskContext): Promise<FinishRequest> {
   const { signal } = context
   try {

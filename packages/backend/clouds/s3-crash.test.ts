@@ -220,7 +220,7 @@ test('a removal can be retried after the process is killed at any write, and del
   )
 })
 
-test('a stale fragment that repeats bytes of the upload is harmless at any position', async () => {
+test('a late fragment that repeats bytes of an upload does not damage it, whatever its offset', async () => {
   await using fixture = await s3Fixture()
   const data = randomBytes(3000)
   await fixture.store.stage(KEY, 'a', bodyOf([data.subarray(0, 2000)]), AMPLE)

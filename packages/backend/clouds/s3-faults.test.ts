@@ -59,7 +59,7 @@ test('a delayed log request writes nothing once another builder has the task', a
   assert.deepEqual(await fixture.store.list(path.split('/')), [])
 })
 
-test('bytes that were not stored do not count towards the limit', async () => {
+test('upload bytes that could not be stored do not count toward the limit', async () => {
   await using fixture = await s3Fixture()
   let isBroken = false
   const store = fixture.through((bucket) => ({

@@ -71,8 +71,8 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     await expireProjects(db, started)
     await expireDirs(db, started)
     await expireChroots(db, started)
-    // The next pass covers builds that ended up to ten minutes before this one started, because an agent may still write logs after the end
-    // of its build.
+    // The next pass also covers builds that ended in the ten minutes before this pass started, because an agent may still write logs after
+    // the end of its build.
     since = new Date(started.getTime() - 600_000)
   }
 
@@ -96,7 +96,8 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
 
   async function render(): Promise<void> {
     await publishDueRepositories(backend, stop)
-    // A removal waits until the published index no longer lists the files to remove, which may now be the case.
+    // A removal waits until the published index no longer lists the files to remove. After a new index has been published, it may be able
+    // to go on.
     remover.ring()
   }
 

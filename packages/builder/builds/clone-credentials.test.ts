@@ -124,7 +124,7 @@ test(
 )
 
 test(
-  'credentials in the URL are used for its server, and the log shows none',
+  'credentials in a URL are sent to its server, and do not appear in the log',
   { skip },
   async () => {
     const user = `${DANA.username}:${encodeURIComponent(DANA.password)}`
@@ -135,13 +135,17 @@ test(
   },
 )
 
-test('the programs of a repository cannot read the credentials', { skip }, async () => {
-  const { outcome, log } = await clone(
-    { clone_url: urlOf('/private/curious.git'), source_build_method: 'make_srpm' },
-    [{ url: urlOf(''), ...DANA }],
-  )
-  assert.equal(outcome.outcome, 'succeeded', log)
-})
+test(
+  'code from a repository cannot read the credentials that are used to clone it',
+  { skip },
+  async () => {
+    const { outcome, log } = await clone(
+      { clone_url: urlOf('/private/curious.git'), source_build_method: 'make_srpm' },
+      [{ url: urlOf(''), ...DANA }],
+    )
+    assert.equal(outcome.outcome, 'succeeded', log)
+  },
+)
 
 test('a submodule at another host receives no credentials', { skip }, async () => {
   const { reason, log } = await clone({ clone_url: urlOf('/private/far.git') }, [

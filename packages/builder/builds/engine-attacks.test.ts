@@ -9,7 +9,7 @@ useFixture()
 
 const UNTOUCHED = 'only the agent'
 
-/** Makes a file on the host, and a check that nothing has changed the file or its directory. */
+/** Makes a file on the host. The returned object also has a function which asserts that neither the file nor its directory has changed. */
 async function hostFile() {
   const dir = await mkdtemp('/var/tmp/copr-victim-')
   const path = join(dir, 'file')
@@ -242,8 +242,8 @@ for (const { where, name, post, script } of DEEP)
   })
 
 /**
- * Paths in the buildroot that a BuildRequires replaces in its %post, and the reason with which the build then fails. There is no reason if
- * that is harmless.
+ * Paths in the buildroot that a BuildRequires replaces in its %post, and the reason with which the build then fails; no reason if the
+ * replacement is harmless.
  */
 const REPLACED: { title: string; post: string; reason?: RegExp }[] = [
   {

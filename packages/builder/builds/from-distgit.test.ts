@@ -137,7 +137,7 @@ test(
   async () => {
     const { outcome, srpm, log } = await distgit('auto')
     assert.equal(outcome.outcome, 'succeeded', log)
-    // The new version, README, the bump by 3, and the changelog.
+    // Release 6: the commits of the new version, README and the changelog count as 1 each, and the bump counts as 3.
     assert.equal((await contentOf(srpm?.[1] ?? '')).nvr, 'auto-2.0-6')
     const format = '[%{CHANGELOGNAME}: %{CHANGELOGTEXT}\n]'
     const changes = await runOrThrow('rpm', [

@@ -70,7 +70,7 @@ test(
 )
 
 test(
-  'archives are downloaded with the password of the index, which the sandbox never gets',
+  'archives are downloaded with the password of the index, but the sandbox never gets the password',
   { skip },
   async () => {
     using guarded = packageIndexes('/guarded')

@@ -141,34 +141,38 @@ test('a commit is checked out by its id, and submodules are cloned', { skip }, a
   assert.deepEqual(srpm && (await contentOf(srpm[1])).files, ['module.txt', 'package.spec'])
 })
 
-test('rpkg templates yield the name, version and archive of a repository', { skip }, async () => {
-  const clone_url = urlOf('/git/template.git')
-  const tagged = await scm({ clone_url, committish: 'tagged' })
-  assert.equal(tagged.outcome.outcome, 'succeeded', tagged.log)
-  const { nvr, files } = await contentOf(tagged.srpm?.[1] ?? '')
-  assert.equal(nvr, 'template-1.2-1')
-  assert.match(files.join(' '), /^template-[0-9a-f]{8}\.tar\.gz template\.spec$/)
-  const query = [
-    '-qp',
-    '--nosignature',
-    '--qf',
-    '%{VCS}\n[%{CHANGELOGNAME}: %{CHANGELOGTEXT}\n]',
-    tagged.srpm?.[1] ?? '',
-  ]
-  assert.match(
-    await runOrThrow('rpm', query),
-    /^git\+http:.*\/git\/template\.git#[0-9a-f]{40}:\nDana <dana@example\.org> 1\.2-1: - New things at 100%\n$/,
-  )
-  const later = await scm({ clone_url })
-  assert.equal(later.outcome.outcome, 'succeeded', later.log)
-  assert.match(
-    (await contentOf(later.srpm?.[1] ?? '')).nvr,
-    /^template-1\.2\.git\.1\.[0-9a-f]{8}-1$/,
-  )
-})
+test(
+  'rpkg templates get the name, version and archive from the git repository',
+  { skip },
+  async () => {
+    const clone_url = urlOf('/git/template.git')
+    const tagged = await scm({ clone_url, committish: 'tagged' })
+    assert.equal(tagged.outcome.outcome, 'succeeded', tagged.log)
+    const { nvr, files } = await contentOf(tagged.srpm?.[1] ?? '')
+    assert.equal(nvr, 'template-1.2-1')
+    assert.match(files.join(' '), /^template-[0-9a-f]{8}\.tar\.gz template\.spec$/)
+    const query = [
+      '-qp',
+      '--nosignature',
+      '--qf',
+      '%{VCS}\n[%{CHANGELOGNAME}: %{CHANGELOGTEXT}\n]',
+      tagged.srpm?.[1] ?? '',
+    ]
+    assert.match(
+      await runOrThrow('rpm', query),
+      /^git\+http:.*\/git\/template\.git#[0-9a-f]{40}:\nDana <dana@example\.org> 1\.2-1: - New things at 100%\n$/,
+    )
+    const later = await scm({ clone_url })
+    assert.equal(later.outcome.outcome, 'succeeded', later.log)
+    assert.match(
+      (await contentOf(later.srpm?.[1] ?? '')).nvr,
+      /^template-1\.2\.git\.1\.[0-9a-f]{8}-1$/,
+    )
+  },
+)
 
 test(
-  'rpkg templates can call functions from the repository, whose variables persist between calls',
+  'rpkg templates can call functions defined in the repository, and a variable set by a function keeps its value between calls',
   { skip },
   async () => {
     const { outcome, srpm, log } = await scm({
@@ -182,7 +186,7 @@ test(
 
 for (const [method, nvr, content] of [
   ['tito', 'tool-1.1-1', 'released\n'],
-  // It names the commit, which differs in each run.
+  // The release contains the hash of the commit, which differs in each run.
   ['tito_test', /^tool-1\.1-1\.git\.1\.[0-9a-f]{7}$/, 'after the release\n'],
 ] as const)
   test(`tito builds a repository: ${method}`, { skip }, async () => {

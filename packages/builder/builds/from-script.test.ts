@@ -263,7 +263,7 @@ for (const [title, category, settings, reason, options] of FAILURES)
     assert.deepEqual(ended.context.unclean, [])
   })
 
-test('the repositories that a script names are available in its chroot', { skip }, async () => {
+test('the repositories configured for a script are used in its chroot', { skip }, async () => {
   const url = serve('/repository/', (_, response) => response.writeHead(404).end())
   const root = {
     chroot: fixture.chroot,

@@ -35,7 +35,7 @@ test('a log is cut off at its size limit, which is reported once', async (t) => 
   assert.deepEqual(calls, ['too long'])
 })
 
-test('a separate log whose output is not in the live log is cut off at the same limit', async (t) => {
+test('a separate log is cut off at the size limit, even if its output is not in the live log', async (t) => {
   const { log, part } = await logFixture(t)
   log.only('123456', 'installed_pkgs')
   log.only('789abcdef', 'installed_pkgs')

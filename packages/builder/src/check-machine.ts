@@ -30,8 +30,8 @@ export async function machineFaults({ programs = [], dir = tmpdir() }: CheckOpti
   const missing = missingPrograms([...PROGRAMS, runtime, ...programs])
   if (missing.length > 0) faults.push(missingSentence(missing))
   if (faults.length === 0) faults.push(...(await sandboxFaults(dir)))
-  // In a container this is not a fault: a pod has the device for network access only if the cluster has a plugin that provides it. Without
-  // the device, only builds with network access fail.
+  // In a container, builds without network access are not a fault: a pod has the device that they need only if the cluster has a plugin
+  // that provides it. Without the device, only builds that request network access fail.
   const isContainer = idsOfContainer(readFileSync('/proc/self/uid_map', 'utf8')) !== undefined
   if (faults.length === 0 && !isContainer) faults.push(...(await userNetworkFaults()))
   return faults

@@ -48,7 +48,7 @@ test('gaugesOf() reads the free disk space and the number of OOM kills on this m
   assert.ok(Number.isInteger(gauges.oomKills()))
 })
 
-test('a machine without free inodes counts as full', { skip }, async (t) => {
+test('a disk without free inodes counts as full', { skip }, async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'copr-watch-'))
   t.after(() => rm(dir, { recursive: true, force: true }))
   const mount_point = join(dir, 'disk')

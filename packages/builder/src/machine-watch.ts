@@ -32,7 +32,8 @@ export class MachineWatch implements Disposable {
   }
 
   /**
-   * Returns the machine's fault behind a failed build if memory or disk space has run out since the watch began; undefined if neither has.
+   * Returns a MachineFault that explains a failed build if memory or disk space has run out since the watch began; undefined if neither
+   * has.
    */
   blame(failure: string): MachineFault | undefined {
     if (this.#gauges.oomKills() > this.#kills)
@@ -40,7 +41,7 @@ export class MachineWatch implements Disposable {
     return this.blameDisk(failure)
   }
 
-  /** Returns the machine's fault if its disk was full at any time since the watch began. */
+  /** Returns a MachineFault if the machine's disk was full at any time since the watch began; undefined otherwise. */
   blameDisk(failure: string): MachineFault | undefined {
     this.#look()
     if (this.#least < FULL_BYTES)

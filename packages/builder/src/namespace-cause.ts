@@ -38,7 +38,7 @@ const CAP_SYS_ADMIN = 21n
 export const PRIVILEGED =
   'start it with --privileged (docker, podman), or with securityContext.privileged: true (Kubernetes)'
 
-/** Returns a clause for the administrator that explains why a step failed, with the error text `words`, and how to fix it. */
+/** Returns a clause that explains to the administrator why a step failed with the error text `words`, and how to fix this. */
 export function causeOf(step: SandboxStep, words: string, facts: NamespaceSupport): string {
   if (step in NAMESPACES && /No space left on device/.test(words))
     return limitCause(step as Namespace, facts)

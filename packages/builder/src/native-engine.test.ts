@@ -8,8 +8,11 @@ import { build, fixture, reasonOf, skip, specOf, useFixture } from './testing/en
 
 useFixture()
 
-test('builds a C program with a source from the lookaside cache', { skip }, async () => {
-  const spec = `Name: hello
+test(
+  'the native engine builds a C program with a source from the lookaside cache',
+  { skip },
+  async () => {
+    const spec = `Name: hello
 Version: 1.0
 Release: 1
 Summary: Hello
@@ -28,53 +31,54 @@ install -D hello %{buildroot}%{_bindir}/hello
 %files
 %{_bindir}/hello
 `
-  const files = { 'hello.c': '#include <zlib.h>\nint main(){return zlibVersion()==0;}\n' }
-  const task = await fixture.task(spec, {
-    files,
-    lookaside: { 'words.bin': Buffer.from([0, 1, 2]) },
-  })
-  const { context, outcome } = await build(task)
-  assert.equal(outcome.outcome, 'succeeded', context.text())
-  const names = [...context.uploads.keys()]
-  for (const name of [
-    'hello-1.0-1.x86_64.rpm',
-    'hello-1.0-1.src.rpm',
-    'hello.spec',
-    'build.log.gz',
-    'root.log.gz',
-    'state.log.gz',
-    'hw_info.log.gz',
-    'installed_pkgs.log.gz',
-  ])
-    assert.ok(names.includes(name), `${name} in ${names.join(' ')}`)
-  const { packages } = JSON.parse(await uploaded(context, 'results.json')) as {
-    packages: unknown[]
-  }
-  assert.deepEqual(packages, [
-    { name: 'hello', epoch: null, version: '1.0', release: '1', arch: 'x86_64' },
-    { name: 'hello', epoch: null, version: '1.0', release: '1', arch: 'src' },
-  ])
-  const info = await runOrThrow('rpm', [
-    '-qp',
-    '--nosignature',
-    '--qf',
-    '%{VENDOR}|%{BUILDHOST}',
-    context.uploads.get('hello-1.0-1.x86_64.rpm') ?? '',
-  ])
-  assert.equal(info, 'Copr - user jane|builder')
-  assert.match(await uploaded(context, 'build.log.gz'), /Wrote: .*hello-1.0-1.x86_64.rpm/)
-  assert.match(await uploaded(context, 'installed_pkgs.log.gz'), /^zlib-devel-/m)
-  assert.match(context.text(), /Build succeeded\n$/)
-  if (outcome.outcome !== 'succeeded') return
-  assert.deepEqual(Object.keys(outcome.seconds ?? {}), [
-    'sources',
-    'root',
-    'srpm',
-    'builddeps',
-    'rpmbuild',
-    'upload',
-  ])
-})
+    const files = { 'hello.c': '#include <zlib.h>\nint main(){return zlibVersion()==0;}\n' }
+    const task = await fixture.task(spec, {
+      files,
+      lookaside: { 'words.bin': Buffer.from([0, 1, 2]) },
+    })
+    const { context, outcome } = await build(task)
+    assert.equal(outcome.outcome, 'succeeded', context.text())
+    const names = [...context.uploads.keys()]
+    for (const name of [
+      'hello-1.0-1.x86_64.rpm',
+      'hello-1.0-1.src.rpm',
+      'hello.spec',
+      'build.log.gz',
+      'root.log.gz',
+      'state.log.gz',
+      'hw_info.log.gz',
+      'installed_pkgs.log.gz',
+    ])
+      assert.ok(names.includes(name), `${name} in ${names.join(' ')}`)
+    const { packages } = JSON.parse(await uploaded(context, 'results.json')) as {
+      packages: unknown[]
+    }
+    assert.deepEqual(packages, [
+      { name: 'hello', epoch: null, version: '1.0', release: '1', arch: 'x86_64' },
+      { name: 'hello', epoch: null, version: '1.0', release: '1', arch: 'src' },
+    ])
+    const info = await runOrThrow('rpm', [
+      '-qp',
+      '--nosignature',
+      '--qf',
+      '%{VENDOR}|%{BUILDHOST}',
+      context.uploads.get('hello-1.0-1.x86_64.rpm') ?? '',
+    ])
+    assert.equal(info, 'Copr - user jane|builder')
+    assert.match(await uploaded(context, 'build.log.gz'), /Wrote: .*hello-1.0-1.x86_64.rpm/)
+    assert.match(await uploaded(context, 'installed_pkgs.log.gz'), /^zlib-devel-/m)
+    assert.match(context.text(), /Build succeeded\n$/)
+    if (outcome.outcome !== 'succeeded') return
+    assert.deepEqual(Object.keys(outcome.seconds ?? {}), [
+      'sources',
+      'root',
+      'srpm',
+      'builddeps',
+      'rpmbuild',
+      'upload',
+    ])
+  },
+)
 
 test(
   'the native engine applies the build conditionals and macros of the task to the spec',
@@ -231,7 +235,7 @@ test(
 )
 
 test(
-  'a chain build with missing requirements reports them, and the names that its spec provides',
+  'a chain build with missing requirements reports them together with the names that its spec provides',
   { skip },
   async () => {
     const head = `BuildRequires: chain-lens-devel >= 2, make

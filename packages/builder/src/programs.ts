@@ -24,7 +24,7 @@ const PACKAGES: Record<string, Packages> = {
   unshare: UTIL_LINUX,
 }
 
-/** Returns those of the programs that are in none of the directories in PATH. */
+/** Returns the programs that are not in any directory of `path`, which is PATH by default. */
 export function missingPrograms(
   programs: string[],
   path = process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',

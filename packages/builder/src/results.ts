@@ -59,7 +59,7 @@ export async function uploadAll(paths: string[], context: TaskContext): Promise<
   return await Promise.all(paths.map((path) => context.upload(path, basename(path))))
 }
 
-/** Compresses those of the separate logs that exist; returns the paths of the compressed files. */
+/** Compresses the separate logs that exist; returns the paths of the compressed files. */
 export async function packLogs(dir: string): Promise<string[]> {
   const packed = await Promise.all(
     LOG_PARTS.map(async (part) => {

@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { test, type TestContext } from 'node:test'
 import { coprctl } from './coprctl.ts'
 
-/** The executable from the README's section "More ways to run it"; the tests run it without the prerequisites of each way. */
+/**
+ * The executable from the README's section "More ways to run it". The tests run it on a machine that lacks the prerequisites of those ways.
+ */
 const PROGRAM = fileURLToPath(new URL('../coprctl', import.meta.url))
 
 const KUBECONFIG = JSON.stringify({

@@ -232,8 +232,8 @@ export const RpmTask = z.object({
   /** The URL at which builders read the results, as in `repos`, and the URL for users; set only if the two differ. */
   results: z.object({ url: z.string(), public_url: z.string() }).optional(),
   /**
-   * Whether the build belongs to a chain: other builds may still provide its missing requirements, and the agent reports what the spec
-   * declares.
+   * Whether the build belongs to a chain. If so, other builds of the chain may still provide its missing requirements, and the agent
+   * reports the Provides that the spec declares.
    */
   in_chain: z.boolean().optional(),
   git_url: z.string(),
@@ -295,7 +295,7 @@ export const LostCause = z.enum([
 ])
 export type LostCause = z.infer<typeof LostCause>
 
-/** Limits on the number and the length of the dependencies that an agent reports; it omits those that exceed them. */
+/** Limits on the number and the length of the dependencies that an agent reports; it omits dependencies beyond these limits. */
 export const MAX_DEPENDENCIES = 1000
 export const MAX_DEPENDENCY_LENGTH = 300
 

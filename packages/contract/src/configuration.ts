@@ -124,8 +124,10 @@ export const Configuration = z.strictObject({
 export type Configuration = z.infer<typeof Configuration>
 
 /**
- * Whether user-supplied URLs may lead to loopback and private addresses. By default they may only if the site is just for users of this
- * machine: if the public URL is not a loopback URL, a reverse proxy serves other users, who must not reach the machine's network.
+ * Returns the private networks that user-supplied URLs may lead to: all, none, or the configured ranges. By default, all are allowed if
+ * both the listen address and the public URL are loopback addresses, because then only users of this machine can reach the site; otherwise,
+ * none are allowed. If only the public URL is not a loopback address, a reverse proxy serves other users, who must not reach the machine's
+ * network.
  */
 export function allowsPrivateUrls({
   allow_private_urls,

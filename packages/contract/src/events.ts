@@ -26,7 +26,7 @@ export type MailEvent = (typeof MAIL_EVENTS)[number]
 /** The event that is sent when a user tests a webhook. */
 export const TEST_EVENT = 'webhook.test'
 
-/** The name that the messages of Copr use instead of a chroot for the build of a source package. */
+/** The name that Copr's messages about the build of a source package contain in place of a chroot. */
 export const SOURCE_CHROOT = 'srpm-builds'
 
 /** The data of a build event, as stored and as sent to webhooks; fields that do not apply to an event are absent. */

@@ -3,7 +3,7 @@ import { SCM_METHODS, SPEC_GENERATORS, SPEC_TEMPLATES } from './api/sources.ts'
 import { DistgitLayout } from './configuration/distgit-instances.ts'
 import type { SourceType } from './states.ts'
 
-/** Bytes; the largest spec files of Fedora have about 3 MB. */
+/** In bytes. The largest spec files of Fedora are about 3 MB. */
 export const MAX_SPEC_BYTES = 16 * 1024 ** 2
 
 /** Whether a file name, or the path of a URL, is that of a spec file. */

@@ -18,7 +18,7 @@ export const ProjectName = z
   )
   .refine((name) => !/^\d+$/.test(name), "Project's name can not be just number.")
 
-/** File systems allow file names of up to 255 bytes. */
+/** Less than the 255 bytes that file systems allow for a file name. */
 const MAX_DIRNAME_BYTES = 200
 
 /**

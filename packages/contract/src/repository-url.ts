@@ -41,8 +41,8 @@ export function isSameRepository(a: string, b: string): boolean {
 }
 
 /**
- * Returns the path of a repository relative to the URL of its forge; undefined if the repository is elsewhere. Ports are ignored, because
- * SSH has its own.
+ * Returns the path of a repository relative to the URL of its forge; undefined if the repository is elsewhere. Ports are ignored, because a
+ * forge uses another port for SSH than for HTTP.
  */
 export function pathOnForge(repository: string, forge_url: string): string | undefined {
   const [found, forge] = [parseRepositoryUrl(repository), parseRepositoryUrl(forge_url)]

@@ -67,7 +67,7 @@ suite('the mini distribution', { skip }, () => {
     )
   })
 
-  test('a buildroot of the mini distribution builds a package as an unprivileged user, without network', async () => {
+  test('a package can be built in a buildroot of the mini distribution, as an unprivileged user and without network', async () => {
     const root = join(work, 'root')
     await fillRoot(root, distro.repoDir, await buildRootPackages())
     const rpms = await buildInRoot(root, await makeExampleSrpm(CACHE))

@@ -6,7 +6,7 @@ import { thisHost } from './host-distribution.ts'
 const skip = thisHost().kind === 'debian-like' ? false : 'needs a Debian or an Ubuntu'
 
 test(
-  'generatorDigest() changes with the packages and the identity of the machine',
+  'generatorDigest() changes if the package list or the os-release of the machine changes',
   { skip },
   async () => {
     const machine = { packageList: 'dnf\n', osRelease: 'ID=mini\n' }

@@ -33,8 +33,8 @@ const CHROOT_IDS: Record<string, string> = { ol: 'oraclelinux', amzn: 'amazonlin
 const MAJOR_ONLY = /^(rhel|centos|rocky|almalinux|ol)$/
 
 /**
- * Decides which chroot this machine can provide for itself. The package manager takes precedence: a machine whose os-release says Debian
- * may consist of RPMs.
+ * Decides which chroot this machine can provide for itself. The package manager takes precedence over os-release: a machine whose
+ * os-release says Debian may have been installed from RPMs.
  */
 export function hostDistribution(osRelease: string, facts: HostDescription): HostDistribution {
   const os = parseOsRelease(osRelease)
@@ -76,7 +76,7 @@ function debianLike(os: Record<string, string>, name: string, arch: string): Hos
 function rpmRelease(os: Record<string, string>): [id: string, version: string] {
   const id = os['ID'] ?? 'linux'
   const version = os['VERSION_ID'] ?? 'rolling'
-  // Until a release is branched from it, rawhide has the number of that release as its VERSION_ID.
+  // The VERSION_ID of rawhide is the number of the release that will be branched from it next.
   if (id === 'fedora' && os['REDHAT_BUGZILLA_PRODUCT_VERSION'] === 'rawhide') return [id, 'rawhide']
   if (id === 'centos' && /stream/i.test(os['NAME'] ?? '')) return ['centos-stream', major(version)]
   const isRebuild = / (rhel|centos) /.test(` ${os['ID_LIKE'] ?? ''} `) && id !== 'amzn'

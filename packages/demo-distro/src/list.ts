@@ -110,7 +110,7 @@ export const EXTRA_FILES: Record<string, string[]> = {
 /** Dependencies in addition to Debian's. */
 export const EXTRA_REQUIRES: Record<string, string[]> = {
   libc6: ['filesystem'],
-  // autopoint becomes the RPM gettext-devel; those who use that in Fedora also need the programs of gettext
+  // autopoint becomes the RPM gettext-devel; in Fedora, packages that require gettext-devel also need the programs of gettext
   autopoint: ['gettext'],
   gcc: ['glibc-devel'],
   // %cargo_license and %cargo_generate_buildrequires run Python

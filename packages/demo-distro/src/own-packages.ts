@@ -142,7 +142,10 @@ export async function writeExtraFiles(tree: string, release: Release): Promise<s
   return paths.toSorted()
 }
 
-/** Returns a release that contains the start of the generator's digest: caches identify packages by name, version and release. */
+/**
+ * Returns the RPM release of the distribution's own packages. It contains the start of the generator's digest, because caches identify
+ * packages by name, version and release.
+ */
 export function ownRelease(generator: string): string {
   return `1.${generator.slice(0, 8)}`
 }

@@ -162,7 +162,7 @@ test('pythonProvides() normalizes the name and drops trailing zeros', () => {
   ])
 })
 
-test('mergedPath() moves paths to /usr', () => {
+test('mergedPath() maps paths that the /usr merge moved, such as /bin/ls, to their paths in /usr', () => {
   assert.deepEqual(['/bin/ls', '/lib64/ld.so', '/library', '/lib'].map(mergedPath), [
     '/usr/bin/ls',
     '/usr/lib64/ld.so',

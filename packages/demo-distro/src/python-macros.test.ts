@@ -276,7 +276,7 @@ commands =
       await assert.rejects(runIn(INSTALLED, `%pyproject_save_files ${options}`), message)
     })
 
-  test('%pyproject_save_files -l fails where no wheel has a license file', async (t) => {
+  test('%pyproject_save_files -l fails if no wheel has a license file', async (t) => {
     if (python === undefined) return t.skip(NO_PYTHON)
     const { [`${INFO}/licenses/LICENSE`]: _, ...rest } = INSTALLED
     await assert.rejects(runIn(rest, '%pyproject_save_files -l own'), /no license file in own-1/)
@@ -298,7 +298,7 @@ commands =
     }
   })
 
-  test('%_pyproject_check_import_allow_no_modules imports the modules of a package if it has any', async (t) => {
+  test('%_pyproject_check_import_allow_no_modules imports the modules of a package, and does nothing if there are none', async (t) => {
     if (python === undefined) return t.skip(NO_PYTHON)
     for (const [modules, want] of [
       ['single', ['Check import: single']],

@@ -4,7 +4,7 @@ import { extraLinks } from './release.ts'
 
 const RELEASE = { id: 'debian', version: '12', python: '3.11', perl: '5.36.0', automake: '1.16', lua: '5.4', ruby: '3.1', rpm: '4.18' } // prettier-ignore
 
-// Links with Fedora's names for files, which Debian's packages lack.
+// Links that have Fedora's names for files and that Debian's packages lack.
 for (const [name, link, target] of [
   ['cmake', '/usr/bin/cmake3', 'cmake'],
   ['python3-sphinx', '/usr/bin/sphinx-build-3', 'sphinx-build'],

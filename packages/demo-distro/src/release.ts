@@ -3,7 +3,10 @@ import type { HostDistribution } from './host-distribution.ts'
 
 export type DebianHost = Extract<HostDistribution, { kind: 'debian-like' }>
 
-/** The Debian-like release from which a mini distribution is built, with the versions of packages on which names of files depend. */
+/**
+ * The Debian-like release from which a mini distribution is built, with the versions of the packages that determine the names of some
+ * files.
+ */
 export interface Release {
   id: string
   version: string

@@ -46,7 +46,7 @@ suite('macros that Fedora has in every build root', { skip }, () => {
       assert.equal((await macros.expand(text, defines)).replaceAll(/ +/g, ' '), want)
     })
 
-  test('%autochangelog is a changelog entry for the version that is built', async () => {
+  test('%autochangelog expands to a changelog entry for the version that is built', async () => {
     const defines = { version: '1.0', release: '2', packager: 'Jane <jane@own.example>' }
     assert.match(
       await macros.expand('%autochangelog', defines),

@@ -29,9 +29,9 @@ const OPERATORS: Record<string, string> = {
 }
 
 /**
- * Converts a versioned dependency to RPM's notation. Debian's epochs are dropped on both sides; if the bound's epoch is not the one of the
- * package that is present, the bound is from an older epoch and always satisfied, so the version is omitted. `epoch` is the epoch that the
- * required package has as an RPM.
+ * Converts a versioned dependency to RPM's notation. Debian's epochs are dropped from the bound and from the version of the package that is
+ * present. If the two epochs differ, the bound is from an older epoch and always satisfied, so the version is omitted. `epoch` is the epoch
+ * that the required package has as an RPM.
  */
 export function rpmDependency(
   name: string,

@@ -242,7 +242,7 @@ test('commitSources() checks the storage quota for all files before it stores an
   ])
 })
 
-test('commitSources() counts the files that it has already stored when it is canceled', async (t) => {
+test('if commitSources() is canceled, the files that it has already stored are counted', async (t) => {
   const root = await tempDir(t)
   const files = await unpacked(t, { ...hello, 'other.tar.gz': Buffer.from([0x1f, 0x8b, 7]) })
   const { storage, calls } = recordedStorage()

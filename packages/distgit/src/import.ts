@@ -71,7 +71,7 @@ export function importHandler(options: {
   root: string
   limits: ImportLimits
   now?: () => Date
-  /** Receives the commits that were made, before they are reported to the gateway, which compares the report with them. */
+  /** Stores the new commits before they are reported to the gateway, which compares the report with the stored commits. */
   onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
   /** Returns the object that checks and counts what an import stores for a package. */
   storageOf?: (place: PackageLocation) => SourceStorage

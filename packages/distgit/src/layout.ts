@@ -60,7 +60,7 @@ export async function makeTempDir(root: string): Promise<TempDir> {
   }
 }
 
-/** Folders of other machines are not removed before they have this age, because this machine cannot know whether they are in use. */
+/** Folders of other machines are not removed until they reach this age, because this machine cannot know whether they are in use. */
 const FOREIGN_AGE_MS = 24 * 3600 * 1000
 
 /** Removes the temporary folders that killed processes left behind. */

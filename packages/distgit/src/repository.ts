@@ -105,9 +105,9 @@ interface CommitPlan {
 }
 
 /**
- * Decides to which commit each branch must point so that its tree is `tree`. A branch that already has this tree is not moved. If a
- * branch's tip is a parent of the tip of such a branch, it is fast-forwarded to that tip. A new branch starts at another branch of this
- * import, or else at the repository's main branch, so that its history shows where the package came from.
+ * Chooses the commit for each branch, so that the tree of each is `tree`. A branch that already has this tree is not moved. A branch whose
+ * tip is a parent of the tip of such a branch is fast-forwarded to the latter; any other existing branch gets a new commit. A new branch
+ * starts at another branch of this import, or else at the repository's main branch, so that its history shows where the package came from.
  */
 function planCommits(
   tips: BranchTip[],

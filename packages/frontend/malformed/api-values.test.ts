@@ -45,7 +45,7 @@ for (const route of routes) {
     const some = fc.uniqueArray(fc.constantFrom(...faults), {
       minLength: 2,
       maxLength: 5,
-      // Combinations contain at most one malformed path segment: two `..` would lead out of the API, to a page.
+      // Combinations contain at most one malformed path segment, because two `..` segments would lead from the API to a page.
       selector: ({ what }) => what.replace(/^(a path part in the path) as .*/, '$1'),
     })
     await fc.assert(
@@ -82,8 +82,8 @@ async function late(): Promise<never> {
 type Selection = (route: ApiRoute, name: string, turn: number) => boolean
 
 /**
- * Splits the values of a field among the routes that have a field of the same name and schema, into at most three shares: each route tries
- * one share, and together the routes try every value.
+ * Splits the malformed values of a field into up to three shares, and assigns each route that has a field with this name and schema to one
+ * share. Together, the routes try every value.
  */
 const isInTurn: Selection = (route, name, turn) => {
   const sharers = sharing.get(fieldKey(route, name)) ?? [route]

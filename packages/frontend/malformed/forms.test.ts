@@ -13,7 +13,7 @@ const IS_DEEP = process.env['FAST_CHECK_RUNS'] !== undefined
 
 interface Filled {
   what: string
-  /** The kind of the malformed text, if the value is one. */
+  /** The kind of the malformed text; undefined for other malformed input, such as a missing field. */
   kind?: string
   change: (values: PageForm['values']) => PageForm['values']
 }
@@ -82,11 +82,11 @@ for (const [role, form] of await listForms()) {
   })
 }
 
-/** Values that often break programs, which are tried in every field. */
+/** Values that often cause failures. They are tried in every field. */
 const ALWAYS = /^(no |NUL|HTML as|SQL|control characters|a megabyte as|right to left|an option)/
 /**
- * Returns the values of ALWAYS and a third of the other values; the third differs from field to field. A deep run returns all values.
- * Combinations of fields draw from all values.
+ * Returns the values of ALWAYS and a third of the others; which third depends on the field. A deep run returns all values. Combinations of
+ * fields draw from all values.
  */
 function faultsInTurn(form: PageForm, name: string, turn: number): Filled[] {
   if (IS_DEEP) return faultsOf(name)

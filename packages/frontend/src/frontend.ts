@@ -6,7 +6,7 @@ import type { KeygenClient } from '@copr/keygen-client/keygen-client'
 import type { Logger } from '@copr/process/log'
 import type { Uploads } from '@copr/object-store/uploads'
 
-/** The part of the configuration file that the frontend uses. */
+/** The settings from the configuration file that the frontend uses. */
 export type FrontendConfig = {
   listen?: Pick<Configuration['listen'], 'trusted_proxies'> | undefined
 } & Pick<

@@ -67,8 +67,8 @@ async function newKey(
 ): Promise<StoredKey> {
   const secret =
     algorithm === 'rsa4096' ? await drawRsaKey(keygen) : await generatePrivateKey(algorithm)
-  // The creation date is earlier by the tolerance: verifiers refuse a signature that is older than its key, and the clock of the signing
-  // component may be slow.
+  // The creation date is set back by the tolerance, because verifiers refuse a signature that is older than its key, and the clock of the
+  // signing component may be slow.
   const created_at = unixSeconds(keygen.now()) - CLOCK_TOLERANCE_SECONDS
   const expires_at = created_at + LIFETIME_SECONDS
   const key = readPrivateKey(secret)

@@ -4,8 +4,8 @@ import { CoprError, messageOf } from '@copr/process/errors'
 import { type KubeApi, kubeApi } from './kube-api.ts'
 
 /**
- * Connects to the cluster that kubectl would use: that of the given file, of `KUBECONFIG`, of `~/.kube/config`, or of the pod's service
- * account.
+ * Connects to the cluster that kubectl would use. The configuration is the given file or, by default, the first of these that exists: the
+ * files that `KUBECONFIG` names, `~/.kube/config`, and the pod's service account.
  */
 export async function connect(manager: string, kubeconfig?: string): Promise<KubeApi> {
   const config = await emptyConfig()

@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { collectionPath, objectPath } from './kinds.ts'
 import type { KubeObject, ObjectRef } from './kube-object.ts'
 
-/** A request without a signal fails after this many milliseconds without a response. */
+/** A request for which the caller sets no signal fails if no response arrives for this many milliseconds. */
 const TIMEOUT_MS = 30_000
 /** Maximum number of objects in one response to a list request. */
 const PAGE_SIZE = 500
@@ -44,7 +44,7 @@ interface ListOptions {
 export interface KubeApi {
   /** The address of the API server. */
   readonly server: string
-  /** Returns this API, but requests end when the signal is aborted instead of after 30 seconds without a response. */
+  /** Returns the same API, except that its requests end when `signal` is aborted, and not after 30 seconds without a response. */
   until(signal: AbortSignal): KubeApi
   request(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
   /** Sends a file unchanged; waits for the response without a timeout. */

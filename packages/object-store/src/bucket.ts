@@ -76,7 +76,7 @@ export interface Bucket {
   hasBelow(prefix: string): Promise<boolean>
   /** Copies an object within the store; `size` is the object's size in bytes. */
   copy(from: string, to: string, size: number): Promise<void>
-  /** Composes an object from pieces of others within the store; only small pieces pass through this process. */
+  /** Assembles an object from byte ranges of other objects within the store; only small ranges pass through this process. */
   compose(pieces: Piece[], to: string): Promise<void>
   remove(keys: string[]): Promise<void>
   /** Throws if the bucket cannot be used; the message says how to fix that. */

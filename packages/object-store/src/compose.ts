@@ -32,7 +32,7 @@ const PARTS_AT_A_TIME = 4
 /** One piece that is copied within the store, or small pieces that are downloaded and uploaded as one part. */
 export type Part = Piece[]
 
-/** Composes an object from pieces of others. */
+/** Assembles an object from byte ranges of other objects. */
 export async function composeObject(
   place: ObjectLocation,
   pieces: Piece[],

@@ -3,6 +3,6 @@ export function isMissing(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if (['NoSuchKey', 'NotFound', 'PreconditionFailed'].includes(error.name)) return true
   const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
-  // A missing bucket is a configuration error.
+  // A missing bucket is a configuration error, not a missing object.
   return error.name !== 'NoSuchBucket' && (status === 404 || status === 412)
 }

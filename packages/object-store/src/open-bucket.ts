@@ -4,7 +4,10 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { S3Config } from '@copr/contract/configuration/s3-config'
 import { type Bucket, bucketOf } from './bucket.ts'
 
-/** Timeouts and attempts, so that an unresponsive server cannot block a build forever: first the SDK retries, then the caller. */
+/**
+ * Timeouts and the number of attempts, so that an unresponsive server cannot block a build forever. The SDK retries first; if it gives up,
+ * the caller retries.
+ */
 const CONNECT_MS = 5_000
 const SILENT_MS = 60_000
 const ATTEMPTS = 5

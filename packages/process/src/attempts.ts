@@ -30,8 +30,8 @@ const FORGOTTEN_MS = 10 * 60 * 1000
 const MAX_DELAY_MS = 60 * 1000
 
 /**
- * Counts failed attempts; each one doubles the delay before the next attempt. A credential that has succeeded is not delayed unless it
- * fails later, so nobody can lock out others by guessing. The counts are in memory: each process has its own, and loses them when it
+ * Counts failed attempts; each one doubles the delay before the next attempt. Once a credential has succeeded, it is not delayed until it
+ * fails again, so nobody can lock out others by guessing. The counts are in memory: each process has its own, and loses them when it
  * restarts.
  */
 export function openAttempts(now: () => Date): Attempts {
@@ -68,8 +68,8 @@ export function openAttempts(now: () => Date): Attempts {
 }
 
 /**
- * Returns the delay in milliseconds after `surplus` failures more than permitted: one second for the first one, doubled for each further
- * one.
+ * Returns the delay in milliseconds after `surplus` failures beyond those that cause no delay: one second for the first one, and twice as
+ * long for each further one, up to `max_ms`.
  */
 export function delayOf(surplus: number, max_ms = MAX_DELAY_MS): number {
   return surplus <= 0 ? 0 : Math.min(max_ms, 1000 * 2 ** Math.min(surplus - 1, 30))

@@ -114,7 +114,7 @@ function tracedFetch(app: HttpApp): (request: Request, bindings: unknown) => Pro
   }
 }
 
-/** Turns any error that a handler throws into an error response in Copr's format; details of bugs are only logged. */
+/** Converts any error that a handler throws to an error response in Copr's format; details of bugs are only logged. */
 export function answerError(log: Logger): (error: Error, c: Context) => Response {
   return (error, c) => {
     if (error instanceof CoprError) return c.json({ error: error.message }, STATUS_OF[error.kind])

@@ -9,8 +9,8 @@ const MAX_READS = 25
 
 /**
  * Reads files that other programs may replace in place, by rename, or by switching a symbolic link. Content that differs from `known` is
- * returned only if two successive reads agree, because a half-written file may parse without an error, and files that belong together may
- * otherwise be read in different versions.
+ * returned only if two successive reads agree: a half-written file may parse without an error, and a single read may return different
+ * versions of files that belong together.
  */
 export async function readSettled(
   paths: string[],

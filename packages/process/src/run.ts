@@ -7,7 +7,7 @@ export interface RunOptions {
   /** The environment of the program. It inherits nothing else except PATH. */
   env?: Record<string, string>
   input?: string | Uint8Array
-  /** Called with each piece of the program's output, stdout and stderr in one stream. */
+  /** Called with each chunk of the program's output; stdout and stderr arrive in one stream. */
   onOutput?: (chunk: Buffer) => void
   uid?: number
   gid?: number

@@ -12,7 +12,7 @@ export interface TlsFiles {
   key_file: string
 }
 
-/** Those of a server's TLS options that change when the certificate is renewed. */
+/** The TLS options of a server that change when the certificate is renewed. */
 export interface TlsPair {
   cert: string
   key: string

@@ -5,8 +5,8 @@ const POLICY_HEADER = 'content-security-policy'
 const SANDBOX = "sandbox; default-src 'none'"
 
 /**
- * Adds to each response a policy with which browsers show it but run nothing in it. It is meant for files that users made, on any host. If
- * a handler sets a policy itself, that policy is kept.
+ * Adds a Content-Security-Policy to each response, so that browsers show its content but run nothing in it. It is meant for files that
+ * users made, whichever host serves them. If a handler sets a policy itself, that policy is kept.
  */
 export function sandboxAnswers(): MiddlewareHandler {
   return async (c, next) => {

@@ -40,6 +40,6 @@ test('3,000 machines are terminated in at most 32 calls, even if one of them doe
   const all = [...machines, { ...first, provider_id: 'i-fffffffffffffffff' }]
   await Promise.all(all.map(async (each) => await provider.remove(each, soon())))
   assert.equal(crowd.living(), 0)
-  // There are sixteen batches. One of them is bisected until only the machine that does not exist fails.
+  // The sixteen batches take one call each. Bisecting the batch with the machine that does not exist takes at most sixteen more.
   assert.ok((crowd.calls.get('TerminateInstances') ?? 0) <= 16 + 16)
 })

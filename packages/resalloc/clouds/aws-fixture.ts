@@ -124,8 +124,8 @@ async function ownersIn(ec2: EC2Client): ReturnType<ProviderFixture['owners']> {
     ...((await ec2.send(new DescribeVolumesCommand({}))).Volumes ?? []).map(({ Tags }) => Tags),
     ...((await ec2.send(new DescribeKeyPairsCommand({}))).KeyPairs ?? []).map(({ Tags }) => Tags),
     ...interfaces.map(({ TagSet, Attachment }) =>
-      // The server drops the tags that a launch sets on network interfaces, so those of the instance are returned; launch-request.test.ts
-      // covers the tags of interfaces.
+      // The server drops the tags that a launch sets on network interfaces, so the tags of the attached instance are used instead.
+      // launch-request.test.ts tests the tags of interfaces.
       TagSet?.length
         ? TagSet
         : living.find(({ InstanceId }) => InstanceId === Attachment?.InstanceId)?.Tags,

@@ -85,7 +85,7 @@ suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
     return { machine, task, instance, id: instance.InstanceId }
   }
 
-  test('a waiting task launches an instance with its tags, which runs the task and is terminated', async () => {
+  test('for a waiting task, a tagged instance is launched, runs the task, and is terminated', async () => {
     await using w = await openFixture()
     await w.run(2)
     assert.deepEqual(await instances(), [], 'nobody needs one')

@@ -9,7 +9,7 @@ import { machineGone } from '@copr/domain/builds/lost-machines'
 const POOL = 'local'
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 30_000
-/** A builder that ran longer than this was healthy. The pause before its replacement starts is then the shortest one. */
+/** If a builder ran for longer than this, it was healthy, and its replacement starts after the shortest pause. */
 const WELL_MS = 30_000
 
 export interface StartedMachine {

@@ -30,8 +30,9 @@ export interface ReapOptions {
 }
 
 /**
- * Lists everything that clouds still contain of an installation, without using its database: providers list only resources that carry the
- * installation's id. Pools with the same account are listed once. `unasked` contains the pools that could not be listed, with the reasons.
+ * Lists all resources of an installation that still exist in the clouds, without using its database: providers list only resources that
+ * carry the installation's id. Pools with the same account are listed once. `unasked` contains the pools that could not be listed, with the
+ * reasons.
  */
 export async function leftovers(
   options: ReapOptions,

@@ -106,7 +106,10 @@ function replaced(packed: Buffer, at: number, byte: string): Buffer {
   ])
 }
 
-/** Returns a block in which the first code length is incremented and decremented for 4 MiB, which is more than a block may have. */
+/**
+ * Returns a block that increments and decrements its first code length for 4 MiB, so that it exceeds the maximum compressed size of a
+ * block.
+ */
 function endlessTable(): Buffer {
   const start = [...Buffer.from('BZh9')].map((byte) => bitsOf(byte, 8)).join('')
   const block = `${bitsOf(0x314159, 24)}${bitsOf(0x265359, 24)}${bitsOf(0, 32)}${bitsOf(0, 25)}`

@@ -96,7 +96,7 @@ class BlockDecoder {
     this.#start = next[start]! >>> 8
   }
 
-  /** Stores the bytes of the block in sorted order; returns how often each byte occurs. */
+  /** Stores the bytes of the block, still in the order that the Burrows-Wheeler transform gave them; returns how often each byte occurs. */
   #readSymbols(bits: BitReader): Uint32Array {
     const used = readUsedBytes(bits)
     const codes = new CodeReader(bits, used.length + 2)

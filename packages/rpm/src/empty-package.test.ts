@@ -35,7 +35,7 @@ function requirement(text: string): Requirement {
 }
 
 suite('emptyPackage() and the real rpm', { skip: missingTools('rpmbuild', 'rpm') }, () => {
-  /** Features that only packages with files need: those for files, and those for payloads of other compressors. */
+  /** rpmlib() features that only packages with files need. They are not compared. */
   const FOR_FILES = /^rpmlib\((CompressedFileNames|FileDigests|PayloadFilesHavePrefix)\)/
   const FORMAT = '[%{REQUIRENAME}|%{REQUIREFLAGS}|%{REQUIREVERSION}\n]'
 

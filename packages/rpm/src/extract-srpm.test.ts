@@ -90,7 +90,7 @@ for (const compressor of ['gzip', 'zstd', 'identity'] as const)
       assert.equal(readFileSync(join(destDir, 'a.tar'), 'utf8'), 'abcde')
     })
 
-test('extractSrpm() unpacks a package without the files that a NoSource leaves out', async () => {
+test('extractSrpm() unpacks a package without the files that a NoSource tag excludes', async () => {
   await using dir = await temporaryDirectory()
   const left: MadeFile = { name: 'left.bin', isLeftOut: true, listedSize: 2 ** 31 }
   const bytes = makeRpm({ files: [SPEC, left, { name: 'a' }] })

@@ -109,7 +109,7 @@ function checkEntry(
   if (files.has(name)) refuse(label, `file ${quote(name)} appears twice`)
 }
 
-/** Registers the file before its content is written, so that it is removed if that fails. */
+/** Registers the file before its content is written, so that the file is removed if the write fails. */
 async function extractFile(
   { name, size, data }: PayloadEntry,
   destDir: string,

@@ -5,7 +5,7 @@ import { HASH_NAME, TAG } from './tags.ts'
 
 /** A file in the header's list. */
 export interface ListedFile {
-  /** without a directory in a source package */
+  /** in a source package, a file name without a directory */
   path: string
   size: number
   mode: number

@@ -26,7 +26,7 @@ const GOOD = makeRpm({
 })
 const SIGNATURE = 96
 
-test('readRpmHeader() finds the parts of a package', async () => {
+test('readRpmHeader() finds the lead, signature, header and payload of a package', async () => {
   await using dir = await temporaryDirectory()
   const path = join(dir.path, 'a.rpm')
   writeFileSync(path, GOOD)

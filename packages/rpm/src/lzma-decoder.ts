@@ -47,7 +47,7 @@ export class LzmaDecoder {
   #rep1 = 0
   #rep2 = 0
   #rep3 = 0
-  /** bytes of the current match that are still to be copied; -1 after a literal, which is already in the dictionary */
+  /** bytes of the current match that are still to be copied; -1 if the last symbol was a literal, which has already been stored */
   #matchLeft = 0
   #range = 0
   #code = 0
@@ -117,7 +117,7 @@ export class LzmaDecoder {
     for (let i = 0; i < bytes.length; i++) this.#put(bytes[i]!)
   }
 
-  /** Returns up to `limit` decompressed bytes. Without `isComplete`, stops while there is still enough input for a whole symbol. */
+  /** Returns up to `limit` decompressed bytes. Without `isComplete`, stops when the remaining input may be too short for a whole symbol. */
   decode(limit: number, isComplete: boolean): Buffer {
     const output = Buffer.allocUnsafe(Math.min(limit, this.#dictionarySize))
     const start = this.#position

@@ -92,7 +92,7 @@ function textFault(data: Buffer): string | undefined {
 
 const REPLACEMENT = Buffer.from('\ufffd')
 
-/** Describes the first byte that is not valid UTF-8; the decoder has replaced it with U+FFFD. */
+/** Describes the first byte that is not valid UTF-8, which the decoder has replaced with U+FFFD. */
 function encodingFault(data: Buffer, text: string): string {
   let at = 0
   for (let from = 0, next = 0; next >= 0; from = next + 1) {

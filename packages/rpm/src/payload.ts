@@ -63,7 +63,7 @@ async function compressorOf(
   bytes: PayloadBytes,
 ): Promise<Compressor> {
   const name = getString(header, TAG.PAYLOADCOMPRESSOR)
-  // rpm omits the compressor if the payload is uncompressed; in the 1990s, it also omitted it for gzip
+  // rpm omits the compressor if the payload is uncompressed; in the 1990s, it also did so if the compressor was gzip
   if (name === undefined)
     return (await bytes.peek(2)).toString('hex') === GZIP_MAGIC ? 'gzip' : 'identity'
   return (

@@ -50,7 +50,7 @@ test('richOperands() refuses text outside of the parentheses', () => {
     assert.throws(() => richOperands(text), RpmFormatError, text)
 })
 
-test('richOperands() refuses deep nesting, and returns for any long text', () => {
+test('richOperands() refuses deep nesting, and terminates for any long text', () => {
   const nested = (depth: number): string => `${'('.repeat(depth)}a${')'.repeat(depth)}`
   assert.equal(richOperands(nested(100)).length, 1)
   assert.throws(() => richOperands(nested(101)), /nested more than 100 levels deep/)

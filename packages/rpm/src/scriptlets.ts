@@ -54,7 +54,7 @@ function readScriptlets(
   section: string,
   [texts, programs, flags]: [number, number, number],
 ): Scriptlet[] {
-  // A section that occurs once has one text: the first string is its interpreter, and any others are the interpreter's arguments.
+  // Sections other than triggers have a single text: the first string is its interpreter, and any others are the interpreter's arguments.
   const interpreters = getStrings(header, programs)
   const allFlags = getInts(header, flags)
   return getStrings(header, texts).map((text, i) => ({

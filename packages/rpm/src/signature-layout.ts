@@ -70,8 +70,8 @@ export function keptEntries({ entries }: HeaderBlock): NewEntry[] {
 }
 
 /**
- * Builds a signature header with these entries that takes exactly the same space in the file; what is left becomes reserved space. Returns
- * undefined if the entries do not fit.
+ * Builds a signature header with these entries that takes exactly `paddedSize` bytes; bytes that the entries do not need become reserved
+ * space. Returns undefined if the entries do not fit.
  */
 export function fitInto(
   paddedSize: number,

@@ -32,7 +32,7 @@ function rules(): { alert: string; expr: string }[] {
   return rule.spec.groups.flatMap((group) => group.rules)
 }
 
-test('componentMetrics() of all components in one process has a sample for each volume', async () => {
+test('componentMetrics() returns a sample for each volume if all components run in one process', async () => {
   await using t = await openTestDb()
   const names = 'frontend+backend+distgit'
   const text = await componentMetrics(names, t.db, { data_dir: tmpdir(), results: {} }).metrics()
@@ -61,7 +61,7 @@ test('alerts use only metrics and labels that components export', async () => {
   assert.ok(asked.length >= 10)
   for (const { alert, name, labels } of asked) {
     assert.ok(told.has(name), `${alert} uses ${name}, which no component exports`)
-    // If the queue is empty, a metric has no samples. Its expected labels are therefore listed here.
+    // Metrics of an empty queue have no samples to compare with, so the labels that they may have are listed here.
     const sample = new RegExp(`^${name}\\{([^}]*)\\}`, 'm').exec(text)?.[1]
     for (const label of labels.filter((each) => each !== 'namespace'))
       assert.ok(

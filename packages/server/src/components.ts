@@ -140,7 +140,7 @@ function frontendComponent(shared: Shared): Component {
   }
   return {
     apps: { frontend: frontendApp(frontend) },
-    // Retries creating keys if that failed because keygen was unavailable.
+    // Creates the keys that could not be created earlier, for example because keygen was unavailable.
     loops: () => every(15, () => makeMissingKeys(frontend), { stop, log }),
   }
 }

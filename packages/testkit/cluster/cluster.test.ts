@@ -132,7 +132,7 @@ suite('a cluster with a real API server', { skip: whyNoCluster(process.env['PATH
     const object = configMap(namespace, 'seen')
     await client.create(object)
     const seen: string[] = []
-    // Each change is made in response to the previous event: a watch that began only after the patch would report nothing.
+    // Each change is made when the event of the previous one arrives, because a watch that began only after a change would not report it.
     const watched = client.watch('v1', 'ConfigMap', { signal: stop.signal, query })
     for await (const { type } of watched) {
       seen.push(type)

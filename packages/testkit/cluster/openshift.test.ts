@@ -72,7 +72,7 @@ suite('OpenShift as a deployment sees it', { skip: whyNoCluster(process.env['PAT
     assert.equal((await verdict(made)).host, `plain-${namespace}.${openshift.appsDomain}`)
   })
 
-  test('a Route whose host belongs to an older one is not admitted; other paths of that host are', async () => {
+  test('a Route whose host belongs to another namespace is not admitted, but the namespace that has the host can add other paths', async () => {
     const { client } = cluster.admin
     const [mine, other] = [await cluster.createNamespace(), await cluster.createNamespace()]
     const host = 'taken.example.org'

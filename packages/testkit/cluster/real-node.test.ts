@@ -80,7 +80,7 @@ suite('a node on which pods really run', { skip: whyNoNode(process.env['PATH']) 
     assert.match(log, /refused/)
   })
 
-  test('pods find a Service by its name and reach the pods behind it, and so does the API server', async () => {
+  test('pods are reached through a Service by its name and through its node port, and kubectl exec works', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const readinessProbe = { httpGet: { port: 8080, path: '/hello' }, periodSeconds: 1 }

@@ -6,7 +6,7 @@ import { openTestDb } from './postgres.ts'
 
 const NOW = new Date('2026-11-22T12:00:00Z')
 
-test('digestOf() changes with any row of the tables, and only then', async () => {
+test('digestOf() changes if and only if a row of the tables changes', async () => {
   await using test = await openTestDb()
   const { db } = test
   const tables = await tablesOf(db)

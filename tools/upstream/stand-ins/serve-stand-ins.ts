@@ -17,7 +17,7 @@ export interface StandInSite {
   dir: string
   address: string
   hosts: readonly string[]
-  /** Hosts whose requests a listener answers instead of files from the directory. */
+  /** Host → the listener that responds to its requests. All other hosts serve files from the directory. */
   programs: Readonly<Record<string, RequestListener>>
   /** Paths of PEM files. */
   tls: { cert: string; key: string }

@@ -56,7 +56,7 @@ async function start(
   t.after(() => system[Symbol.asyncDispose]())
   const { project, db } = system
   const lines: string[] = []
-  // Later than the submission of every build, for which the real time is used.
+  // Later than the time of submission of every build, which is taken from the real clock.
   const clock = { now: new Date(Date.now() + 3_600_000) }
   const reporter = {
     ...system.backend,
@@ -164,7 +164,7 @@ test('after an outage, a status is reported again with increasing delays', async
   assert.deepEqual([(await status(id))?.reported, (await secret()).last_error], ['pending', null])
 })
 
-test('a status is given up if its token is refused, without logging the token, and is reported once there is a new token', async (t) => {
+test('a status whose token is refused is not reported until there is a new token, and the token is not logged', async (t) => {
   const { url, received } = await startForge(t, (response, { headers }) =>
     headers.authorization === 'Bearer better'
       ? response.writeHead(201).end('{}')

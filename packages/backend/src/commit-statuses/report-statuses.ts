@@ -18,17 +18,20 @@ import { statusRequest } from './forge-api.ts'
 
 type Reporter = Pick<Backend, 'db' | 'config' | 'keygen' | 'log' | 'now'>
 
-/** Statuses that are reported at the same time, so that one slow forge does not delay the others for long. */
+/** Number of commit statuses that are reported at the same time, so that one slow forge does not delay the others for long. */
 const AT_A_TIME = 8
 const TIMEOUT_SECONDS = 20
-/** After this many attempts, about two days, the backend gives up reporting a status. */
+/**
+ * After this many attempts, the backend gives up reporting a status. They take about two days, because the delay doubles from
+ * FIRST_WAIT_SECONDS up to MAX_WAIT_SECONDS.
+ */
 const MAX_ATTEMPTS = 55
 const FIRST_WAIT_SECONDS = 10
 const MAX_WAIT_SECONDS = 3600
 /** Maximum characters of a forge's response that are logged. */
 const SHOWN = 300
 
-/** Statuses with which a forge says that the same request will never succeed. */
+/** The HTTP status codes of a forge's responses that mean that the same request will never succeed. */
 const PERMANENT = new Set([400, 401, 403, 404, 405, 410, 422])
 
 const DESCRIPTIONS: Record<CommitState, string> = {

@@ -97,7 +97,7 @@ for (const state of ['failed', 'canceled', 'skipped'])
     assert.equal(message?.body['status'], 0)
   })
 
-test('headers that name users contain neither groups nor submitters at forges, and a version without a release is omitted', () => {
+test('a group owner or a forge submitter is not named as a user in the headers, and a version without a release is omitted', () => {
   const data = {
     ownername: '@orbit',
     submitter: 'github.com:kim',

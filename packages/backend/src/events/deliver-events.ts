@@ -32,7 +32,7 @@ export async function deliverEvents(sender: EventSender, stop: AbortSignal): Pro
     await every(seconds, () => serveQueues(sender, channel, stop), { stop, log, bell })
   }
   const known = new AbortController()
-  // Retried until the database responds; from then on, events are stored for these channels.
+  // Retried until the database responds. Events for a channel are stored as soon as it is enabled.
   const enable = async (): Promise<void> => {
     await enableChannel(db, 'amqp', config.amqp !== undefined)
     await enableChannel(db, 'mail', config.mail !== undefined)

@@ -67,7 +67,7 @@ class Fixture implements AsyncDisposable {
     this.at = new Date(this.at.getTime() + seconds * 1000)
   }
 
-  /** Runs the source task of another build of the project; the first call runs that of the first build. */
+  /** Runs the source task of the project's first build; each further call creates another build in the project and runs its source task. */
   async runBuild(): Promise<void> {
     const { db, at: now } = this
     const waiting = await db.selectFrom('task').select('id').where('state', '=', 'queued').execute()
@@ -271,7 +271,7 @@ test('a webhook is disabled with the reason if its receiver accepts nothing for 
       .orderBy('id', 'desc')
       .executeTakeFirstOrThrow()
     assert.deepEqual(entry, { actor: 'system', action: 'outgoing_webhook.disable' })
-    // Once it is enabled again, deliveries resume at once.
+    // Once the webhook is enabled again, deliveries resume at once.
     t.receiver.respond = () => ({ status: 204 })
     await editWebhook(t.db, COMMAND, {
       project: t.project,

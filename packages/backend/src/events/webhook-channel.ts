@@ -122,7 +122,7 @@ export function webhookChannel(sender: WebhookSender, stop: AbortSignal): Channe
   }
 }
 
-/** Opens the secrets with which to sign now: the current one and, for a day after a replacement, the previous one. */
+/** Decrypts the secrets to sign with now: the current one and, for a day after a replacement, the previous one. */
 async function secretsOf(
   { keygen, now }: WebhookSender,
   webhook: WebhookTarget,

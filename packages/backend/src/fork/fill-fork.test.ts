@@ -64,7 +64,7 @@ function fileOf(system: TestBackend, name: string, result_dir: string | null | u
 }
 
 test(
-  'a fork shares the files of the latest packages instead of copying them, and dnf can install them',
+  'a fork shares the files of the latest packages instead of copying them, and dnf can install packages from the fork',
   { skip },
   async () => {
     const { system, source, id } = await open()

@@ -9,8 +9,8 @@ test('a task is requeued if the machine disconnects while claiming it', async ()
   await system.submitLink()
   const machine = await system.db.selectFrom('machine').selectAll().executeTakeFirstOrThrow()
   const gone = new AbortController()
-  // A claim reads the clock after it has checked that the machine is still connected, so the machine disconnects between the check and the
-  // claim.
+  // A claim reads the clock between its check that the machine is still connected and the claim itself. This clock therefore disconnects
+  // the machine at that moment.
   const now = (): Date => {
     gone.abort()
     return new Date()

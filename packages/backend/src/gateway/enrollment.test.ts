@@ -51,7 +51,7 @@ async function untilImport(system: TestBackend): Promise<number> {
   return id
 }
 
-test('a manually enrolled builder gets no imports, even if it declares them', async () => {
+test('a manually enrolled builder gets no imports, even if it claims to support them', async () => {
   await using system = await TestBackend.start()
   const id = await untilImport(system)
   const agent = await boastful(system)

@@ -58,8 +58,8 @@ export async function finishTask(
 }
 
 /**
- * The outcome to commit, and the cleanup to do after the commit. The cleanup is idempotent; if the process dies before it, maintenance does
- * it.
+ * The outcome to commit, and the cleanup to do after the commit. The cleanup is idempotent; if the process dies before the cleanup,
+ * maintenance does it later.
  */
 interface Ending {
   outcome: TaskOutcome
@@ -229,8 +229,8 @@ async function requeue(
 ): Promise<boolean> {
   log.warn({ lease, cause, reason }, 'Task requeued')
   const { max_attempts } = config.limits
-  // No delay when the cloud has reclaimed the machine, or when the task needs a bigger machine: in neither case does a fault have to pass
-  // first.
+  // No delay when the cloud has reclaimed the machine, or when the task needs a bigger machine, because waiting would not help in either
+  // case.
   const wait_seconds = cause === 'interrupted' || cause === 'out_of_memory' ? 0 : RETRY_SECONDS
   const back = await requeueTask(db, lease, {
     cause,

@@ -257,7 +257,7 @@ test('a task is not given to a machine that has disconnected', async () => {
   assert.equal((await other.claim(5))?.task.kind, 'source')
 })
 
-test('a lost task is requeued, and the log of the earlier attempt is set aside', async () => {
+test('a lost task is requeued, and the log of the earlier attempt is moved to a backup folder', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.untilRpmTask(agent, hello)
@@ -438,7 +438,7 @@ test('a builder gets a script with its repositories and the body of the webhook'
   assert.equal(await (await agent.send('GET', `/tasks/${id}/srpm`)).text(), '{}')
 })
 
-test('a builder gets a source build with its settings, and may report its failure at once', async () => {
+test('a builder gets the settings of a source build, and may report a failure at once', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const settings = { type: 'svn', clone_url: 'https://svn.example.org/lens' }
@@ -454,7 +454,7 @@ test('a builder gets a source build with its settings, and may report its failur
   assert.deepEqual([build.state, build.fail_reason], ['failed', 'It cannot'])
 })
 
-test('a builder learns with a task where another dist-git keeps its files', async () => {
+test('a builder receives, with its task, the layout of the dist-git that the package comes from', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   for (const distgit of ['centos', 'gone'])

@@ -21,7 +21,7 @@ export function keptSrpm(build: BuildSource): KeptSrpm {
   return { build_id: id, upload: null, file_name: srpm_name }
 }
 
-/** Returns the place in the store of the file that a user has uploaded or a webhook has sent. */
+/** Returns where the store keeps the file that a user has uploaded or a webhook has sent. */
 function keptUpload({ id, source_json }: BuildSource): KeptSrpm {
   const { tmp, pkg } = UploadSource.parse(source_json)
   return { build_id: id, upload: tmp, file_name: pkg }

@@ -8,8 +8,8 @@ const LOG = 'builder-live.log'
 const SUMMARY = 'results.json'
 
 /**
- * Adds the missing ones of the files that clients expect in the folder of a source build: the log, which no builder writes for an
- * uploaded SRPM, and the summary results.json. Values in `known` take precedence over the build's row, which the caller may update later.
+ * Adds two files that clients expect in the folder of a source build, if they are missing: the log, which no builder writes for an uploaded
+ * SRPM, and the summary results.json. Values in `known` take precedence over the build's row, which the caller may update later.
  */
 export async function addSourceFiles(
   { db, store }: Backend,
@@ -25,7 +25,7 @@ export async function addSourceFiles(
     const body = new Blob([logOf(report)]).stream()
     await store.appendLog(path, LOG, body, { offset: 0, max_size: Infinity })
   }
-  // Rewritten once the name is known, because a source build ends before its import.
+  // The summary is written again once the package's name is known, because a source build ends before its import.
   if (report.package_name !== null || !(await exists(store, path, SUMMARY)))
     await store.write(path, SUMMARY, `${JSON.stringify(summaryOf(report), null, 2)}\n`)
 }

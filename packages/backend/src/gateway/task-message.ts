@@ -14,7 +14,7 @@ import { sourceCredentials } from './source-credentials.ts'
 
 type Messenger = Pick<Backend, 'db' | 'config' | 'keygen'>
 
-/** Returns the description of a task that is sent to its agent. */
+/** Returns the message that describes a task to its agent. */
 export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Task> {
   const facts = await loadTaskContext(backend.db, task)
   const base = {

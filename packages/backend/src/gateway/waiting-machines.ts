@@ -3,7 +3,7 @@ import { Bell } from '@copr/process/every'
 import type { Logger } from '@copr/process/log'
 
 export interface WaitingMachinesOptions {
-  /** Returns the IDs of those of the given machines that may find a task. */
+  /** Returns the IDs of the given machines that may find a task. */
   find: (machine_ids: number[]) => Promise<number[]>
   /** Calls `changed` at each change of the queue, until disposed. */
   listen: (changed: () => void) => Disposable

@@ -130,7 +130,7 @@ test('the maintenance loops publish the empty repository of a new project, and e
   assert.match(await readFile(repomdOf(system), 'utf8'), /<repomd/)
 })
 
-test('SRPMs that no unfinished build needs are removed, unless they may still be uploading', async () => {
+test('SRPMs that no unfinished build needs are removed, unless their upload may still be in progress', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.submitLink()

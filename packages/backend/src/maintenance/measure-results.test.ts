@@ -60,7 +60,7 @@ async function sizeOnDisk(system: TestBackend, ...folders: string[]): Promise<nu
 }
 
 test(
-  'published results count toward the storage quota at once, their logs when the build has ended, and neither after its deletion',
+  'published packages count toward the storage quota at once, logs only after the build has ended, and nothing after the build is deleted',
   { skip },
   async () => {
     await using t = await start()

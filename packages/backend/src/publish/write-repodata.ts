@@ -97,8 +97,8 @@ async function createrepo(
 }
 
 /**
- * Returns those of `members` on which createrepo_c fails even if it indexes them alone; `members` are those that no previous index
- * describes. Throws if createrepo_c fails even without any package, because then the machine is at fault.
+ * Returns the members on which createrepo_c fails even if it indexes each of them alone. `members` contains only packages that no previous
+ * index describes. Throws if createrepo_c fails even without any package, because then the machine is at fault.
  */
 async function crashing(
   workspace: Pick<RepodataWorkspace, 'packages' | 'into'>,

@@ -22,8 +22,8 @@ th {
 const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`)
 
 /**
- * The policy of all results, but it also allows the page's own style and downloads: without `allow-downloads`, Chrome ignores links to
- * packages.
+ * The policy that all results have, extended to allow the page's own style and downloads: without `allow-downloads`, Chrome ignores links
+ * to packages.
  */
 export const INDEX_POLICY = [
   'sandbox allow-downloads',

@@ -11,7 +11,7 @@ const TEXT = 'text/plain; charset=utf-8'
 
 const TYPES: [ending: string, type: string][] = [
   ['.rpm', 'application/x-rpm'],
-  // Unlike compressed logs, sent without Content-Encoding, because dnf expects the .gz file itself.
+  // Unlike compressed logs, these files are sent without Content-Encoding, because dnf expects the .gz file itself.
   ['.gz', 'application/gzip'],
   ['.zst', 'application/zstd'],
   ['.xz', 'application/x-xz'],

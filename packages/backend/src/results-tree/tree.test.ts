@@ -237,7 +237,7 @@ test('a folder URL without the trailing slash is redirected, and a 404 response 
 })
 
 test(
-  'wget -r fetches a results folder as copr-cli does',
+  'wget -r, with the options that copr-cli uses, fetches a results folder',
   { skip: missingTools('wget') },
   async () => {
     await using tree = await serveTree()

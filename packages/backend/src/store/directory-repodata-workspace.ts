@@ -15,7 +15,7 @@ import { basename, join } from 'node:path'
 import { isMissing, sizeOf, syncDir, syncFile } from './files.ts'
 import type { RepodataWorkspace } from './results-store.ts'
 
-/** How long the files of a replaced index stay available, because a dnf that has read its repomd.xml may still fetch them. */
+/** How long the files of a replaced index stay available, because a dnf that has read the old repomd.xml may still fetch them. */
 const KEEP_MS = 10 * 60_000
 const KEPT = '.kept.json'
 const OWN = /^repomd\.xml(\.asc)?$|^\./
@@ -75,8 +75,8 @@ async function currentIndex(dir: string): Promise<string | undefined> {
 }
 
 /**
- * Links the previous index's data files into the new one, and records when each was replaced. Leaves out those that were replaced too long
- * ago.
+ * Links the previous index's data files into the new index, and records when each of these files was replaced. Leaves out files that were
+ * replaced too long ago.
  */
 async function keepFiles(previous: string, made: string, now: Date): Promise<void> {
   const replacedAt = await readKept(previous)

@@ -26,7 +26,7 @@ export async function indexedPackages(dir: string): Promise<Map<string, string>>
         if (sum !== undefined) sha256 = sum
         if (href !== undefined) found.set(href, sha256)
       }
-      // The end of the chunk may have split an element.
+      // The chunk may end in the middle of an element.
       rest = text.slice(text.lastIndexOf('<'))
       if (rest.length > MAX_ELEMENT_LENGTH) rest = ''
     }

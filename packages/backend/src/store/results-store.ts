@@ -27,7 +27,7 @@ export interface StoredFile {
   etag: string
   /** Returns the content, which the caller must read to its end or cancel. */
   read(range?: Range): Promise<ReadableStream<Uint8Array>>
-  /** Returns a URL at which the client can fetch the file directly, if that is better than through the backend. */
+  /** Returns a URL from which the client can download the file directly, if that is better than a download through the backend. */
   elsewhere?(content: ContentHeaders): Promise<string>
   /** Must be called if the file is not read. */
   close(): Promise<void>
@@ -89,8 +89,8 @@ export interface ResultsStore extends ResultsTree {
     change: (path: string) => Promise<number>,
   ): Promise<void>
   /**
-   * Publishes staged files under their names, those of fedora-review in its own folder. The files also remain staged, so this can be
-   * retried.
+   * Publishes staged files under their names; the files of fedora-review go into a folder of their own. The files also remain staged, so
+   * this can be retried.
    */
   place(key: StagingKey, names: string[], to: ResultsPath): Promise<void>
   /**

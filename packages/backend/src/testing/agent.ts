@@ -9,7 +9,7 @@ export class TestAgent {
   lease = ''
   task_id = ''
   build_id = 0
-  /** Replaces the write with which dist-git itself records an import in the database, before the agent reports it; see noteImport(). */
+  /** Called before the agent reports an import, to record the import in the database as dist-git itself does; see noteImport(). */
   onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
 
   constructor(url: string, token: string) {

@@ -131,7 +131,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.equal(text, 'note 0\nnote 1\nnote 2\nnote 3\nnote 4\nnote 5\n')
   })
 
-  test('the logs of an earlier attempt are set aside, and those of a new attempt begin at offset 0', async () => {
+  test('the logs of an earlier attempt are moved to a backup folder, and those of a new attempt begin at offset 0', async () => {
     await using fixture = await open()
     const { store } = fixture
     const path = resultsOf(1)

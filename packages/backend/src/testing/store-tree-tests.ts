@@ -72,7 +72,7 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await found(store, `${resultsOf(1)}/${'x'.repeat(300)}`), undefined)
   })
 
-  test('a fork has the files of its source, except logs that are still growing', async () => {
+  test('a fork contains the files of its source, except logs that are still growing', async () => {
     await using fixture = await open()
     const { store } = fixture
     const report = 'fedora-review~review.txt'

@@ -23,7 +23,10 @@ export function buildDiskBytes(
   )
 }
 
-/** Returns a clause that names the limit of its own disk that a failed build has reached; undefined if it has reached none. */
+/**
+ * Returns a clause that names the limit (space or number of files) that a failed build has reached on its own disk; undefined if it has
+ * reached neither.
+ */
 export function filledSentence(disk: BuildDisk, error: unknown): string | undefined {
   const { filled } = disk.usage()
   if (filled === 'inodes')

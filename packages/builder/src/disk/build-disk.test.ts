@@ -143,7 +143,7 @@ test('disposing of a disk unmounts it and releases its loop device', { skip }, a
 })
 
 test(
-  'a disk that is disposed of while a process uses it disappears and is reported, and is freed when the process ends',
+  'disposing of a disk that a process uses unmounts it and throws an error, and the disk is freed when the process ends',
   { skip },
   async (t) => {
     const dir = await directory(t)

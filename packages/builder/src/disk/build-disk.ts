@@ -66,7 +66,7 @@ interface DiskUsage {
   free_bytes: number
   used_inodes: number
   free_inodes: number
-  /** The resource that has run out at any time since the disk was opened; undefined if neither has run out. */
+  /** The resource that ran out at some time since the disk was opened; undefined if neither did. */
   filled: 'bytes' | 'inodes' | undefined
 }
 

@@ -16,7 +16,7 @@ test('parseMountinfo() decodes escaped characters in paths', () => {
   )
 })
 
-test('mountsBelow() returns inner mounts first, and every mount on one path', () => {
+test('mountsBelow() returns inner mounts before outer ones, and all mounts that share a mount point', () => {
   assert.deepEqual(
     mountsBelow('/var/builds 1', parseMountinfo(INFO)).map(({ device }) => device),
     ['7:2', '7:1', '7:3'],

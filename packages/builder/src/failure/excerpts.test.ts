@@ -545,7 +545,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     category,
     `begin\n»${line}`,
   ]),
-  // Faults of the build system
+  // Failures of the build system itself
   [
     'a sandbox that does not start',
     'infrastructure',

@@ -94,7 +94,7 @@ test('the last exception in a chain of tracebacks counts', () => {
   assert.equal(details.line, 13)
 })
 
-test('the details of an empty log name no line', () => {
+test('the failure details of an empty log contain neither a line number nor an excerpt', () => {
   const details = detailsOf('')
   assert.deepEqual(
     [details.category, details.line, details.excerpt],

@@ -138,7 +138,7 @@ const REPEATED_BY_RPM =
 /** Matches the prefix of rpm's errors in other languages. */
 const TRANSLATED_ERROR =
   /^(?:erreur|errore|fehler|错误|錯誤|エラー|ошибка|помилка|chyba|błąd|erro|fel|fejl|feil|fout|virhe|hiba|hata|greška|오류)\s?[:：] ?/i
-/** Matches mock's message after rpmbuild has failed, which mock's traceback follows. */
+/** Matches the message that mock prints after rpmbuild has failed. mock's traceback follows it. */
 const CHILD_FAILED = /^Child return code was: [1-9]/
 const IGNORED_BY_MAKE = /^make(?:\[\d+\])?: \[.{1,300}\(ignored\)$/
 const STOPS = /^(?:g?make(?:\[\d+\])?: \*{3}|ninja: build stopped)/
@@ -168,8 +168,8 @@ export class FailureScanner {
   readonly #stages = new Map<string, Stage>()
   #stage = this.#begin(START)
   /**
-   * The `prep` candidate of an earlier stage. rpmbuild -bs must run again without the missing sources before it is known that they are the
-   * cause.
+   * The `prep` candidate of an earlier stage. It is kept because rpmbuild -bs runs again, without the missing sources, before it is known
+   * that they are the cause.
    */
   #earlier: Stage['byCategory'] = {}
   /** The section that rpm has reported as failed. */
@@ -356,7 +356,8 @@ export class FailureScanner {
       delete this.#stage.found.sure
     this.#isChained = false
     const match = matchOf(line, this.#stage.name, EXCEPTION_RULES) ?? anyException()
-    // Tests print tracebacks on purpose, and programs that continue print them inside their messages, so neither counts as sure.
+    // Tests print tracebacks on purpose, and programs that go on running print them indented in their messages. Neither kind of traceback
+    // counts as sure.
     const isSure = indent === 0 && this.#stage.name !== '%check'
     if (!isSure) match.rule = { ...match.rule, rank: 'likely' }
     this.#exception = this.#keep(match, number, line)
@@ -448,7 +449,10 @@ function failedSection(line: string): string | undefined {
   return line.includes('/rpm-tmp.') ? TRANSLATED_LAST_WORD.exec(line)?.[1] : undefined
 }
 
-/** Adds a line below a candidate to its excerpt, and takes from it what the candidate's own line does not say. */
+/**
+ * Adds a line below a candidate to the candidate's excerpt. If the line matches a finding in `below`, the candidate gets the category and
+ * hint of that finding.
+ */
 function follow(candidate: Candidate, line: string): void {
   const { lines, first_line } = candidate.excerpt
   if (first_line + lines.length <= candidate.line + LINES_BELOW) lines.push(detached(line))

@@ -17,7 +17,7 @@ export interface Finding {
   pattern: RegExp
   /** Default: the category of the section that failed. */
   category?: FailureCategory
-  /** Default: the hint for the category. `$1` stands for what the first group of the pattern has matched. */
+  /** Default: the hint for the category. `$1` is replaced by what the first group of the pattern has matched. */
   hint?: string
   /** Findings for which the next lines are searched, because they are more precise than the line itself. */
   below?: Finding[]

@@ -20,8 +20,8 @@ import { renderMockConfig } from './mock-config.ts'
  */
 const MOCK_USER = 'copr-mock'
 /**
- * Maps mock's exit codes to the fault of the build that each means, and to its category, unless the log decides. Every other code means a
- * machine fault.
+ * Maps the exit codes with which mock reports a failed build to the reason and, unless the log determines it, the category of the failure.
+ * Every other code means a machine fault.
  */
 const BUILD_FAULTS: Record<number, [words: string, category?: FailureCategory]> = {
   10: ['the build failed'],

@@ -12,7 +12,7 @@ const MAIN = {
   reposdir: '/dev/null',
   varsdir: '/dev/null',
   plugins: '0',
-  // Newer versions of dnf read file lists only with this setting, and requirements may be paths.
+  // Newer versions of dnf read file lists only with this setting. The lists are needed because requirements may be paths.
   optional_metadata_types: 'comps,filelists',
   install_weak_deps: '0',
   tsflags: 'nodocs',

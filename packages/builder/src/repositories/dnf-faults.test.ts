@@ -76,7 +76,7 @@ test('faultOfDnf() shortens long names and long lists', () => {
   assert.ok(many.length < 1500)
 })
 
-test('faultOfDnf() blames the build for a broken user repository, but not for one of the system', () => {
+test('faultOfDnf() blames the build for a broken user repository, but not for a broken system repository', () => {
   const output = "Error: Failed to download metadata for repo 'extra': Cannot download repomd.xml"
   assert.equal(faultOfDnf(output, [repository('extra', false)]).isBuilds, true)
   assert.equal(faultOfDnf(output, [repository('extra', true)]).isBuilds, false)
@@ -93,7 +93,7 @@ for (const line of [
     assert.match(fault.words, /^Packages needed for the build do not fit: .* filesystem/)
   })
 
-test('unmetIn() returns each unmet requirement once, whether of the build or of a package that it needs', () => {
+test('unmetIn() returns each unmet requirement once, including those of packages that the build needs', () => {
   const output = `No match for argument: foo
 Error: 
  Problem 1: conflicting requests

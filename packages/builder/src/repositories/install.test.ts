@@ -230,7 +230,7 @@ test('additional packages may be patterns and rich dependencies', { skip }, asyn
 })
 
 test(
-  'requirements that an earlier installation met stay met, or the failure gives the reason',
+  'requirements met by an earlier installation stay met, and a new requirement that conflicts with them fails with the reason',
   { skip },
   async () => {
     const root = await emptyRoot()

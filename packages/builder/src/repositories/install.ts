@@ -277,9 +277,9 @@ export function bindOfRepository({
 }
 
 /**
- * Returns why dnf cannot resolve the packages. dnf stops at an argument that matches nothing, and reports only one problem per package,
- * unless nothing provides its requirements. To find all problems, this function runs dnf again with the requirements not yet reported,
- * divided among up to MAX_PARTS packages.
+ * Returns why dnf cannot resolve the packages. dnf stops at an argument that matches nothing. It reports every requirement of a package
+ * that nothing provides, but only one of the package's other problems. To find all problems, this function runs dnf again with the
+ * requirements not yet reported, divided among up to MAX_PARTS packages.
  */
 async function failureOf(
   output: string,

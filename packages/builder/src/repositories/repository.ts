@@ -95,7 +95,10 @@ async function readIndex(
   throw fault
 }
 
-/** Returns the mirrors of a repository, best first, and the digests that its index may have (if there are none, any). */
+/**
+ * Returns the mirrors of a repository, best first, and the digests that its index may have. If there are no digests, the index may have any
+ * digest.
+ */
 async function findMirrors(
   config: RepoConfig,
   { chroot, guard, signal }: Omit<ReadOptions, 'isOurs'>,

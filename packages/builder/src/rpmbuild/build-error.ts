@@ -1,5 +1,6 @@
 /**
- * Returns why rpmbuild failed, as the end of a reason: the section that failed or, if the output does not name one, the first error in it.
+ * Returns why rpmbuild failed, in a form to be appended to a message: `: ` and the section that failed or, if the output does not name one,
+ * the first error in it.
  */
 export function buildError(output: string): string {
   // The message may be anywhere in a line, because a background process may have written the beginning of the line. The last match counts,
@@ -8,7 +9,10 @@ export function buildError(output: string): string {
   return section === undefined ? firstError(output) : `: ${section} failed`
 }
 
-/** Returns the first error that rpm or mock has printed, with the list that it announces, as the end of a reason. */
+/**
+ * Returns the first error that rpm or mock has printed, in a form to be appended to a message: `: ` and the error, with the list below it
+ * if the error announces one.
+ */
 export function firstError(output: string): string {
   const [, error, below = ''] = /^(?:error|ERROR): (.*)((?:\n[ \t]+\S.*)*)/m.exec(output) ?? []
   if (error === undefined) return ''

@@ -107,7 +107,7 @@ export interface StaticBuildRequires {
   is_dynamic: boolean
 }
 
-/** Returns what the spec requires, as read from an SRPM that is made with the buildroot's macros only for this purpose. */
+/** Returns what the spec requires. To find out, makes an SRPM with the buildroot's macros, reads its requirements and deletes it. */
 export async function readBuildRequires(options: RpmbuildOptions): Promise<StaticBuildRequires> {
   const { dir, absent } = options
   // The SRPM is not compressed, because compressing large sources would take longer than everything else.

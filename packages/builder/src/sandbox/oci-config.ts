@@ -47,7 +47,7 @@ export interface OciOptions {
   limits: SandboxLimits
   /** Paths in the sandbox at which the directories appear that the supervisor has cloned, in the order of their numbers 0, 1, … */
   binds: { to: string; writable: boolean }[]
-  /** Path of the cgroup, from the root of the hierarchy; undefined if the limits of the agent's container must be sufficient. */
+  /** Path of the cgroup, from the root of the hierarchy; undefined if only the limits of the agent's container apply. */
   cgroup: string | undefined
   /** Whether the cgroup reports its peak number of processes. */
   has_process_peak: boolean
@@ -229,7 +229,8 @@ function mountsOf({ phase, binds, network, limits }: OciOptions): Mount[] {
     destination: ROOT,
     type: 'bind',
     source: `${BASE}/root`,
-    // No program in a sandbox gains privileges from its file. A build's disk is mounted with these flags, which a sandbox cannot remove.
+    // With these flags, no program in a sandbox gains privileges through the mode bits or capabilities of its file. A build's disk is
+    // mounted with the same flags, which a sandbox cannot remove.
     options: ['rbind', 'rw', 'nosuid', 'nodev'],
   }
   return [...systemMounts('', limits), ...sys, root, ...systemMounts(ROOT, limits), ...bound]

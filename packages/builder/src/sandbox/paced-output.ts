@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-/** Faster than the log of any build that people are meant to read: 16 MiB are about 100,000 lines. */
+/** Faster than the log of any build that people are meant to read: 8 MiB are about 50,000 lines. */
 const BYTES_PER_SECOND = 8 * 1024 ** 2
 const BURST_BYTES = 16 * 1024 ** 2
 

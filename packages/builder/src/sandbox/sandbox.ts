@@ -114,7 +114,7 @@ export async function runPlan(
   const { onOutput, opened } = options
   const signal = opened ? AbortSignal.any([options.signal, opened.lost]) : options.signal
   const child = spawn('setpriv', supervisorArgs(), {
-    // The last two are REPORT and NETWORK in supervisor.py.
+    // The last two descriptors are REPORT and NETWORK in supervisor.py.
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', opened ? opened.namespace.fd : 'ignore'],
     // Detached, because Ctrl-C in the terminal must reach only the agent, which decides what happens to the build.
     detached: true,

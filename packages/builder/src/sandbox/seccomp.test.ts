@@ -63,14 +63,14 @@ test('seccompFilter() refuses system calls that the profile allows but builds do
   )
 })
 
-test('seccompFilter() allows sockets by family, type and protocol only', () => {
+test('seccompFilter() allows socket() only for the families AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK', () => {
   const rules = rulesFor('socket')
   assert.ok(rules.every(({ args = [] }) => args.length > 0))
   const families = new Set(rules.map(({ args = [] }) => args[0]?.value))
   assert.deepEqual(families, new Set([1, 2, 10, 16]))
 })
 
-test('seccompFilter() allows socketcall(2) only where the C library needs it, because it hides the address family', () => {
+test('seccompFilter() allows socketcall(2), which hides the address family, only where the C library needs it', () => {
   const actionsFor = (arch: string) => rulesFor('socketcall', { arch }).map((rule) => rule.action)
   assert.deepEqual(actionsFor('i686'), ['SCMP_ACT_ALLOW'])
   assert.deepEqual(actionsFor('x86_64'), ['SCMP_ACT_ERRNO'])

@@ -100,7 +100,7 @@ export function seccompFilter(
     ...additions.denied.flatMap(({ names }) => names),
     ...additions.unsupported.names,
     ...additions.multiplexed.names,
-    // Rules about their arguments replace these.
+    // The profile's rules for these calls are replaced by rules that check the arguments.
     'clone',
     'socket',
     'socketpair',

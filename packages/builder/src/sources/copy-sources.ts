@@ -2,10 +2,13 @@ import { TOPDIR } from '../roots/build-folders.ts'
 import type { SourceWork } from './make-srpm.ts'
 import { scriptFailure } from './script-failure.ts'
 
-/** rpmbuild's folder of sources, in the root. */
+/** rpmbuild's folder of sources in the buildroot. */
 export const SOURCES = `${TOPDIR}/SOURCES`
 
-/** Copies the files of the folder $1 to $2, links that lead to files below $3 among them; prints the names of other links to files. */
+/**
+ * Copies the files of the folder $1 to $2. For links that lead to files below $3, copies those files under the names of the links. Prints
+ * the names of other links to files.
+ */
 const COPY = `
 cd "$1" || exit
 find . -maxdepth 1 -type f -exec cp -t "$2" -- {} + || exit

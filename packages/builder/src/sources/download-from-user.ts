@@ -55,7 +55,10 @@ export async function downloadFromUser(
   }
 }
 
-/** Returns a text for logs and messages, without the user names and passwords in its URLs, which may be tokens. */
+/**
+ * Reads the list of sources in a dist-git repository, downloads the listed files to {@link SOURCES}, and compares their digests; returns
+ * the name of the list. The agent itself downloads the files, so nothing from the repository is executed.
+ */
 export function withoutCredentials(text: string): string {
   return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#'"<>]*@/gi, '$1***@')
 }

@@ -33,7 +33,8 @@ export async function fetchSources(
   const entries = await readSourceList(checkout)
   await takeFiles(checkout, target)
   await rm(checkout, { recursive: true, force: true })
-  // The spec is found before the files of the lookaside cache are added, because dist-git stores spec files that are only sources there.
+  // The spec is found before the files of the lookaside cache are added, because dist-git keeps spec files that are only sources in that
+  // cache.
   const spec = onlySpec(await readdir(target))
   await Promise.all(entries.map((entry) => fetchSource(task, entry, target, { log, signal })))
   return spec

@@ -61,7 +61,7 @@ async function makeFromClone(
   await buildSource(work, { spec: expanded, sources: SOURCES, outside, list })
 }
 
-/** Returns the name of the package, by which its dist-git knows it: the last part of the URL. */
+/** Returns the name by which the dist-git knows the package: the last segment of the URL's path, without `.git`. */
 function packageName(clone_url: string): string {
   const path = (URL.parse(clone_url)?.pathname ?? '').replace(/\/+$/, '')
   return path.slice(path.lastIndexOf('/') + 1).replace(/\.git$/, '')

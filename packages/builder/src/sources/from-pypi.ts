@@ -28,8 +28,8 @@ interface Release {
 }
 
 /**
- * Makes an SRPM of a project on the Python Package Index with the generator that its settings name, which is installed as a package of the
- * chroot. The index decides which version is the newest, and the source archive is verified with the digest from the index.
+ * Makes an SRPM of a project on the Python Package Index with the generator that the task's settings name. The generator is installed as a
+ * package of the chroot. The index decides which version is the newest, and the source archive is verified with the digest from the index.
  */
 export async function makeFromPypi(
   task: MadeTask,

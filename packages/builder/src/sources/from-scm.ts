@@ -24,7 +24,7 @@ const PACKAGES: Record<ScmSettings['source_build_method'], string[]> = {
   tito_test: ['tito'],
 }
 
-/** Clones a repository in the buildroot of the task, and makes an SRPM from it with the method that its settings name. */
+/** Clones a repository in the buildroot of the task, and makes an SRPM from it with the method that the task's settings name. */
 export async function makeFromScm(
   task: MadeTask,
   context: TaskContext,
@@ -65,8 +65,8 @@ async function makeByMethod(work: SourceWork, settings: ScmSettings): Promise<vo
 }
 
 /**
- * Runs tito, which builds the latest tag, or the current commit with `tito_test`. It finds the spec file itself. Offline, it does not compare
- * the tag with that of the server, which has just sent it and may want a password.
+ * Runs tito, which builds the latest tag (with `tito_test`, the current commit) and finds the spec file itself. `--offline` keeps tito from
+ * comparing the tag with the server's: the server has just sent the tag, and may require a password.
  */
 async function buildByTito(
   { run }: SourceWork,

@@ -136,7 +136,7 @@ async function prepareRoot(
   })
 }
 
-/** Renders the macros. %dist is empty, because the SRPM is for all distributions, each of which evaluates the spec again. */
+/** Renders the macros. %dist is empty, because one SRPM serves all distributions, and each of them evaluates the spec again. */
 function macrosOf(task: SrpmTask, { dbPath }: BuildRoot): string {
   return renderMacros({ chroot: task.chroot, macros: { ...task.macros, dist: '%{nil}' } }, dbPath)
 }

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 
-/** Messages of curl, which git and rpm repeat, and of svn, and our wording for them. */
+/** Patterns for the messages of svn and of curl (which git and rpm repeat), each with our wording for the message. */
 const WORDS: [RegExp, (match: RegExpExecArray) => string][] = [
   [
     /The requested URL returned error: (\d+)/,
@@ -26,8 +26,9 @@ const CONNECT = [
 ]
 
 /**
- * Returns why a program in a sandbox could not load a URL, as a clause derived from its messages; undefined if they do not say. A
- * sandbox's network refuses connections to private addresses without a reason; this function names them, even after a redirect.
+ * Returns why a program in a sandbox could not load a URL, as a clause derived from its messages; undefined if they do not say. The network
+ * of a sandbox refuses connections to private addresses without giving a reason; this function reports such an address, even if a redirect
+ * led to it.
  */
 export async function networkFault(
   output: string,

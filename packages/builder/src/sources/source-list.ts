@@ -1,7 +1,7 @@
 import { sourceNameFault } from '@copr/rpm/source-name'
 import { BuildFailure } from '../build-failure.ts'
 
-/** The algorithms of the digests, each with a length of its own, in hexadecimal digits. */
+/** The digest algorithms, each with the number of hexadecimal digits of its digests, by which they are distinguished. */
 const HEX_LENGTH = { md5: 32, sha1: 40, sha256: 64, sha512: 128 } as const
 type Algorithm = keyof typeof HEX_LENGTH
 
@@ -52,7 +52,7 @@ function algorithmOf({ length }: string): Algorithm | undefined {
   return (Object.keys(HEX_LENGTH) as Algorithm[]).find((name) => HEX_LENGTH[name] === length)
 }
 
-/** Throws a BuildFailure if no source file may have this name. */
+/** Throws a BuildFailure if the name is not allowed for a source file. */
 export function checkSourceName(name: string): void {
   const fault = sourceNameFault(name)
   if (fault)

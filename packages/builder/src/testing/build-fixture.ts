@@ -132,7 +132,7 @@ async function commit(dir: string, files: Record<string, string>): Promise<strin
   return (await runOrThrow('git', ['rev-parse', 'HEAD'], options)).trim()
 }
 
-/** Returns a build context that records the log and the uploads of a build. The build's files are under `dir`. */
+/** Returns a task context that records the log and the uploads of a build. The build's files are under `dir`. */
 export function recordedContext(dir: string): RecordedContext {
   const abort = new AbortController()
   let text = ''

@@ -107,7 +107,9 @@ export function reasonOf(outcome: FinishRequest): string {
   return 'reason' in outcome ? outcome.reason : ''
 }
 
-/** Returns a duration for `sleep` that exceeds the duration of any test, and that no other process on the machine has in its arguments. */
+/**
+ * Returns a duration for `sleep` that exceeds the duration of any test and that occurs in the arguments of no other process on the machine.
+ */
 export function uniqueSeconds(): string {
   return `${10_000_000 + process.pid}${++count}`
 }

@@ -43,7 +43,7 @@ export function gitServer(dir: string, prefix: string): RequestListener {
   }
 }
 
-/** Asks for a user name and a password before it passes requests on; records the `Authorization` header of each in `seen`. */
+/** Requires a user name and a password before it passes requests on; records the `Authorization` header of each request in `seen`. */
 export function behindPassword(
   listener: RequestListener,
   { username, password }: { username: string; password: string },

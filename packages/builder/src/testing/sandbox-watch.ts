@@ -5,11 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { takeLock } from '../lock.ts'
 
 const LOOK_MS = 50
-/** Maximum share of one core that the scans of the process list may use: some builds start thousands of processes. */
+/**
+ * Maximum share of one core that the scans of the process list may use. Without a limit they would use more, because some builds start
+ * thousands of processes.
+ */
 const MAX_SHARE = 0.1
 /**
- * How long to wait until nothing is left: longer than the kernel takes to end the processes of a PID namespace, and longer than another
- * build is likely to hold the ID range.
+ * How long to wait until no process and no cgroup is left: longer than the kernel takes to end the processes of a PID namespace, and longer
+ * than another build is likely to hold the ID range.
  */
 const LEFT_MS = 60_000
 const CGROUPS = '/sys/fs/cgroup'

@@ -88,7 +88,7 @@ async function requireGroup(db: Task['db'], name: string): Promise<Group> {
   return found
 }
 
-/** Removes the @ that most places write before a group's name. */
+/** Removes the leading @ with which group names are usually written. */
 function aliasOf(name: string): string {
   return name.replace(/^@/, '')
 }

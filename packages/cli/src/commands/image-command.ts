@@ -58,7 +58,7 @@ async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
   const gateway = gatewayOf(options, read)
   const { sha256, nodes } = await agentBundle()
   const node_sha256 = Object.fromEntries(nodes.map((node) => [node.arch, node.sha256]))
-  // Imported here, so that only this command pays for the 90 MB of memory that the AWS SDK takes.
+  // Imported here, so that only this command uses the 90 MB of memory that the AWS SDK needs.
   const { bakeImage } = await import('@copr/resalloc/providers/aws-bake')
   const stop = stopSignal()
   const work = bakeImage(

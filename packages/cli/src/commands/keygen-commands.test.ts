@@ -35,7 +35,7 @@ async function makeTelescope({ db }: TestCli): Promise<{ id: number }> {
   return await createProject(db, COMMAND, made)
 }
 
-test('`project rotate-key` creates a key and keeps the previous one for users, and is audited', async () => {
+test('`project rotate-key` creates a key, keeps the previous public key for users, and is audited', async () => {
   await using t = await openTestCli()
   await using _ = await startTestKeygen(t)
   const { keygen } = Configuration.parse(parse(readFileSync(t.config, 'utf8')))

@@ -19,8 +19,8 @@ interface Images {
 }
 
 /**
- * Returns the images to run and ensures that podman has them. Missing images are built if they are those of this checkout's lock file, and
- * pulled otherwise.
+ * Returns the images to run and ensures that podman has them. If they are the images of this checkout's lock file, missing ones are built;
+ * otherwise, missing ones are pulled.
  */
 export async function containerImages(podman: Podman, wanted: Wanted): Promise<Images> {
   const { vars, lock, io } = wanted

@@ -77,7 +77,7 @@ export async function clusterOf({ kubeconfig }: DeploymentFiles): Promise<KubeAp
   return await connect('coprctl', kubeconfig)
 }
 
-/** Reads the files, reports how keys of the reference system were translated, and connects to the cluster. */
+/** Reads the files, reports how settings of the reference system were translated, and connects to the cluster. */
 export async function findDeployment(
   files: DeploymentFiles,
   io: Io,

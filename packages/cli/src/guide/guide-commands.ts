@@ -18,8 +18,8 @@ const PROGRAM =
   /^(?:… )?(?:npx coprctl|coprctl|make|oc|kubectl|copr-cli|pip|python3|grep|images\/build) ./
 
 /**
- * Finds all commands in a document. In the first cells of tables, where commands omit `coprctl`, they are recognized because they begin
- * with one of the `nouns`.
+ * Finds all commands in a document. In the first cells of tables, commands omit `coprctl`; they are recognized by their first word, which
+ * is one of the `nouns`.
  */
 export function commandsIn(markdown: string, file: string, nouns: Set<string>): Guide {
   const guide: Guide = { typed: [], rows: [] }

@@ -1,4 +1,4 @@
-/** A command from docs/administration/ with its arguments, and the output that the docs lead one to expect. */
+/** A command from docs/administration/: its arguments, and the output that a reader of the docs expects. */
 export interface Step {
   args: string[]
   stdin?: string
@@ -72,7 +72,7 @@ export const STEPS: Step[] = [
   step('config schema', /"\$schema"/),
 ]
 
-/** The commands that need more than a database, with the test that runs them. */
+/** Commands that need more than a database, each mapped to the test that runs it. */
 export const RUN_ELSEWHERE: Record<string, string> = {
   deploy: 'e2e/cluster/deploy.test.ts',
   status: 'e2e/cluster/deploy.test.ts',

@@ -6,7 +6,7 @@ import type { ClientConfig } from './client-config.ts'
 
 /** A client of the API that authenticates with a user's token. */
 export interface ApiClient {
-  /** Sends a request whose response is a chain, and returns that. */
+  /** Sends a request whose response is a chain, and returns the chain. */
   call(method: 'GET' | 'POST' | 'PUT', path: string, body?: object): Promise<ChainAnswer>
   /** Sends a request and ignores its response. */
   send(method: 'POST', path: string, body: object): Promise<void>
@@ -14,7 +14,7 @@ export interface ApiClient {
   upload(path: string, fields: object): Promise<void>
 }
 
-/** An upload may be a source package of several gigabytes. */
+/** One hour, because an upload may be a source package of several gigabytes. */
 const UPLOAD_MS = 3_600_000
 const REQUEST_MS = 60_000
 

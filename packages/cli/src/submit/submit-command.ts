@@ -17,7 +17,10 @@ interface Options {
 }
 
 const POLL_MS = 1000
-/** Failed polls in a row after which the command gives up: about five minutes, enough for an upgrade of the site. */
+/**
+ * Failed polls in a row after which the command gives up. At one poll per second, this is about five minutes: enough for an upgrade of the
+ * site.
+ */
 const MAX_FAILURES = 300
 
 /**

@@ -17,7 +17,7 @@ import { layout, prepareDataDir } from './data-dir.ts'
 
 const options = { port: 5000, host: '0.0.0.0', public_url: undefined, builders: 1 }
 
-test('prepareDataDir() keeps secrets and a public URL that was set explicitly; a default URL follows the port', async () => {
+test('prepareDataDir() keeps secrets and a public URL that was set explicitly, but adapts a default URL to a new port', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-data-dir-'))
   try {
     const paths = layout(dir)
@@ -79,7 +79,7 @@ test('prepareDataDir() does not set allow_private_urls, and keeps a configured v
   }
 })
 
-test('prepareDataDir() keeps an internal URL that was set for builders on other machines; a default URL follows the host', async () => {
+test('prepareDataDir() keeps an internal URL that was set for builders on other machines, but adapts a default URL to a new host', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-data-dir-'))
   try {
     const paths = layout(dir)

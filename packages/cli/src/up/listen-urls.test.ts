@@ -48,7 +48,7 @@ test('openTo() reports who can connect to the system, unless only this machine c
   assert.match(openTo({ host: 'fd00::7', port: 5000 })[0] ?? '', /can reach \[fd00::7\]:5000/)
 })
 
-test('privateNetworkWarning() warns of builds in the private network once others can use the system', () => {
+test('privateNetworkWarning() warns if builds may reach private addresses and others can use the system', () => {
   const allowed = { allow_private_urls: true }
   assert.deepEqual(privateNetworkWarning(configuration('127.0.0.1', allowed)), [])
   assert.deepEqual(privateNetworkWarning(configuration('10.0.0.7')), [])

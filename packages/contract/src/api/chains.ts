@@ -47,7 +47,7 @@ export const ChainAnswer = z.strictObject({
           wave: z.number().int().nullable(),
           /** Why the build waits or has failed; null if there is no reason. */
           reason: z.string().nullable(),
-          /** The packages of the chain that this one needs, each with one requirement that it satisfies. */
+          /** The packages of the chain that this package needs, each with a requirement of this package that it satisfies. */
           needs: z.array(
             z.strictObject({
               requirement: z.string(),
@@ -55,7 +55,7 @@ export const ChainAnswer = z.strictObject({
               package: z.string(),
             }),
           ),
-          /** The requirements that the last attempt could not find. */
+          /** The requirements that no repository provided in the last attempt. */
           unmet: z.array(z.string()),
         }),
       ),

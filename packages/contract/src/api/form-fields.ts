@@ -24,7 +24,7 @@ export const Text = z
   })
   .meta({ type: 'string' })
 
-/** A boolean, or a number or string that stands for one: 0, "" and "false" are false, all others are true. */
+/** A boolean, or a number or string that means one: 0, "" and "false" mean false, all others mean true. */
 export const Flag = z
   .unknown()
   .transform((value, ctx) => {
@@ -96,7 +96,7 @@ export function formFaults(error: z.ZodError): string {
   return [...new Set(lines)].join('\n')
 }
 
-/** Returns the message of an error; for an invalid option, with the wording of Copr's forms unless the schema has its own message. */
+/** Returns the message of an error. For an invalid option, uses the wording of Copr's forms, unless the schema has its own message. */
 function messageOf(issue: z.core.$ZodIssue): string {
   if (issue.code !== 'invalid_value' || !issue.message.startsWith('Invalid option'))
     return issue.message

@@ -14,7 +14,7 @@ export const Repositories = wordsWithout((url) =>
     : `A list of http[s] URLs separated by whitespace characters is needed ('${url}' doesn't seem to be a valid URL): it is not copr://OWNER/PROJECT either`,
 )
 const Priority = WholeOrEmpty.pipe(z.number().min(1, 'must be 1 or more').max(1_000_000).optional())
-/** The limit for long texts, which every list of projects contains in full. */
+/** Maximum number of characters in a long text. It is limited because every list of projects contains the texts in full. */
 const MAX_PROSE = 100_000
 const Prose = Text.pipe(z.string().max(MAX_PROSE, `has more than ${MAX_PROSE} characters`))
 /** Days until the project is deleted; -1 means never. */
@@ -101,8 +101,8 @@ export const ProjectAnswer = z.strictObject({
 export type ProjectAnswer = z.infer<typeof ProjectAnswer>
 
 /**
- * Whether a URL has an allowed scheme, and a host that is an IPv6 address or contains a dot: names of hosts in a local network usually have
- * none.
+ * Whether a URL has an allowed scheme, and a host that is an IPv6 address or contains a dot. Names of hosts in a local network usually
+ * contain no dot.
  */
 function isPublicUrl(text: string): boolean {
   const url = URL.parse(text)

@@ -11,7 +11,7 @@ export type WebhookSource = z.infer<typeof WebhookSource>
 export const PULL_REQUESTS = ['all', 'own', 'none'] as const
 export type PullRequests = (typeof PULL_REQUESTS)[number]
 
-/** The outcome of a delivery; `processing` remains only if the server stopped before it had finished. */
+/** The outcome of a delivery. A delivery stays `processing` only if the server stopped before it had finished handling it. */
 const DELIVERY_OUTCOMES = ['processing', 'built', 'ignored', 'refused', 'failed'] as const
 export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number]
 

@@ -13,17 +13,18 @@ export function fillTemplate(template: string, values: Record<string, string>): 
 
 /** Where a dist-git keeps the files of a package; builders receive it with the task. */
 export const DistgitLayout = z.object({
-  /** Replaces `{namespace}` if the user names none, and may be empty; without a default the user must name one. */
+  /** The value of `{namespace}` if the user names no namespace; it may be empty. If this setting is missing, the user must name one. */
   default_namespace: z.string().optional(),
   /**
-   * URL template of a file that the list of sources names, with `{name}`, `{namespace}`, `{filename}`, `{hashtype}` (`sha512`), `{hash}`
-   * and `{ref}` (the branch, tag or commit); a dist-git without one keeps all sources in its repositories.
+   * Template for the URLs of the files in the list of sources, with the placeholders `{name}`, `{namespace}`, `{filename}`, `{hashtype}`
+   * (such as `sha512`), `{hash}` and `{ref}` (the branch, tag or commit). If it is missing, the dist-git keeps all sources in its
+   * repositories.
    */
   lookaside_url: z
     .url({ protocol: /^https?$/ })
     .includes('{hash}')
     .optional(),
-  /** The list of sources; `{name}` is the name of the package. */
+  /** Path of the file that lists the sources; `{name}` is the name of the package. */
   sources_file: PathInRepository.default('sources'),
   /** The directory of the spec file. */
   specs_dir: PathInRepository.default('.'),

@@ -71,7 +71,7 @@ export const COMMON_OPTIONS = {
    * next month.
    */
   budget_per_month: z.number().positive().optional(),
-  /** The pool's share of the machines among pools of the same priority and price. */
+  /** The pool's weight when machines are distributed among pools of the same priority and price. */
   weight: z.number().positive().default(1),
   /** How long a surplus machine must be idle before it is removed. The one that has been idle longest is removed first. */
   scale_in_delay: seconds.default(120),

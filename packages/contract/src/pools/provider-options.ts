@@ -103,7 +103,7 @@ const KubernetesPool = z.strictObject({
   cpu: Quantity.default('2'),
   memory: Quantity.default('4Gi'),
   ephemeral_storage: Quantity.default('40Gi'),
-  /** Storage class of the ephemeral volume that is the work volume; without a class, the work volume is an emptyDir. */
+  /** Storage class of the work volume, which is then an ephemeral volume; without a storage class, the work volume is an emptyDir. */
   storage_class: z.string().optional(),
   node_selector: z.record(z.string(), z.string()).default({}),
   tolerations: z.array(z.record(z.string(), z.unknown())).default([]),

@@ -75,8 +75,8 @@ async function add(
 }
 
 /**
- * Increments the repository's generation; creates the repository if it does not exist, because the chroot was enabled after the directory
- * was created.
+ * Increments the repository's generation. Creates the repository if it does not exist, which is the case if the chroot was enabled after
+ * the directory was created.
  */
 async function nextGeneration(
   tx: Tx,

@@ -16,8 +16,8 @@ const ARCHES = ['x86_64', 'aarch64']
 
 /**
  * Returns the chroot in whose buildroot the SRPM of a build is made; undefined if the source is already an SRPM. For a custom script, the
- * settings name the chroot. For other sources, it is one of the build's chroots: one of the most common architecture, and if there are
- * several, the one of the newest release. `arch` limits the choice to the architecture for which the task was queued.
+ * settings name the chroot. For other sources, it is the newest release among the build's chroots of the preferred architecture. `arch`
+ * limits the choice to the architecture for which the task was queued.
  */
 export async function sourceChroot(
   db: Db | Tx,

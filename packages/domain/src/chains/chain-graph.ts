@@ -20,7 +20,7 @@ export interface ChainStep {
   package_name: string
   phase: StepPhase
   requires: string[]
-  /** The requirements that the last attempt could not find. */
+  /** The requirements that no repository provided in the last attempt. */
   unmet: string[]
   /** Until the packages are built, the Provides that the spec declares; then all Provides of the packages. */
   provides: string[]
@@ -39,7 +39,10 @@ export interface Edge {
 
 type Offers = (requirement: string) => ChainStep[]
 
-/** Only so many steps count as providers of one name: comparing all versions that 300 hostile packages claim would take minutes. */
+/**
+ * Maximum number of steps that count as providers of one name. Without a limit, comparing all versions that 300 hostile packages claim to
+ * provide would take minutes.
+ */
 const MAX_PROVIDERS = 4
 
 /**
@@ -130,8 +133,8 @@ export function wavesOf(
 }
 
 /**
- * Returns one cycle for each group of steps that need one another: a shortest one through the group's alphabetically first step, as edges
- * of which each starts where the previous one ends.
+ * Returns one cycle for each group of steps that need one another: a shortest cycle through the group's alphabetically first step. Each
+ * edge starts where the previous one ends.
  */
 export function cyclesOf(steps: readonly ChainStep[], edges: readonly Edge[]): Edge[][] {
   const among = new Set(steps)

@@ -14,8 +14,9 @@ export interface ChainPlan {
  *
  * - A step that was never tried is queued once none of its source package's requirements depends on another unfinished step.
  * - A step whose last attempt found requirements missing is queued once packages published since then provide all of them.
- * - If neither applies and all unfinished steps are parked, those not tried since the last publication are tried, first the ones that other
- *   steps need: the plan does not know all provided files, nor the contents of other repositories.
+ * - If neither applies to any step and all unfinished steps are parked, those not tried since the last publication are queued, first the
+ *   ones that other steps need. Such an attempt may succeed, because the plan does not know all provided files, nor the contents of other
+ *   repositories.
  * - Steps that are still parked after that are stuck.
  *
  * `is_moving` is true while some source packages are not ready, because their names are not known yet.
@@ -64,7 +65,7 @@ function stuckSteps(steps: readonly ChainStep[], parked: ChainStep[]): ChainPlan
   return parked.map((step) => ({ step, reason: reasonFor(step, edges, cycles) }))
 }
 
-/** Keeps only the edges for requirements that the last attempt of a step could not find. */
+/** Keeps only the edges for requirements that were missing in the last attempt of a step. */
 export function unmetOnly(edges: readonly Edge[]): Edge[] {
   return edges.filter(({ step, requirement }) => step.unmet.includes(requirement))
 }

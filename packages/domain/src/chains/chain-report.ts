@@ -22,7 +22,7 @@ export interface ChainPackage {
   state_reason: string | null
   /** The other packages of the chain that it needs, each with one requirement that it satisfies. */
   needs: { requirement: string; build_id: number; package_name: string }[]
-  /** The requirements that its last attempt could not find; empty if it has succeeded. */
+  /** The requirements that no repository provided in its last attempt; empty if it has succeeded. */
   unmet: string[]
 }
 

@@ -37,7 +37,8 @@ export async function parkInChain(
   await noteAttempt(tx, build_chroot_id, found)
   if (found.unmet.length === 0) return false
   await releaseMachine(tx, task, now)
-  // Attempts that find requirements missing count as one in total: the number of attempts limits how often a task may lose its machine.
+  // Resets `attempts` to 1, so that all attempts that found requirements missing count as one: `attempts` limits how often a task may lose
+  // its machine.
   const idle = { lease: null, lease_until: null, machine_id: null, phase: null, attempts: 1 }
   await moveTasks(tx, [task.id], { to: 'parked', set: { ...idle, lost_cause: null } })
   const state_reason = waitText(found.unmet)

@@ -1,6 +1,6 @@
 import { CoprError } from '@copr/process/errors'
 
-/** An element of a shell pattern: `*`, or what matches one character (any character, one in a set, or one not in a set). */
+/** An element of a shell pattern: `*`, or a matcher for one character (any character, one in a set, or one not in a set). */
 type Element = '*' | { matches: (character: string) => boolean }
 
 export interface ChrootPattern {

@@ -46,8 +46,8 @@ function isAway(error: unknown): boolean {
 }
 
 /**
- * Migrates the database to this version's schema. An advisory lock serializes concurrent callers. A newer schema is accepted unless
- * `refuse_newer` is set, because pods of both versions run during an upgrade of a cluster.
+ * Migrates the database to this version's schema. An advisory lock serializes concurrent callers. A newer schema is accepted, because pods
+ * of both versions run during an upgrade of a cluster; with `refuse_newer`, it is refused.
  */
 export async function migrate(
   url: string,

@@ -69,7 +69,7 @@ test(
 )
 
 test(
-  'a database owned by the user `nobody` is given to a private account, which later starts keep using',
+  'a database owned by the user `nobody` gets a private account as its owner, and later starts use the same account',
   { skip },
   async (t) => {
     const dir = folder(t)

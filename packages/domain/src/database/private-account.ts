@@ -26,10 +26,13 @@ export interface PrivateAccount extends Disposable {
   named_prefix: string[]
 }
 
-/** Above all ids that systemd assigns to users, services and containers. */
+/** Higher than every ID that systemd assigns to users, services and containers. */
 const FIRST_UID = 1_880_000_000
 const UIDS = 100_000_000
-/** In a container that has fewer IDs, the account is one of at most this many at the end of the largest range. */
+/**
+ * Maximum number of user IDs to choose from in a container whose user namespace lacks the range above. They are at the end of its largest
+ * range.
+ */
 const FEW_UIDS = 10_000
 const PASSWD = '/etc/passwd'
 const ENTER = 'mount --bind "$1" /etc/passwd; shift; exec "$@"'

@@ -7,8 +7,9 @@ const WINDOW_MS = 10 * MINUTE_MS
 const FORGOTTEN_MS = 24 * 60 * MINUTE_MS
 const MAX_DELAY_MS = 10 * MINUTE_MS
 /**
- * The number of failures that cause no delay: of one user name from one address (`pair`), from one address, which a whole office may share,
- * and of one user name from all addresses. The next failure causes a delay of one second, and each further failure doubles it.
+ * Maximum numbers of failures that cause no delay: `pair` for one user name from one address, `address` for one address, which a whole
+ * office may share, and `user` for one user name from all addresses. The next failure causes a delay of one second, and each further
+ * failure doubles it.
  */
 const FREE_FAILURES = { pair: 10, address: 50, user: 100 } as const
 

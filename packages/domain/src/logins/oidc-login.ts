@@ -65,7 +65,7 @@ export async function loginByIdentity(
   })
 }
 
-/** Returns the name in a principal, which is what precedes the @, with slashes replaced: `dana` for `dana@EXAMPLE.ORG`. */
+/** Returns the name in a principal: the text before the @, with each slash replaced by `_`; for example, `dana` for `dana@EXAMPLE.ORG`. */
 function usernameOf(claim: string): string {
   const name = claim.split('@')[0]?.replaceAll('/', '_') ?? ''
   if (name.length > 100 || !OwnerName.safeParse(name).success)

@@ -5,8 +5,8 @@ import { hashOf } from './machines.ts'
 import { type Machine, moveMachine } from '../states/machine-state.ts'
 
 /**
- * Rejects the enrollment of a machine that failed its self-test: invalidates the machine's token; if it is managed, its manager then
- * removes it. Returns undefined if the token is unknown.
+ * Rejects the enrollment of a machine that failed its self-test: invalidates its token and, if the machine is managed, makes the manager
+ * remove it. Returns undefined if the token is unknown.
  */
 export async function refuseMachine(
   db: Db,

@@ -18,7 +18,10 @@ export async function managedMachines(db: Db): Promise<ManagedMachine[]> {
   return rows
 }
 
-/** A builder that is not managed. The manager starts no machine for a task that such a builder can run if it is idle. */
+/**
+ * A builder that is not managed. If it is idle, it is expected to take one of the waiting tasks that it can run, and the manager starts no
+ * machine for that task.
+ */
 export interface OtherBuilder {
   readonly arches: string[]
   readonly tags: string[]

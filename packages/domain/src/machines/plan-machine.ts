@@ -100,8 +100,8 @@ async function smallestFreeId(tx: Tx, pool: string): Promise<number> {
 }
 
 /**
- * Returns for each counter the smallest value that no machine of any pool uses. Races are impossible because the caller holds the manager's
- * lease.
+ * Returns, for each counter, the smallest value that no machine of any pool uses. Races are impossible because the caller holds the
+ * manager's lease.
  */
 async function smallestFreeCounters(tx: Tx, names: string[]): Promise<Record<string, number>> {
   const counters: Record<string, number> = {}

@@ -33,8 +33,8 @@ export interface QueueClaim {
 }
 
 /**
- * Matches the first open delivery of each ordering key: a later one waits until it has arrived. The subquery is one look into an index
- * for each row; PostgreSQL would turn `not exists` into a join with all that waits.
+ * Matches the first open delivery of each ordering key: later deliveries wait until it has arrived. The subquery costs one index lookup per
+ * row; PostgreSQL would execute `not exists` as a join with all waiting deliveries.
  */
 const IS_FIRST = sql<boolean>`outbox.outcome is null and outbox.id = (
   select min(earlier.id) from outbox earlier where earlier.queue_id = outbox.queue_id
@@ -97,7 +97,7 @@ export interface QueueOutcome {
   now: Date
   /** Why the destination refused everything that was sent, although it works. */
   refused?: string
-  /** Why the destination failed. Nothing is sent to it until a delay has passed that grows with the number of failures in a row. */
+  /** Why the destination failed. Nothing is sent to it until a delay has passed; the delay grows with the number of failures in a row. */
   failed?: { reason: string; backoff: Backoff }
 }
 

@@ -1,7 +1,10 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** Adds to each pool's monthly total the estimated cost of its machines since the previous call, at the prices of their offerings. */
+/**
+ * Computes the estimated cost of each pool's machines since the previous call, at the prices of their offerings, and adds it to the pool's
+ * monthly total.
+ */
 export async function accrueCosts(db: Db, now: Date): Promise<void> {
   await sql`
     with due as (

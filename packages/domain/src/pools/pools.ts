@@ -57,7 +57,7 @@ export async function syncPools(
   })
 }
 
-/** Ends the hold of a pool whose configuration has changed, as that may have fixed the cause. */
+/** Ends the hold of a pool whose configuration has changed, because the change may have fixed the cause of the hold. */
 export async function poolReconfigured(db: Db, name: string, now: Date): Promise<void> {
   await db
     .updateTable('pool')

@@ -48,7 +48,7 @@ test('reposForBuild() returns the repositories of the project and its directory,
   )
 })
 
-test('additionalRepoUrls() lists the project, then the repositories of the chroot, then those of the project', () => {
+test('additionalRepoUrls() lists the project itself, then the additional repositories of the chroot, then those of the project', () => {
   assert.deepEqual(additionalRepoUrls(INPUT), [
     'copr://@orbit/telescope',
     'copr://dana/libs',

@@ -1,6 +1,6 @@
 /**
- * In devel mode, a project's repositories change only on request. In the meantime, new results are added to a second repository,
- * `CHROOT/devel/`, which exists for each repository and which the project's own builds use.
+ * In devel mode, a project's repositories change only on request. In the meantime, new results are added to devel repositories: each
+ * repository has one, `CHROOT/devel/`, which the project's own builds use.
  */
 import { sql } from 'kysely'
 import type { Tx } from '../database/open.ts'

@@ -37,7 +37,7 @@ export const CHROOT_DEFAULTS: ChrootSettings = {
   build_tags: [],
 }
 
-/** Changes the given settings; `comps` replaces the comps file, null removes it. */
+/** Changes the given settings. A value for `comps` replaces the comps file; null removes it. */
 export async function editProjectChroot(
   db: Db,
   actor: Actor,

@@ -79,8 +79,8 @@ export function isOffered(chroot: Pick<ProjectChroot, 'is_enabled' | 'is_active'
 }
 
 /**
- * Reports whether the chroot's repository is served. It is unless the chroot is paused, or its data is no longer kept after the chroot was
- * disabled or reached its end of life.
+ * Reports whether the chroot's repository is served. It is not served while the chroot is paused, nor after the data of a chroot that was
+ * disabled or reached its end of life has expired.
  */
 export function isServed(
   chroot: Pick<ProjectChroot, 'is_active' | 'ended_at' | 'delete_after'>,

@@ -53,7 +53,7 @@ test('searchProjects() matches substrings of owner and project names', async () 
   assert.deepEqual(await found(t.db, { owner: '@sta', project: '' }), ['galaxy'])
 })
 
-test('the concatenated pages of a search or list equal the unpaged result in every order', async () => {
+test('the concatenated pages of a search or list equal the unpaged result in every sort order', async () => {
   await using t = await openTestDb()
   await fill(t.db)
   await sql`insert into project (ownername, name, user_id, created_at)

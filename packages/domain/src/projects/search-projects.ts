@@ -15,7 +15,7 @@ export type ProjectSearch = { owner: string; project: string } | { words: string
 
 /** Maximum number of words that a search uses; in practice, more words would not narrow it. */
 const MAX_WORDS = 8
-/** Minimum length of a word, because the index is a trigram index. */
+/** Minimum length of a word for which the trigram index can be used. */
 const MIN_LETTERS = 3
 
 export async function searchProjects(

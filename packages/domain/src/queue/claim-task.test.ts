@@ -84,7 +84,7 @@ test('claimTask() is fair between owners: the owner with the fewest running task
   assert.deepEqual(await owners(t.db, 6), ['many', 'few', 'many', 'few', 'many', 'many'])
 })
 
-test('claimTask() takes background builds, of any owner, only when nothing else waits', async () => {
+test('claimTask() claims background builds, whoever owns them, only when no other task is waiting', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'quiet', 1, { priority: 1000 })
   await addTasks(t.db, now, 'busy', 3, { at: later(1) })
@@ -236,7 +236,7 @@ test('claimTask() gives no task to machines that are drained, held, cordoned, un
   assert.ok(await claim(t.db, await addMachine(t.db, { pool: 'p' })))
 })
 
-test('claimTask() gives a machine with on-demand tags the tasks that request such a tag first', async () => {
+test('claimTask() gives a machine with on-demand tags first the tasks that request such a tag', async () => {
   await using t = await openTestDb()
   await addPool(t.db, { tags_on_demand: ['powerful'] })
   await addTasks(t.db, now, 'a', 1)
@@ -342,7 +342,8 @@ test('claimTask() reads few rows with 3,000 waiting tasks and 400 machines', asy
     m as (select id, row_number() over (order by id) as n from machine order by id limit 400)
     update task set state = 'leased', lease = task.id::text, machine_id = m.id, lease_until = ${later(60)}
     from t, m where t.n = m.n and t.id = task.id`.execute(db)
-  // Counts the rows that are read and not the time, because other tests run concurrently. docs/performance.md lists measured times.
+  // Counts the rows that are read instead of measuring the time, because other tests run concurrently. docs/performance.md lists measured
+  // times.
   await using one = oneConnection(database.url)
   const before = await rowsRead(one.db)
   for (const machine of machines.toSorted((a, b) => a.id - b.id).slice(400))

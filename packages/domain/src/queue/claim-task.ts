@@ -28,9 +28,9 @@ export interface ClaimOptions {
 class Refused extends Error {}
 
 /**
- * Leases the next task that the machine may run, if there is one. The order is fair to owners, then by urgency, then by age. A single
- * statement finds, locks and leases the task and updates the machine, so that any number of machines may claim concurrently. Tasks whose
- * build is locked are skipped; the change for which it is locked is followed by a notification, which makes machines claim again.
+ * Leases the next task that the machine may run, if there is one. Tasks are chosen by fairness to owners, then by urgency, then by age. A
+ * single statement finds, locks and leases the task and updates the machine, so that any number of machines may claim concurrently. Tasks
+ * whose build is locked are skipped; the change for which it is locked is followed by a notification, which makes machines claim again.
  */
 export async function claimTask(
   db: Db,

@@ -422,7 +422,7 @@ test('if the source of a build fails, the build fails with the same reason', asy
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'failed' })
 })
 
-test('a build is finished when the last of its chroots is', async () => {
+test('a build finishes when the last of its chroots finishes', async () => {
   await using t = await openTestDb()
   await submit(t.db)
   const machine = await makeMachine(t.db, [])

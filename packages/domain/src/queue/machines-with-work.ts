@@ -3,7 +3,7 @@ import type { Db } from '../database/open.ts'
 import { mayClaim, RUNNING, type RunningLimits, suits, withinLimits } from './claim-conditions.ts'
 
 /**
- * Returns those of the machines that may get a task if they claim now; the others need not try. A returned machine may still get none,
+ * Returns the IDs of those machines that may get a task if they claim now; the others need not try. A returned machine may still get none,
  * because batches, memory and concurrent claims are not considered here.
  */
 export async function machinesWithWork(

@@ -38,10 +38,7 @@ export async function storageRefusal(
   }
 }
 
-/**
- * Throws `over_quota` if the project or its owner has so many waiting tasks that `builds` more would exceed the limit, or not enough
- * storage left for `bytes`.
- */
+/** Throws `over_quota` if `builds` more waiting tasks, or `bytes` more in storage, would exceed a limit of the project or its owner. */
 export async function requireBuildQuota(
   db: Db,
   project: QuotaProject,

@@ -164,7 +164,7 @@ suite('storage', () => {
         if (rows[0]?.count === count) return
       }
     }
-    // The deletion waits for the lock on the project first. The fold waits after it, and already holds locks on the storage changes.
+    // The deletion is first in line for the lock on the project. The fold waits behind it, and already holds locks on the storage changes.
     const works: Promise<unknown>[] = []
     await t.db.transaction().execute(async (tx) => {
       await tx.selectFrom('project').select('id').where('id', '=', project.id).forUpdate().execute()
@@ -480,7 +480,7 @@ suite('setQuota() and resetQuota()', () => {
     assert.ok(rows.every(({ is_set }) => !is_set))
   })
 
-  test('a quota report has the usage and the limit of each kind of quota', async () => {
+  test('a quota report contains the usage and the limit of each kind of quota', async () => {
     await using t = await openProjects()
     const project = await t.make('telescope')
     await buildOf(t.db, project, 700)

@@ -21,7 +21,7 @@ export interface StoredSource {
 }
 
 /**
- * Throws `over_quota` if those of the sources that dist-git does not have yet would exceed the storage quota of the project or its owner.
+ * Throws `over_quota` if storing the sources that dist-git does not have yet would exceed the storage quota of the project or its owner.
  */
 export async function requireSourceStorage(
   db: Db,

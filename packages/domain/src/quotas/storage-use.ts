@@ -44,7 +44,8 @@ export async function dropStorage(
   { id, ownername }: { id: number; ownername: string },
 ): Promise<void> {
   await tx.deleteFrom('storage_use').where('project_id', '=', id).execute()
-  // Skips changes that a concurrent foldStorage() has locked: it waits for the lock on the project, and then drops them.
+  // Skips the changes that a concurrent foldStorage() has locked. That call waits for the lock on the project, finds it deleted, and drops
+  // the changes.
   await sql`
     delete from storage_change where id in (
       select id from storage_change where ownername = ${ownername} and project_id = ${id} for update skip locked)`.execute(
@@ -52,7 +53,7 @@ export async function dropStorage(
   )
 }
 
-/** Maximum changes that one transaction folds. */
+/** Maximum number of changes that one transaction folds. */
 const AT_A_TIME = 10_000
 
 /**

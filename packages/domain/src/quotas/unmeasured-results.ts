@@ -13,7 +13,10 @@ export interface UnmeasuredResults {
   is_deleted: boolean
 }
 
-/** Lists folders that have not been measured, of build chroots and of sources that ended before `before`; at most `limit` of each. */
+/**
+ * Lists the folders of build chroots and of sources that ended before `before` and whose size has not been measured yet. Returns at most
+ * `limit` folders of each kind.
+ */
 export async function unmeasuredResults(
   db: Db,
   { before, limit }: { before: Date; limit: number },

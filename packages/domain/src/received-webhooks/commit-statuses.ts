@@ -4,7 +4,7 @@ import type { BuildState } from '@copr/contract/states'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/open.ts'
 
-/** The commit that a build is made from, on which its status is set. */
+/** The commit from which a build is made. The forge shows the build's status on this commit. */
 export interface CommitStatusWish {
   /** Any of the repository's URLs. */
   clone_url: string
@@ -13,7 +13,7 @@ export interface CommitStatusWish {
   context: string
 }
 
-/** Rows are kept for this long, because statuses that were given up are retried when the project gets a new token. */
+/** Rows are kept for this long: when the project gets a new token, statuses that could not be reported are retried. */
 const KEPT_DAYS = 7
 const DAY_MS = 86_400_000
 /** Lease of a status, after which another process may report it; longer than the time limit of a request. */
@@ -78,7 +78,10 @@ export interface DueSecret {
   sealed: Buffer
 }
 
-/** Leases statuses that are due: those never reported, and the final ones. A status whose report is interrupted becomes due again. */
+/**
+ * Leases the statuses that are due: those that have never been reported, and those of finished builds. A status whose report is interrupted
+ * becomes due again.
+ */
 export async function takeDueStatuses(db: Db, now: Date, limit: number): Promise<DueStatus[]> {
   const lease = new Date(now.getTime() + LEASE_MS)
   const taken = await db
@@ -131,7 +134,10 @@ export async function takeDueStatuses(db: Db, now: Date, limit: number): Promise
   })
 }
 
-/** Records that the forge has the status. After `pending`, the build's final status is still to be reported; after that, nothing. */
+/**
+ * Records that a status was reported to the forge. If it was `pending`, the build's final status must still be reported; after a final
+ * status, nothing more is reported.
+ */
 export async function statusReported(
   db: Db,
   { build_id, wanted }: Pick<DueStatus, 'build_id' | 'wanted'>,

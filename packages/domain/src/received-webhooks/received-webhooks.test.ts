@@ -53,7 +53,7 @@ test('claimOnce() succeeds for exactly one of several concurrent callers with th
   assert.equal(await claimOnce(db, { project_id: (await newProject()).id, key }, NOW), true)
 })
 
-test('claimOnce() lets an interrupted key be claimed again after five minutes, but never one that is done', async () => {
+test('claimOnce() can claim an interrupted key again after five minutes, but never a key that is done', async () => {
   const { id: project_id } = await newProject()
   for (const key of ['interrupted', 'done']) await claimOnce(db, { project_id, key }, NOW)
   await markDone(db, project_id, ['done'])

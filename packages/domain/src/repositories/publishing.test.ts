@@ -8,7 +8,7 @@ import { markPublished, replacementsOf, repositoryMembers } from './publishing.t
 
 const now = new Date('2026-11-22T12:00:00Z')
 
-/** Inserts a repository, and for each of the generations a build that waits for the repository's index. */
+/** Inserts a repository and, for each generation, one build that waits for the repository's index. */
 async function withBuilds(db: Db, generations: number[]): Promise<number> {
   await addTasks(db, now, 'dana', generations.length)
   const chroot = { name: 'c-1-x86_64', os_release: 'c', os_version: '1', arch: 'x86_64' }

@@ -109,7 +109,7 @@ export async function repositoryMembers(
   return rows
 }
 
-/** A newer build, some of whose packages replace packages with the same NEVRA of an older build in a repository. */
+/** A newer build with packages that have replaced packages of an older build in a repository, because their NEVRAs are equal. */
 export interface Replacement {
   build_id: number
   /** The file names of the replaced packages. */
@@ -237,8 +237,8 @@ export interface UnpublishableBuild extends PublishedBuild {
 }
 
 /**
- * Fails builds that wait for a repository's index and contain one of the packages in `faults`; removes all packages of these builds from
- * the repository, and returns the builds. Builds that have ended keep their packages.
+ * Fails the builds that are waiting for a repository's index and contain a package listed in `faults`. Removes all packages of these builds
+ * from the repository, and returns the builds. Builds that have already ended keep their packages.
  */
 export async function failUnpublishable(
   db: Db,
@@ -289,10 +289,7 @@ async function failOne(
   })
 }
 
-/**
- * Finds repositories that have builds that are published but are not marked as succeeded, because the process was killed before it marked
- * them.
- */
+/** Finds repositories with builds that are published but not marked as succeeded, because the process was killed before it marked them. */
 export async function repositoriesWithUnmarkedBuilds(
   db: Db,
 ): Promise<{ id: number; published_generation: number }[]> {

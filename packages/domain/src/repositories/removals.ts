@@ -110,7 +110,7 @@ export interface EndedSource {
   dirname: string
 }
 
-/** Lists the builds that finished since `since` and whose source build has ended, perhaps with incomplete files. */
+/** Lists the builds that finished at or after `since` and whose source build has ended. The files of the source may still be incomplete. */
 export async function sourcesEndedSince(db: Db, since: Date): Promise<EndedSource[]> {
   return await db
     .selectFrom('build')
@@ -135,7 +135,7 @@ export async function sourcesEndedSince(db: Db, since: Date): Promise<EndedSourc
     .execute()
 }
 
-/** Lists the build chroots that have ended since `since`: their logs may still be open. */
+/** Lists the build chroots that ended at or after `since`. Their logs may still be open. */
 export async function endedSince(db: Db, since: Date): Promise<EndedBuildChroot[]> {
   const rows = await db
     .selectFrom('build_chroot')

@@ -3,10 +3,7 @@ import { sql } from 'kysely'
 import { deleteBuilds } from '../builds/cancel.ts'
 import type { Db } from '../database/open.ts'
 
-/**
- * Maximum number of builds that one run deletes; the number is limited because each build's files are deleted as well. The next run
- * continues.
- */
+/** Maximum number of builds that one run deletes, because the files of each build are deleted as well. The next run continues. */
 const AT_A_TIME = 100
 
 /**

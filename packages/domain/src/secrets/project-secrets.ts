@@ -50,7 +50,7 @@ export async function setSecret(
       .values({ project_id, kind: secret.kind, url: secret.url, ...values })
       .onConflict((conflict) => conflict.columns(['project_id', 'kind', 'url']).doUpdateSet(values))
       .execute()
-    // The new token gives another chance to statuses that were given up.
+    // Retries the statuses that could not be reported with the previous token.
     if (secret.kind === 'forge')
       await tx
         .updateTable('commit_status')
@@ -115,7 +115,7 @@ export async function sealedSecrets(
     .execute()
 }
 
-/** Records the error of a secret's last use, which the project's page shows; null if it succeeded. */
+/** Records the result of the last use of a secret: the error, which the project's page shows, or null if the use succeeded. */
 export async function noteSecretUse(db: Db, id: number, last_error: string | null): Promise<void> {
   await db
     .updateTable('project_secret')

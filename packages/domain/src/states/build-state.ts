@@ -34,7 +34,7 @@ function derivedState(
   const first = PRECEDENCE.find((state) => chroots.includes(state))
   if (first) return first
   if (chroots.includes('waiting')) return 'pending'
-  // If all are canceled but the build is not, all chroots have reached their end of life, which canceled the build in them.
+  // If every chroot is `canceled` although the build itself was not canceled, all its chroots have reached their end of life.
   return chroots.every((state) => state === 'canceled') ? 'canceled' : 'unknown'
 }
 

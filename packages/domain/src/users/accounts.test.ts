@@ -113,7 +113,7 @@ test('a blocked user can neither log in nor use a session, a token or a login li
   const link = await makeLoginLink(db, COMMAND, kim, NOW)
   await setBlocked(db, { ...COMMAND, reason: 'spam' }, kim, { blocked: true, now: NOW })
   assert.equal(await userOfSession(db, cookie, NOW), undefined)
-  // A concurrent login may open a session even after the user was blocked.
+  // A login that runs concurrently with the block may open a session afterwards.
   const late = await openSession(db, kim.id, NOW)
   assert.equal(await userOfSession(db, late, NOW), undefined)
   assert.equal(await userOfToken(db, token, NOW), undefined)
@@ -192,7 +192,7 @@ test('ten failed logins cause no delay; the next failure causes one, each furthe
   // Concurrent attempts count as well.
   const ten = Array.from({ length: 10 }, () => countAttempt(db, kim, NOW))
   assert.deepEqual(new Set(await Promise.all(ten)), new Set([undefined]))
-  // The eleventh attempt succeeds.
+  // The eleventh attempt is allowed, and its password is correct.
   assert.equal(await countAttempt(db, kim, NOW), undefined)
   await attemptSucceeded(db, kim, NOW)
   for (let i = 0; i < 11; i++) assert.equal(await countAttempt(db, kim, NOW), undefined)
@@ -205,7 +205,7 @@ test('ten failed logins cause no delay; the next failure causes one, each furthe
   assert.equal(await countAttempt(db, { ...kim, address: '192.0.2.8' }, NOW), undefined)
 })
 
-test('failures from many addresses do not lock out an owner who has logged in from this address before', async () => {
+test('failed logins from many addresses do not delay an owner at an address where the owner has logged in before', async () => {
   await using test = await openTestDb()
   const { db } = test
   const from = (address: string) => ({ username: 'kim', address })

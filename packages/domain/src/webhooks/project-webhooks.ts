@@ -11,7 +11,7 @@ import { projectAdmins } from '../outbox/mail-recipient.ts'
 import type { Project } from '../projects/project-queries.ts'
 
 const MAX_WEBHOOKS = 20
-/** How long the previous secret also signs after it was replaced. */
+/** How long deliveries are also signed with the previous secret after it was replaced. */
 const OLD_SECRET_MS = 86_400_000
 
 export type ProjectWebhook = Selectable<ProjectWebhookTable>
@@ -178,7 +178,8 @@ async function disable(tx: Tx, id: number, disabled_reason: string, now: Date): 
 }
 
 /**
- * Replaces the secret. The previous secret also signs for one more day, so that no delivery is lost while the receiver is being updated.
+ * Replaces the secret. For one more day, deliveries are also signed with the previous secret, so that none is lost while the receiver is
+ * being updated.
  */
 export async function replaceWebhookSecret(
   db: Db,

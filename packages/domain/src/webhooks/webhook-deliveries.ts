@@ -6,7 +6,7 @@ import type { Delivery } from '../outbox/queues.ts'
 import type { Project } from '../projects/project-queries.ts'
 import type { ProjectWebhook } from './project-webhooks.ts'
 
-/** Maximum characters of a response that are kept in the log. */
+/** Maximum number of characters of a response that are kept in the log. */
 const MAX_ANSWER = 1000
 
 /** Lists deliveries to a webhook, newest first. With `before_id`, only those older than that delivery. */

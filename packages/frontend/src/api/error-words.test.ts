@@ -4,8 +4,8 @@ import { openFixture, type Role } from '../testing/fixture.ts'
 import { requireProject } from './find-or-404.ts'
 
 /**
- * The strings that clients search for in errors: Packit, scripts that use copr-cli, and Copr's own tests. Errors must contain them,
- * followed by an explanation.
+ * A request that fails, and the strings in `words`, which its error must contain. An explanation follows them in the error. Clients search
+ * errors for these strings: Packit, scripts that use copr-cli, and Copr's own tests.
  */
 interface Situation {
   what: string

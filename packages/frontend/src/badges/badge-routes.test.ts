@@ -22,7 +22,7 @@ async function badgeAt(
   return [name, response.headers.get('cache-control')]
 }
 
-test('a package’s badge follows its latest build', async () => {
+test('the badge of a package shows the state of its latest build', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   assert.deepEqual(await badgeAt(t, OF_PACKAGE), ['bad-url', 'no-cache'])

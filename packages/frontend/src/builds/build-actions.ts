@@ -8,7 +8,7 @@ import { CoprError } from '@copr/process/errors'
 export type BuildAction = 'cancel' | 'resubmit' | 'delete'
 
 /**
- * A build is finished if its source and all its chroots are. The build's state does not tell this: a `failed` build may have waiting
+ * A build is finished if its source and all its chroots are. The build's state does not show this: a `failed` build may have waiting
  * chroots.
  */
 type Phase = 'unfinished' | 'finished'
@@ -50,15 +50,15 @@ export const BUILD_ACTIONS: Record<BuildAction, Rule> = {
 }
 
 /**
- * How the message ends that refuses an action in this phase. The domain package checks the phase again while the build is locked, and its
- * messages end the same way.
+ * The end of the message that refuses an action in this phase. The domain package checks the phase again while the build is locked, and its
+ * messages end in the same way.
  */
 const PHASE_REASON: Record<Phase, string> = {
   unfinished: 'it is not finished; cancel it first',
   finished: 'it is finished already',
 }
 
-/** The beginning of that message, with Copr's wording. */
+/** The beginning of the message that refuses an action in the wrong phase, with Copr's wording. */
 const WRONG_PHASE: Record<BuildAction, string> = {
   cancel: 'Cannot cancel build',
   resubmit: 'Cannot resubmit build',

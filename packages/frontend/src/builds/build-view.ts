@@ -29,13 +29,13 @@ export interface BuildView {
   rights: Rights
   phases: RunningPhase[]
   packages: Map<number, BuiltPackage[]>
-  /** By build chroot: the newer builds whose packages have replaced the packages of this build in the repository. */
+  /** The newer builds whose packages have replaced packages of this build in the repository, keyed by the ID of the build chroot. */
   replacements: Map<number, Replacement[]>
   batch_id: number | undefined
   chain_id: number | undefined
   /** The state of each unfinished step, with the reasons why it is not running; empty when the build has finished. */
   steps: Step[]
-  /** The build fails after this many lost attempts. */
+  /** The number of lost attempts after which the build fails. */
   max_attempts: number
 }
 

@@ -5,7 +5,7 @@ import { card } from '../pages/parts.ts'
 import type { Html } from '../pages/view.ts'
 import { resultUrl } from './present-build.ts'
 
-/** Number of chroots whose failure is shown expanded; a build that fails in one chroot usually fails in the others for the same cause. */
+/** Number of chroots whose failure is shown expanded; a build that fails in one chroot usually fails in the others for the same reason. */
 const OPEN = 2
 
 /** Shows why a build failed in each of its chroots, as far as the causes are known. */

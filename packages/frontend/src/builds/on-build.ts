@@ -33,7 +33,7 @@ export function onBuild(
 
 type BuildPage<A extends BuildAction | 'anyone'> = Found & {
   view: ViewFor<A>
-  /** The owner in the path; if it is not the owner of the build, the page of the build redirects. */
+  /** The owner in the URL. If the build belongs to another owner, its page redirects to the correct URL. */
   ownername: string
 }
 

@@ -22,7 +22,7 @@ export interface SourceSettings {
 interface SourceWanted {
   type: SettableSource
   form: Form
-  /** The package name to clone from a dist-git; other source types ignore it. */
+  /** The name of the package to clone from a dist-git; ignored for other source types. */
   package_name: string
   /** Stored settings, which apply to the fields that the request omits. */
   stored?: Record<string, unknown> | undefined
@@ -136,7 +136,7 @@ function distgitSource(
   }
 }
 
-/** Fills a template; an empty namespace takes its slash with it. */
+/** Fills in the template of a clone URL. If the namespace is empty, the slash after it is removed as well. */
 function cloneUrl(template: string, { namespace, name }: { namespace: string; name: string }) {
   const plain = namespace === '' ? template.replace('{namespace}/', '') : template
   return fillTemplate(plain, { namespace, name })

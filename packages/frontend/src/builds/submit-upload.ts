@@ -11,8 +11,10 @@ import { prepareSubmission, type UserSubmission } from './build-request.ts'
 
 /**
  * Receives a multipart request with a source package or a spec file. The caller must dispose of the upload, which deletes the file if no
- * build was made. If only the form names the project, possibly after the file, `project` is not given, and the size limit is the largest
- * one of any project; submitUpload() then checks the limit of the actual project.
+ * build was made.
+ *
+ * `project` is omitted if only the form names the project, because that field may follow the file. The size limit is then the largest limit
+ * of any project, and submitUpload() checks the limit of the actual project.
  */
 export async function receiveSrpm(
   c: Context,

@@ -47,7 +47,7 @@ async function addBuilder(t: TestFrontend, state: 'ready' | 'booting', id_of_tas
   }
 }
 
-test('why: the reason is first that there is no builder, then that one is starting, then that it is about to take the task', async () => {
+test('why: the reason is that there is no builder, then that a builder is starting, then that a builder is about to start the task', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -108,7 +108,7 @@ test('why: a running step is reported with its machine, phase and cost', async (
   })
 })
 
-test('why: the reason is the one that the pool manager recorded', async () => {
+test('why: the reason that the pool manager recorded is shown', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)

@@ -54,7 +54,9 @@ export interface ApiRoute extends Operation {
 type Answer = Response | Promise<Response>
 export interface Handled extends Operation {
   run: (c: Context, frontend: Frontend) => Answer
-  /** Whether the operation looks up the project and checks the token's limits and the user's right in it before the handler runs. */
+  /**
+   * Whether the operation finds the project, and checks the token's limits and the user's right in that project, before the handler runs.
+   */
   isInProject: boolean
 }
 

@@ -1,6 +1,6 @@
 import { CoprError } from '@copr/process/errors'
 
-/** Maximum number of form fields: more than any form of this site has, and more than any list that clients send as a form. */
+/** Maximum number of form fields. No form of this site has that many fields, and no list that clients send as a form is that long. */
 export const MAX_FIELDS = 2000
 /** Maximum number of values in a JSON body. A webhook for a push of 2,000 commits has about 60,000. */
 const MAX_VALUES = 200_000

@@ -15,8 +15,8 @@ export function limitRequests(frontend: Pick<Frontend, 'config'>): MiddlewareHan
   const running = new Map<string, number>()
   return async (c, next) => {
     const address = clientAddress(c, frontend)
-    // Programs on this machine are not limited. A proxy that does not name the client is not limited either, because all its clients would
-    // share one limit.
+    // Processes on this machine are not limited. A proxy that does not report the client's address is not limited either, because all its
+    // clients would share one limit.
     if (address === undefined || addressesOf(frontend).isTrusted(address)) return await next()
     const key = addressKey(address)
     const count = running.get(key) ?? 0

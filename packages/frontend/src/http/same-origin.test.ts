@@ -49,7 +49,7 @@ test('the API accepts the session only with proof that a page of the site sent t
   }
 })
 
-test('a GET request needs no proof of its origin, and a session does not make up for a wrong token', async () => {
+test('a GET request needs no proof of its origin, and a wrong token is refused even if the request has a valid session', async () => {
   await using t = await openTestFrontend()
   const cookie = `session=${await openSession(t.db, t.dana.id, NOW)}`
   const status = async (headers: Record<string, string>) =>

@@ -32,7 +32,10 @@ export function isFromAnotherSite(c: Context, site: Site): boolean {
   return originOf(c, site) === 'other'
 }
 
-/** The origin of a request according to Sec-Fetch-Site or, where browsers do not send that, as over plain HTTP, according to Origin. */
+/**
+ * The origin of a request according to Sec-Fetch-Site. If the browser does not send that header, for example over plain HTTP, Origin is
+ * used.
+ */
 function originOf(c: Context, { config }: Site): 'same' | 'other' | 'unknown' {
   const site = c.req.header('sec-fetch-site')
   // The user initiated the request, with a bookmark for instance.

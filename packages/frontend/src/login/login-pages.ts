@@ -90,7 +90,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
     return c.redirect(url ?? paths.home(), 303)
   })
 
-  // A GET does not use up the link, because programs that preview links send one. Only submitting the form uses it up.
+  // A GET does not use up the link, because services that show link previews send one. Only submitting the form uses it up.
   app.get('/login/link/:secret', async (c) => {
     return await showLink(c, await requireLink(c, pathPart(c, 'secret')))
   })

@@ -82,7 +82,7 @@ test('groups of the cluster can own projects, and the next login updates the adm
   assert.equal(await addAs(last, 'two'), 403)
 })
 
-test('the groups that every user of the cluster is in are ignored', async () => {
+test('groups that contain every user of the cluster are ignored', async () => {
   await using fixture = await open()
   await new Browser(fixture.t).login()
   const { provider_groups } = await fixture.t.db

@@ -80,7 +80,7 @@ export function monitorRoutes(api: Api): void {
 function fieldsOf(asked: string[]): Set<Field> {
   const unknown = asked.filter((each) => !MONITOR_FIELDS.some((field) => field === each))
   if (unknown.length > 0)
-    // Must match Copr exactly, because its own tests compare the whole message.
+    // This message must match Copr's exactly, because Copr's own tests compare all of it.
     throw new CoprError('invalid', `Wrong additional_fields argument(s): ${unknown.join(', ')}`)
   return new Set(asked as Field[])
 }

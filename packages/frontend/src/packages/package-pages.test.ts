@@ -145,7 +145,7 @@ for (const [type, fields] of Object.entries(FIELDS))
     })
   })
 
-test('a build of an upload is resubmitted from the SRPM in its results, a build of a link from its URL', async () => {
+test('resubmitting the build of an upload uses the SRPM in its results, and resubmitting a build from a link uses its URL', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const dana = await browse(t, 'dana')

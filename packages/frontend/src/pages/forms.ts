@@ -147,7 +147,9 @@ export function submitButton(text: string, kind: 'primary' | 'danger' = 'primary
   </div>`
 }
 
-/** A form that consists of a button; if `confirm` is set, the browser first shows it as a question. */
+/**
+ * A form that consists of a single button. If `confirm` is set, a script on the page asks the user this question before the form is sent.
+ */
 export function postButton(
   view: View,
   { action, text, confirm, kind = 'secondary' }: PostButton,

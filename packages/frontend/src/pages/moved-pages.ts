@@ -8,8 +8,8 @@ import { userView } from './view.ts'
 const ofGroup = (c: Context): string => paths.owner(`@${pathPart(c, 'group')}`)
 
 /**
- * URLs of Copr's pages to which existing links point, each with the page here that has the same content. Lists on this site are not
- * paginated, so page numbers are dropped.
+ * URLs of Copr's pages that existing links use, each with the corresponding page of this site. Lists on this site are not paginated, so
+ * page numbers are dropped.
  */
 const MOVED: [path: string, target: (c: Context) => string][] = [
   ['/recent/all', paths.recent],
@@ -24,7 +24,7 @@ const MOVED: [path: string, target: (c: Context) => string][] = [
   ['/oidc_login', (c) => paths.login(c.req.query('next'))],
 ]
 
-/** Path segments that other pages have in place of an owner. */
+/** First segments that are not owners: `/coprs/g/…` and `/coprs/build/…` are paths of other pages. */
 const NOT_OWNERS = ['g', 'build']
 
 /** Redirects the URLs of Copr's pages that this site serves at other URLs. */
@@ -35,7 +35,7 @@ export function movedPages(frontend: Frontend): Hono {
     const { user } = await userView(c, frontend)
     return c.redirect(paths.owner(user.username), 302)
   })
-  // Unless a user has this name, a number is a page number in the list of projects.
+  // A number is a page number in Copr's list of projects, unless a user has this name.
   app.get('/coprs/:owner{[0-9]+}', async (c, next) => {
     if (await findUser(frontend.db, pathPart(c, 'owner'))) return await next()
     return c.redirect(paths.home(), 302)

@@ -38,7 +38,7 @@ const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = 
   '/project/permissions/request/{ownername}/{projectname}': {
     owner: 400,
     'project admin': 400,
-    // These are tokens of the project's owner.
+    // The keys below are tokens of the project's owner.
     admin: 400,
     'all scopes': 400,
     'own project': 400,
@@ -48,8 +48,8 @@ const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = 
 }
 
 /**
- * Routes whose effect needs more scopes than their own, because they grant a role to another account or return a secret with which anybody
- * can build.
+ * Routes that require additional scopes because of their effect: they grant a role to another account, or return a secret with which
+ * anybody can build.
  */
 const WORTH: Record<string, readonly TokenScope[]> = {
   '/project/permissions/set/{ownername}/{projectname}': ['build', 'edit'],
@@ -129,8 +129,8 @@ for (const route of routes) {
 }
 
 /**
- * Returns a digest of the data on which the powers of a limited token depend; a request with the token must not extend them. Empty for a
- * caller without such a token.
+ * Returns a digest of the data on which the powers of a limited token depend; a request with the token must not extend these powers. Empty
+ * if the caller does not use a limited token.
  */
 async function powersOf(fixture: Fixture, who: Role | LimitedToken): Promise<string> {
   const { db } = fixture.t

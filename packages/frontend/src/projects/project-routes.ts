@@ -178,8 +178,8 @@ export function projectRoutes(api: Api): void {
 }
 
 /**
- * Parses a search query: text with a slash is `OWNER/PROJECT`; any other text is a search for words. Throws if that is shorter than three
- * characters.
+ * Parses a search query: text with a slash is `OWNER/PROJECT`; any other text is a search for words. Throws if such a search has fewer than
+ * three characters.
  */
 export function searchOf(query: string): ProjectSearch {
   const text = query.trim()

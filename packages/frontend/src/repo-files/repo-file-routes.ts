@@ -30,7 +30,7 @@ export function repoFileRoutes(frontend: Frontend): Hono {
     const dirname = pathPart(c, 'dirname')
     const project = await findProject(db, ownername, dirname.split(':')[0] ?? '')
     const dirs = project ? await listProjectDirs(db, project.id) : []
-    // If the header `Copr-Error-Data` is missing, DNF 4 reports that the project does not exist.
+    // Without the header `Copr-Error-Data`, as here, DNF 4 reports that the project does not exist.
     if (!project || !dirs.some(({ name }) => name === dirname))
       return c.text(`Project ${ownername}/${dirname} does not exist\n`, 404)
     const all = await listProjectChroots(db, [project.id])

@@ -12,7 +12,7 @@ export const SHA = 'da1560886d4f094c3e6c9ef40349f7d38b5d27d7'
 export const ZEROS = '0'.repeat(40)
 const WHO = 'dana'
 
-/** The path segments of a URL that differ between the package's own repository and somebody else's fork. */
+/** The owner and name in a repository's URL: those of the package's own repository, or of somebody else's fork. */
 type Name = 'dana/lens' | 'eve/lens'
 
 export interface PushFacts {

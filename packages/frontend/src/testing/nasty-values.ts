@@ -40,7 +40,7 @@ export const NASTY_VALUES: Record<string, unknown> = {
   unicode: 'ǅßﬀ👩‍🚀',
 }
 
-/** Those of the values that are strings, so a form can contain them. */
+/** The subset of the values that are strings, because a form can contain only strings. */
 export const NASTY_TEXTS = Object.entries(NASTY_VALUES).flatMap(([name, value]) =>
   // A lone surrogate cannot be encoded in UTF-8.
   typeof value === 'string' && value.isWellFormed() ? [[name, value] as const] : [],

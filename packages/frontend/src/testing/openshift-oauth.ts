@@ -26,7 +26,7 @@ interface Grant {
 export interface OpenshiftOauth extends AsyncDisposable {
   /** Values of `openshift_login` in the site's configuration. */
   login: { api_url: string; client_id: string; client_secret_file: string }
-  /** The issuer that the API server reports. Tests change it, as an administrator does who changes the Route of the OAuth server. */
+  /** The issuer that the API server reports. Tests change it to simulate an administrator who changes the Route of the OAuth server. */
   issuer: string
   /** The user who is logged in to the cluster. If undefined, the user denies access to the site. */
   who: Person | undefined

@@ -73,7 +73,7 @@ async function receive(
   let file: ReceivedFile | undefined
   const writes: Promise<void>[] = []
   const keepWrite = (write: Promise<void>): void => {
-    // Rejections are handled after the whole body was received; until then they must not count as unhandled.
+    // Rejections are handled after the whole body has been received; until then, they must not count as unhandled.
     write.catch(() => undefined)
     writes.push(write)
   }
@@ -122,7 +122,7 @@ async function receive(
     keepWrite(store(stream, file, max_bytes))
   })
 
-  // After a fault in one part the rest of the body must still be read, or the client would not receive the response.
+  // After an error in one part, the rest of the body must still be read, because the client would otherwise not receive the response.
   let fault: unknown
   const settled = pipeline(Readable.fromWeb(bodyOf(c)), parser).catch((error: unknown) => {
     fault = error
@@ -133,7 +133,7 @@ async function receive(
   )
   const ours = reasons.find((reason) => reason instanceof CoprError)
   if (ours) throw ours
-  // If the client disconnected, the writes fail as well, so the error of the body is reported before theirs.
+  // If the client disconnects, the writes fail as well. The error from reading the body is the cause, so it takes precedence.
   if (fault !== undefined) throw unreadable(fault)
   if (reasons.length > 0) throw reasons[0]
   return { form: json === undefined ? formOf(entries) : jsonForm(json), file }
@@ -164,7 +164,8 @@ function parserOf(c: Context, max_bytes: number): busboy.Busboy {
         fileSize: max_bytes,
         files: 4,
         fields: MAX_FIELDS,
-        // A field that is truncated at this size exceeds MAX_FORM_BYTES, the limit for all fields together, by one byte, so it is refused.
+        // One byte more than MAX_FORM_BYTES, the limit for all fields together: a field that is truncated here exceeds that limit, so it is
+        // refused.
         fieldSize: MAX_FORM_BYTES + 1,
       },
     })
@@ -183,7 +184,7 @@ async function textOf(stream: Readable, count: (bytes: number) => void): Promise
   const chunks: Buffer[] = []
   let fault: unknown
   for await (const chunk of stream as AsyncIterable<Buffer>) {
-    // The rest must still be read, or the client would not receive the response.
+    // The rest must still be read, because the client would otherwise not receive the response.
     if (fault !== undefined) continue
     try {
       count(chunk.length)

@@ -9,7 +9,7 @@ import { submitPackage } from '../builds/submit-package.ts'
 import type { Frontend } from '../frontend.ts'
 import type { ReceivedDelivery } from './received-delivery.ts'
 
-/** The text of each failure, which scripts match, and its status. */
+/** Maps the text of each failure, which scripts match, to its HTTP status. */
 export const FAILURES = {
   COPR_ID_OR_UUID_TOKEN_MISSING: 400,
   PROJECT_NOT_FOUND: 404,

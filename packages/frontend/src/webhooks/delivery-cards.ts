@@ -10,9 +10,9 @@ import { whyNotReplayed } from './replay-delivery.ts'
 
 type Listed = Omit<Delivery, 'body' | 'headers'>
 
-/** Decisions shown in the list; the page of a delivery shows all, which may be hundreds. */
+/** Number of decisions shown in the list; the page of a delivery shows all of them, which may be hundreds. */
 const DECISIONS_IN_LIST = 5
-/** Characters of a body that the page shows; the API returns everything that is stored. */
+/** Number of characters of a body that the page shows; the API returns everything that is stored. */
 const SHOWN_BODY = 20_000
 
 const OUTCOMES: Record<DeliveryOutcome, string> = {

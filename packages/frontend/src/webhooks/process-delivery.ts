@@ -11,7 +11,7 @@ import { signingSecret } from './project-secret.ts'
 import { eventsOf, keptBody, keptHeaders, type ReceivedDelivery } from './received-delivery.ts'
 import { verifySignature } from './verify-signature.ts'
 
-/** Maximum characters of a reason in the log, which may be longer than what forges show. */
+/** Maximum number of characters of a reason in the log. */
 const MAX_REASON = 2000
 const MAX_KEY = 200
 

@@ -72,7 +72,7 @@ export function eventsOf(
   }
 }
 
-/** Returns the JSON of a delivery. It is the body itself or, from GitHub and Gitea, may also be the form field `payload`. */
+/** Returns the JSON of a delivery. It is the body itself or, if GitHub or Gitea sent a form, the field `payload` of that form. */
 function payloadOf({ header, body }: Pick<ReceivedDelivery, 'header' | 'body'>): unknown {
   if (!isForm(header)) return jsonOf(body.toString('utf8'))
   requireFewFields(body, '&', 1)

@@ -142,7 +142,7 @@ for (const [payload, signature] of SIGNED) {
   })
 }
 
-test('a copy with a different delivery ID is refused, and so is a different body with a known ID', async () => {
+test('a repeated body with a new delivery ID is refused, and so is a new body with a known delivery ID', async () => {
   await using fixture = await open()
   const push = github.push()
   const sign = (body: unknown) => ({ 'x-hub-signature-256': `sha256=${hex(body)}` })
@@ -236,7 +236,7 @@ test('the log contains no secrets: neither the token header, nor the secret that
   )
 })
 
-test('a project can require signatures only once it has a signing secret', async () => {
+test('a project without a signing secret cannot require signatures', async () => {
   await using fixture = await openFixture()
   const path = '/api_3/webhook/settings/dana/telescope'
   const json = { signed_only: true }

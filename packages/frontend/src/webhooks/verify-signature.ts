@@ -5,7 +5,10 @@ import type { Header } from './forges/forge-event.ts'
 
 /** Maximum difference in seconds between a signed timestamp and this site's clock. */
 const TOLERANCE_SECONDS = 300
-/** More than one, because signatures with retired keys may precede the current one; limited, because each costs a comparison. */
+/**
+ * Maximum number of signatures that are compared. There may be several, because signatures with retired keys may precede the current one;
+ * the number is limited, because each one costs a comparison.
+ */
 const MAX_SIGNATURES = 10
 
 /** For a verified delivery, the keys that must not have been seen before; for a refused one, the reason. */

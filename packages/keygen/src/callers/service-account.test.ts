@@ -134,7 +134,7 @@ test('serviceAccounts() fetches the keys again when a token names an unknown key
   assert.equal(looks(), 2)
 })
 
-test('serviceAccounts() follows the verdict of TokenReview where keygen may request one', async () => {
+test('serviceAccounts() accepts only tokens that TokenReview confirms for its audience, if keygen may request a review', async () => {
   const { cluster, key, identify } = start({ check: 'auto' })
   const token = await tokenOf(key)
   const answers = [

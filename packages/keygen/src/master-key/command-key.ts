@@ -16,8 +16,8 @@ export function commandKey({ encrypt, decrypt }: NonNullable<MasterKey['command'
 }
 
 /**
- * Prepends a hash of the data key's name, so that a key opens only in its own row. These programs do not support additional authenticated
- * data.
+ * Prepends a hash of the data key's name, so that a key can be opened only in its own row. The clients of KMSs and vaults do not support
+ * additional authenticated data.
  */
 function bind(context: string, secret: Buffer): Buffer {
   return Buffer.concat([createHash('sha256').update(context).digest(), secret])

@@ -16,7 +16,7 @@ function wrapperOfBytes(key: Buffer): KeyWrapper {
   }
 }
 
-/** Opens the configured master key. If its file is missing, creates it if `may_make` allows that. */
+/** Opens the configured master key. If its file is missing, creates the file if `may_make` returns true, and throws if it returns false. */
 export async function openMasterKey(
   source: MasterKey,
   may_make: () => Promise<boolean>,

@@ -7,7 +7,10 @@ export interface RateLimits {
 
 const MINUTE_MS = 60_000
 
-/** Limits the signatures per minute, so that a thief of an identity cannot sign any number of packages before somebody notices. */
+/**
+ * Limits the signatures per minute, so that somebody who has stolen a caller's credentials cannot sign any number of packages before this
+ * is noticed.
+ */
 export class RateLimit {
   readonly #limits: RateLimits
   readonly #now: () => Date

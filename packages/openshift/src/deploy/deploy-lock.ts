@@ -146,7 +146,7 @@ function keep(
       const spec = { ...(lease['spec'] as Spec), renewTime: microTime() }
       try {
         const next = await hold(api, { ...lease, spec })
-        // Either the response was lost, or someone else changed the Lease, such as its labels. In both cases, the holder that the Lease
+        // Either the response was lost, or someone else changed the Lease, for example its labels. In both cases, the holder that the Lease
         // names has the lock.
         const there = next ?? (await find(api, lease.metadata.namespace ?? ''))
         if (!there || holderOf(there) !== holderOf(first)) return lost.abort()

@@ -101,7 +101,7 @@ test('limit ranges are checked, including their defaults', async () => {
   assert.equal(await sentences([range({ type: 'Container', max: { memory: '4Gi' } })]), '')
 })
 
-test('a default limit of a range is an error only if it is below the request', async () => {
+test('the default limit of a limit range is an error only if it is below the request of a container', async () => {
   const least = (cpu: string): KubeObject => range({ type: 'Container', default: { cpu } })
   assert.equal(await sentences([least('50m')]), '')
   assert.match(
@@ -124,7 +124,7 @@ test('the limits of a container take precedence over the default requests of a l
   assert.match(hints.map(({ sentence }) => sentence).join(), /this needs 2 \(1 in all/)
 })
 
-test('an autoscaled Deployment counts with its live replicas, or with the minimum of its autoscaler if there are none', async () => {
+test('an autoscaled Deployment counts with its live replicas, or with the minimum of its autoscaler if it does not exist yet', async () => {
   const scaled = render(
     Vars.parse({ profile: 'large', storage: { results: { access: 'ReadWriteMany' } } }),
     sampleFacts('openshift'),

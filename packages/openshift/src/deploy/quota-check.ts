@@ -49,7 +49,7 @@ export async function quotaProblems(
   if (quotas.length > 0) {
     const found = await Promise.all(ours.map((object) => api.find(object)))
     const live = found.filter((object) => object !== undefined)
-    // A finished Job does not run again.
+    // A finished Job does not run again, so its live object is used instead of the rendered one.
     const wanted = ours.map((object, index) =>
       isDone(found[index]) ? found[index]! : withReplicas(object, found[index], objects),
     )

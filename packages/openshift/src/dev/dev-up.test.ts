@@ -32,7 +32,7 @@ interface Behaviour {
   refuses?: Answer
 }
 
-/** Starts a fake of OpenShift's API server, with the part of the build API that coprctl uses. */
+/** Starts a fake of OpenShift's API server, with those operations of the build API that coprctl uses. */
 async function openShift(behaviour: Behaviour = {}): Promise<OpenShift> {
   const { hasRegistry = true, status = complete, log = 'Push successful\n', refuses } = behaviour
   const uploads: Uploaded[] = []

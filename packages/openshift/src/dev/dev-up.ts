@@ -16,7 +16,7 @@ import { buildObjects, DEV_IMAGES, DEV_LABEL, type DevImage, pullersOf } from '.
 export interface DevImages {
   /** The images to deploy, by digest. */
   images: Facts['images']
-  /** The vars, where pools of pods use the builder image that was built. */
+  /** The vars, in which pools of pods now use the newly built builder image, if one was built. */
   read: ReadVars
 }
 

@@ -85,8 +85,8 @@ function limitsIn(
 }
 
 /**
- * Whether podman reads the file CONTAINERS_CONF_OVERRIDE, which it does since 4.5 and after all other files. CONTAINERS_CONF would replace
- * the others.
+ * Whether podman supports the variable CONTAINERS_CONF_OVERRIDE, as it does since version 4.5. podman reads the file that it names after
+ * all other configuration files. The file that CONTAINERS_CONF names would replace them.
  */
 function knowsOverride(version: string): boolean {
   const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(version)?.map(Number) ?? []

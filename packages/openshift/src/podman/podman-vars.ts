@@ -61,7 +61,7 @@ function refuseClouds({ storage: { results } }: Vars): void {
   )
 }
 
-/** Returns the facts that rendering needs, as discover() does for a cluster, but for podman. */
+/** Returns the facts that rendering needs for podman; discover() does the same for a cluster. */
 export function podmanFacts(
   place: Pick<Place, 'namespace'>,
   { public_url, images }: { public_url: string; images: Facts['images'] },

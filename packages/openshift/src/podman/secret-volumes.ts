@@ -15,7 +15,7 @@ export interface SecretVolumes extends SecretStore {
   provide(given: Given): Promise<string | undefined>
 }
 
-/** Keeps Secrets in volumes, which are kept as long as the volumes with the data that cannot be read without them. */
+/** Stores Secrets in volumes. These volumes are kept as long as the volumes with data, which cannot be read without the Secrets. */
 export function secretVolumes(podman: Podman, place: Pick<Place, 'namespace'>): SecretVolumes {
   const nameOf = ({ kind, metadata }: Pick<KubeObject, 'kind' | 'metadata'>): string =>
     givenVolume(place, kind as Given['kind'], metadata.name)

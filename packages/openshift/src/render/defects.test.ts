@@ -260,7 +260,7 @@ test('defect 10: all connections except the listed ones are denied; pods are res
 
 test('defect 11: resalloc accepts no connections and has no Route', () => {
   inEachCase((objects) => {
-    // Its Service exposes only the probes, for monitoring.
+    // The Service of resalloc exposes only the probes, for monitoring.
     const { spec } = named(objects, 'Service', 'resalloc') as { spec?: { ports: unknown } }
     assert.deepEqual(spec?.ports, [{ name: 'probes', port: 9004, targetPort: 'resalloc-probe' }])
     const ports = policyOf(objects, 'resalloc-in').ingress?.flatMap((rule) =>

@@ -4,9 +4,9 @@ import { z } from 'zod'
 /** Everything besides the administrator's vars on which the rendered objects depend, in the form in which it is stored. */
 export const FactsFile = z.strictObject({
   flavour: z.enum(['openshift', 'microshift', 'kubernetes', 'podman']),
-  /** The URL for users, where it is not `https://HOST`. */
+  /** The URL for users; unset if it is `https://HOST`. */
   public_url: z.string().optional(),
-  /** The URL for builders, where they cannot use the users' URL. */
+  /** The URL for builders; unset if they can use the URL for users. */
   builders_url: z.string().optional(),
   /** The public host: `copr.apps.example.org`. */
   host: z.string(),

@@ -68,7 +68,7 @@ function alerts(context: RenderContext): Alert[] {
       description: 'See the log of the backend, and check that keygen responds.',
     }),
     alert('CoprEventsStalled', 'warning', '10m', {
-      // Without webhooks: each depends on its own receiver, whose failures the members of the project see.
+      // Webhooks are excluded, because each one depends on its own receiver, and the members of the project see its failures.
       expr: `max by (channel) (${of('copr_outbox_oldest_seconds', 'channel=~"amqp|mail"')}) > 900`,
       summary: 'Events for {{ $labels.channel }} have waited for more than 15 minutes',
       description: 'See coprctl events, and check that the server responds.',
@@ -102,7 +102,7 @@ function databaseAlert({ vars, profile }: RenderContext, metric: string): Alert[
   const size = vars.database.size ?? profile.database
   return [
     alert('CoprDatabaseFull', 'critical', '15m', {
-      // The rest of the volume is for the write-ahead log.
+      // The remaining 20 % of the volume is for the write-ahead log.
       expr: `max(${metric}) > ${Math.floor(amountOf(size) * 0.8)}`,
       summary: `The database has used 80 % of its ${size}`,
       description: 'Make its claim larger: database.size in vars.yml, then coprctl deploy.',

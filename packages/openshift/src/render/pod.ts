@@ -186,7 +186,8 @@ function portsAndProbes(program: Program): object {
       { name: program, containerPort: port },
       { name: `${program.slice(0, 8)}-probe`, containerPort: probes_port },
     ],
-    // Programs wait for the database and its schema. Meanwhile, their probes report that.
+    // At startup, programs wait for the database and its schema, and `/readyz` fails until then. They have 600 s: 300 failures, one every 2
+    // s.
     startupProbe: { ...probe('/readyz'), periodSeconds: 2, failureThreshold: 300 },
     readinessProbe: {
       ...probe('/readyz'),
@@ -280,8 +281,8 @@ const API_CA = {
 }
 
 /**
- * Returns the sources for keygen and its callers: keygen's master key, and what authenticates callers, which is a service account token or,
- * where there are none, a shared secret.
+ * Returns the projected sources that keygen and its callers need: for keygen, its master key; to authenticate callers, a service account
+ * token or, if pods have none, a shared secret.
  */
 function keygenSources({ facts }: RenderContext, program: Program): object[] {
   const isKeygen = program === 'keygen'

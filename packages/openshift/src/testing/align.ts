@@ -1,6 +1,6 @@
 /**
- * Either a pair of elements with the same identity, or elements of the first list, from index `at` on, that elements of the second list
- * replace.
+ * Either a pair of elements with the same identity, or a difference: the elements `was`, which begin at index `at` of the first list, are
+ * replaced by the elements `is` of the second list.
  */
 export type Alignment<T> = { at: number; pair: [T, T] } | { at: number; was: T[]; is: T[] }
 
@@ -20,7 +20,7 @@ export function align<T>(before: T[], after: T[], identityOf: (each: T) => strin
 }
 
 function commonPairs(a: string[], b: string[]): [number, number][] {
-  // lengths[i][j]: length of the longest common subsequence of a from i and b from j.
+  // lengths[i][j]: length of the longest common subsequence of the rest of a from index i on and the rest of b from index j on.
   const lengths = Array.from({ length: a.length + 1 }, () => Array<number>(b.length + 1).fill(0))
   const at = (i: number, j: number): number => lengths[i]?.[j] ?? 0
   for (let i = a.length - 1; i >= 0; i--)

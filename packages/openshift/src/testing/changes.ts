@@ -7,7 +7,7 @@ interface Change {
   is?: unknown
 }
 
-/** By path: `spec.template.spec.containers[web].env[2]`, `data["copr.yaml"] line 7`. */
+/** The changes by path: `spec.template.spec.containers[web].env[2]`, `data["copr.yaml"] line 7`. */
 export type Changes = Record<string, Change>
 
 type Fields = Record<string, unknown>
@@ -119,8 +119,8 @@ function nameOf(element: unknown): string | undefined {
 }
 
 /**
- * Returns how a path refers to a list element: by its name if that is unique in the list, because that is easier to read, and by its index
- * if not.
+ * Returns how a path refers to a list element: by its name, which is easier to read, if the name is unique in the list, and otherwise by
+ * its index.
  */
 function elementStep(list: unknown[], index: number): string | number {
   const name = nameOf(list[index])

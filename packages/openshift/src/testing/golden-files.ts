@@ -36,7 +36,7 @@ export function requireDifference(
   assert.deepEqual(goldenObjects(folder, name), rendering)
 }
 
-/** Fails if the folder has other files than these: no test would read them. */
+/** Fails if the folder contains any other files, because no test would read them. */
 export function requireNoOthers({ url }: GoldenFolder, files: string[]): void {
   const others = readdirSync(url).filter((file) => !files.includes(file))
   assert.deepEqual(others, [], `Delete ${others.join(', ')} from ${url.pathname}: no test reads it`)

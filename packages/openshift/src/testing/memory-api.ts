@@ -9,7 +9,7 @@ export interface MemoryApi extends KubeApi {
   user: string
 }
 
-/** A fake API server in memory that supports only object versions and access reviews. */
+/** A fake API server in memory. It stores objects, checks their resource versions, and answers access reviews. */
 export function memoryApi(given: KubeObject[] = []): MemoryApi {
   const objects = new Map(given.map((object) => [objectPath(object), object]))
   let version = 1

@@ -75,7 +75,7 @@ const custom = (apiVersion: string, kind: string, spec: z.ZodType) =>
   z.strictObject({ apiVersion: z.literal(apiVersion), kind: z.literal(kind), metadata: Meta, spec })
 
 /**
- * Schemas of custom resources, written after their definitions (CRDs). A test also validates objects on a real API server with these
+ * Schemas of custom resources, modeled on their definitions (CRDs). A test also validates objects on a real API server with these
  * definitions.
  */
 const CUSTOM: Record<string, z.ZodType> = {

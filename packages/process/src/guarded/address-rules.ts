@@ -5,8 +5,8 @@ import type { PrivateUrls } from '@copr/contract/private-urls'
 export type Subnet = readonly [net: string, bits: number]
 
 /**
- * IPv4 ranges that are not on the open internet: the entries of the IANA IPv4 special-purpose address registry that are not globally
- * reachable, multicast and reserved addresses, and the address of Azure's metadata service, which looks public.
+ * IPv4 ranges that are not on the open internet: those in the IANA IPv4 special-purpose address registry that are not globally reachable;
+ * multicast and reserved addresses; and the address of Azure's metadata service, which looks public.
  */
 export const PRIVATE_SUBNETS_V4: readonly Subnet[] = [
   ['0.0.0.0', 8],
@@ -38,7 +38,7 @@ export const PRIVATE_SUBNETS_V6: readonly Subnet[] = [
   ['2002::', 16],
   ['3fff::', 20],
 ]
-/** IPv6 ranges whose addresses stand for the IPv4 address in their last 32 bits: IPv4-mapped addresses and NAT64. */
+/** IPv6 ranges whose addresses contain an IPv4 address in their last 32 bits: IPv4-mapped addresses and NAT64. */
 export const EMBEDDING_SUBNETS_V6: readonly Subnet[] = [
   ['::ffff:0:0', 96],
   ['64:ff9b::', 96],
@@ -92,7 +92,7 @@ export function isPrivateAddress(address: string): boolean {
   }
 }
 
-/** Returns the IPv4 address for which an IPv6 address stands; returns all other addresses unchanged. */
+/** Returns the IPv4 address that is embedded in an IPv6 address; returns all other addresses unchanged. */
 function plainAddress(address: string): string {
   if (!isIPv6(address) || address.includes('%') || !EMBEDDING_V6.check(address, 'ipv6'))
     return address

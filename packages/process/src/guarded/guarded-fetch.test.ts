@@ -9,7 +9,7 @@ import { type Resolve, UrlError } from './guarded-lookup.ts'
 const { signal } = new AbortController()
 const PRIVATE = /resolves to a private address, which is not allowed$/
 
-/** Starts a server on a loopback address, which stands for the internet (127.0.0.1) or for the private network (127.0.0.2). */
+/** Starts a server on a loopback address, which represents the internet (127.0.0.1) or the private network (127.0.0.2). */
 async function listen(t: TestContext, host: string, answer: RequestListener): Promise<number> {
   const server = createServer(answer).listen(0, host)
   await new Promise((resolve) => server.once('listening', resolve))

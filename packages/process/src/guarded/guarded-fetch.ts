@@ -25,7 +25,7 @@ interface ConnectionOptions {
   /** Maximum seconds until the headers of a response arrive; counted anew for each redirect. */
   connect_seconds?: number
   tls?: Certificates | undefined
-  /** Resolves host names instead of the machine's name servers. */
+  /** Resolves host names in place of the machine's name servers. */
   resolve?: Resolve
 }
 

@@ -27,9 +27,9 @@ export type Resolve = (
 ) => void
 
 /**
- * Creates a lookup function for sockets. It prevents DNS rebinding: sockets connect to one of the addresses that it has checked, so a
- * different response of the name server later has no effect. The lookup fails if any of the addresses is not allowed. `shown` identifies
- * the target in messages.
+ * Creates a lookup function for sockets. It prevents DNS rebinding: sockets connect only to addresses that this function has checked, so it
+ * has no effect if the name server later returns other addresses. The lookup fails if any of the addresses is not allowed. `shown`
+ * identifies the target in messages.
  */
 export function guardedLookup(
   rules: AddressRules,

@@ -7,8 +7,8 @@ type Place = Pick<AgentConfig, 'enroll_token_file' | 'scratch_dir' | 'state_dir'
 /** Returns the agent's configuration for a machine; `place` is specific to the way in which the agent was installed. */
 export function agentConfigOf(boot: BootConfig, place: Place): AgentConfig {
   const { gateway_url, trusted_ca, name, arches, tags, dead_man, single_use } = boot
-  // A machine that runs several builds uses the native engine: mock isolates a build less, so no other build may follow it on the same
-  // machine.
+  // A machine that runs several builds uses the native engine. mock isolates builds less, so a machine that used mock must not run another
+  // build.
   const engine = single_use === false ? 'native' : 'auto'
   return AgentConfig.parse({
     gateway_url,

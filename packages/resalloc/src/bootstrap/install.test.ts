@@ -148,7 +148,7 @@ test('install.sh replaces the agent of the image if its digest differs', async (
   writeFileSync(join(m.lib, 'current/packages/agent.ts'), 'somebody else')
   assert.ok((await m.install()).ok)
   assert.equal(m.agent(), 'one')
-  // The gateway serves another version than when the image was made.
+  // The gateway now serves a different version from the one in the image.
   m.orders(await agentOf('two'))
   assert.ok((await m.install()).ok)
   assert.equal(m.agent(), 'two')

@@ -60,7 +60,7 @@ test("EC2's interruption notice is written to a file for the agent", async (t) =
   })
   assert.ok(watched.ok, watched.output)
   assert.match(readFileSync(join(dir, 'interrupted'), 'utf8'), /terminate/)
-  // A request that times out because the test machine is busy is retried, with a new token.
+  // Duplicates are ignored: a request that times out because the test machine is busy is retried with a new token.
   const look = 'GET /latest/meta-data/spot/instance-action'
   assert.deepEqual([...new Set(asked)], ['PUT /latest/api/token', look])
   assert.ok(looks >= 2)

@@ -60,7 +60,7 @@ export interface Ending {
   is_proved?: boolean
 }
 
-/** Ends the machine and requeues its tasks. Unless `is_proved` is set, its provider is then made to stop it. */
+/** Ends the machine and requeues its tasks. A later cycle then makes the provider stop the machine, unless `is_proved` is set. */
 export async function endMachine(
   context: ManagerContext,
   machine: Machine,
@@ -88,7 +88,7 @@ export async function endMachine(
   if (failure === 'boot') await countBootFailure(context, machine, why)
 }
 
-/** When a machine ends, returns the reason that the build's owner sees, and the cause, which shows that the build is not at fault. */
+/** Returns why a machine was lost: the reason that the build's owner sees, and the cause, which shows that the build is not at fault. */
 export function lostBy({
   ended_cause: why,
   failure_class,

@@ -8,8 +8,8 @@ interface Owner {
 }
 
 /**
- * Counts running tasks, including tasks for which a machine was found, and compares the counts with the configured limits or the quotas
- * that replace them.
+ * Counts running tasks, including those for which a machine has just been found, and compares the counts with the limits. A quota of an
+ * owner or project overrides the configured limit.
  */
 export class RunningCounts {
   readonly #counts = new Map<string, number>()
@@ -35,7 +35,7 @@ export class RunningCounts {
     const { ownername, project_id, sandbox, arch } = of
     const limits = this.#limits
     const { owners, projects } = this.#quotas
-    // A quota of null is unlimited.
+    // A quota of null means no limit.
     const quotaOr = <Key>(
       quotas: ReadonlyMap<Key, number | null>,
       key: Key,
@@ -72,8 +72,8 @@ function keysOf({ ownername, project_id, sandbox, arch }: Omit<RunningTasks, 'ta
 
 /**
  * Visits the waiting tasks in the order in which machines would claim them: foreground builds before background builds, then the owner with
- * the fewest running tasks, then the oldest task. `serve` returns whether the group's next task got a machine; if not, the group is not
- * visited again.
+ * the fewest running tasks, then the oldest task. `serve` returns whether a machine was found for the next task of the group; if not, the
+ * group is not visited again.
  */
 export function inFairOrder(
   demand: readonly Demand[],

@@ -14,7 +14,7 @@ import { availableOfferings } from './pool-capacity.ts'
 const NO_CAPACITY_SECONDS = 180
 const QUOTA_SECONDS = 600
 const THROTTLED_SECONDS = 20
-/** Maximum number of launch attempts for a machine. If all of them failed or had a token that was already used, something is wrong. */
+/** Maximum number of launch attempts for a machine. After that, the machine is given up. */
 const MAX_ATTEMPTS = 12
 
 /**

@@ -437,7 +437,7 @@ test('a provider call that hangs times out and is retried; other pools are not h
   )
 })
 
-test('a burst gets machines beyond the warm pool, up to the limit, from the pool with the higher tag priority first', async () => {
+test('for a burst of tasks, machines are started beyond the warm pool, up to the limit, in the pool with the higher tag priority first', async () => {
   await using w = await ManagerFixture.open()
   w.pools({
     dear: { max: 3, max_prealloc: 1, tags: [{ name: 'arch_x86_64', priority: -10 }] },

@@ -77,15 +77,15 @@ export function makeManager(options: ManagerOptions): Manager {
 }
 
 /**
- * A pool is forgotten this many seconds after it was removed from the file. By then, two sweeps have removed the resources that belong to
- * the pool itself.
+ * A pool is forgotten this many seconds after it was removed from the file. By then, the sweeps, one every two minutes, have removed the
+ * resources that belong to the pool itself.
  */
 const FORGET_SECONDS = 900
 
 async function observe({ db, now }: ManagerContext, calls: Calls): Promise<Observed> {
   const at = now()
-  // This is read before the tables. If it were read after them, a call that ends in between would be neither in progress nor recorded, and
-  // would be repeated.
+  // The calls in progress are read before the tables. If they were read after them, a call that ends in between would be neither in
+  // progress nor recorded, and would be repeated.
   const in_call = calls.keys()
   return {
     in_call,

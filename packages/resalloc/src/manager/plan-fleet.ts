@@ -140,8 +140,8 @@ class Fleet {
   }
 
   /**
-   * Returns the memory that the group's tasks need because they ran out of memory before. Returns 0 if no pool offers that much; then any
-   * machine will do.
+   * Returns the memory in MB that the group's tasks need because they ran out of memory before. Returns 0, so that any machine is big
+   * enough, if no pool offers that much.
    */
   #memoryFor(group: Demand): number {
     const wanted = group.min_memory_mb ?? 0

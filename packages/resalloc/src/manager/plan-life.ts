@@ -80,7 +80,9 @@ function stepOfStarting(
   return repeats ? { kind: 'launch', machine } : undefined
 }
 
-/** Whether a machine has been silent for too long; only time with a gateway to receive heartbeats counts. */
+/**
+ * Whether a machine has been silent for too long. Time without a running gateway does not count, because nothing received heartbeats then.
+ */
 function isSilent(machine: ManagedMachine, { pool, observed, now }: Context): boolean {
   const since = observed.gateway_up_since
   if (!since) return false

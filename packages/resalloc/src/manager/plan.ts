@@ -3,8 +3,8 @@ import { planLife } from './plan-life.ts'
 import { accountKey, type Action, type Desired, type Observed, secondsSince } from './plan-types.ts'
 
 /**
- * Seconds between complete listings of an account. The interval is PROOF_SECONDS as long as a listing must still confirm that a machine has
- * ended.
+ * Seconds between complete listings of an account: PROOF_SECONDS while a listing must still confirm that a machine has ended, SWEEP_SECONDS
+ * at other times.
  */
 const SWEEP_SECONDS = 120
 const PROOF_SECONDS = 10

@@ -24,7 +24,7 @@ export async function stopMachine(
 ): Promise<void> {
   const { db, log, now } = context
   await reach(context, 'before the stop')
-  // The machine failed its own self-test. Its first stop counts that as a boot failure.
+  // A machine that failed its own self-test counts as a boot failure. It is counted only at the first attempt to stop it.
   if (machine.delete_attempts === 0 && machine.failure_class?.startsWith('self_test'))
     await countBootFailure(context, machine, machine.failure_text ?? '')
   const asked_at = now()

@@ -158,7 +158,7 @@ async function judgeAbsent(sweep: Sweep, machine: ManagedMachine): Promise<void>
     await noteAbsent(db, machine.id, began)
     return
   }
-  // A listing may be wrong: a machine that sends heartbeats exists.
+  // If the machine has sent heartbeats since it was first missing, it exists and the listing was wrong.
   const hasSpoken = machine.last_seen_at !== null && machine.last_seen_at > machine.absent_since
   if (hasSpoken || machine.absent_since >= began) return
   const kind = active.desired.account

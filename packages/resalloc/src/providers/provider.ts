@@ -21,7 +21,7 @@ export interface Offering {
   readonly group?: string
   /** Estimate, used to sort offerings and to apply budgets. */
   readonly price_per_hour: number
-  /** Memory of the machine in MiB. It is needed to retry a task that ran out of memory on a machine that has more. */
+  /** Memory of the machine in MiB. If a task runs out of memory, this value is used to find a machine with more memory for the retry. */
   readonly memory_mb?: number
 }
 
@@ -65,7 +65,10 @@ export interface BootConfig {
   readonly agent: AgentRelease
   /** Whether the machine is removed after its first task, whatever the outcome; undefined in orders stored by version 0.2. */
   readonly single_use?: boolean
-  /** Seconds until the agent powers its machine off: if it cannot enroll, after it has lost contact, and at the latest. */
+  /**
+   * Limits after which the agent powers its machine off, in seconds: for enrolling, for being without contact, and for the machine's whole
+   * lifetime.
+   */
   readonly dead_man: {
     readonly enroll_seconds: number
     readonly silence_seconds: number

@@ -106,7 +106,7 @@ function startBroker(dir: string, ports: Ports, logFile: string): Daemon {
     args: ['-noinput'],
     logFile,
     env: {
-      // The launcher then replaces itself with the broker instead of waiting for it.
+      // With this setting, the launcher replaces itself with the broker instead of waiting for it.
       RABBITMQ_ALLOW_INPUT: '1',
       HOME: join(dir, 'home'),
       ERL_EPMD_PORT: String(ports.epmd),

@@ -61,7 +61,7 @@ export async function debianSourceVersions(
     for (const stanza of text.split('\n\n')) {
       const name = /^Package: (\S+)$/m.exec(stanza)?.[1]
       const version = /^Version: (\S+)$/m.exec(stanza)?.[1]
-      // later lists are those of updates, and later stanzas have newer versions
+      // the last version wins: later lists are those of updates, and later stanzas have newer versions
       if (name !== undefined && version !== undefined) versions.set(name, version)
     }
   }

@@ -13,7 +13,7 @@ export interface IndexServer
 export async function indexServer(): Promise<IndexServer> {
   const indexes = packageIndexes()
   const server = createServer(indexes.listener)
-  // Without such an address, only tests in which no sandbox reads an index can run.
+  // If MACHINE_ADDRESS is undefined, only tests in which no sandbox reads an index can run.
   const address = MACHINE_ADDRESS ?? '127.0.0.1'
   server.listen(0, address)
   await once(server, 'listening')

@@ -33,7 +33,7 @@ export interface SystemOptions {
   limits?: Partial<Configuration['limits']>
   /** Package indexes to use instead of the public ones. */
   sources?: Configuration['sources']
-  /** Default: all, but the sandboxes of builds have no access to this machine's own addresses. */
+  /** Default: true, which still gives the sandboxes of builds no access to this machine's own addresses. */
   allow_private_urls?: Configuration['allow_private_urls']
   /** The address to listen on; default: loopback only. */
   host?: string

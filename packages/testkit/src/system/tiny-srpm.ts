@@ -13,7 +13,7 @@ interface TinySource {
   generates?: string[]
   /** The explicit Provides. */
   provides?: string[]
-  /** Names of additional packages, without files. */
+  /** Names of subpackages, which contain no files. */
   subpackages?: string[]
   /** The path of a second file in the package. */
   file?: string

@@ -10,7 +10,7 @@ import type { RepodataWorkspace, IndexMember } from '../results-store.ts'
 import type { Scratch } from './scratch.ts'
 import { putSignedIndex } from './signed-index.ts'
 
-/** How long the files of a replaced index stay available, because a dnf that has read its repomd.xml may still fetch them. */
+/** How long the files of a replaced index stay available, because a dnf that has read the old repomd.xml may still fetch them. */
 const KEEP_MS = 10 * 60_000
 const REPOMD = 'repomd.xml'
 const KEPT = '.kept.json'

@@ -7,7 +7,10 @@ import { TREE } from './keys.ts'
 import { readScattered } from './scattered-file.ts'
 import { SIGNATURE, signatureIn } from './signed-index.ts'
 
-/** Paths with longer keys are not looked up, because S3 limits keys to 1,024 bytes. Source: the S3 API. */
+/**
+ * Paths with longer keys are not looked up. S3 limits keys to 1,024 bytes (source: the S3 API), and a lookup may append to the key, for
+ * example `.gz`.
+ */
 const MAX_KEY_BYTES = 900
 /** Minimum size of a file to which clients are redirected. Sending a smaller file takes no longer than a redirect. */
 const MIN_ELSEWHERE_BYTES = 1024 ** 2

@@ -95,7 +95,7 @@ export async function fragmentsBelow(bucket: Bucket, prefix: string): Promise<Fr
   return found
 }
 
-/** Finds a log again whose fragments were merged or compressed while it was being read. */
+/** Finds a log again after its fragments were merged or compressed while it was being read. */
 export interface Later {
   /** Returns the log's current pieces, which have changed if fragments were merged. */
   find(): Promise<{ pieces: Piece[] } | undefined>

@@ -30,7 +30,7 @@ const bytesIn = async ({ dir }: Scratch): Promise<number> => {
   return all.reduce((sum, { length }) => sum + length, 0)
 }
 
-test('a file is fetched once while there is space, and the least recently used one is evicted first', async () => {
+test('a cached file is not fetched again, and the least recently used file is evicted first', async () => {
   await using t = await openScratch(250)
   const read = (id: string) => t.scratch.withFile(t.file(id, 100), (path) => readFile(path, 'utf8'))
   for (const id of ['a', 'b', 'a', 'c', 'a', 'b']) assert.equal(await read(id), id.padEnd(100))
@@ -103,7 +103,7 @@ test('the disappearance of a file in use is reported as an error, and its space 
   using _room = await t.scratch.room(100)
 })
 
-test('a changed file stays until all its users have released it, and is never found under its old id', async () => {
+test('a changed file is deleted only after all its users have released it, and is not found under its old id', async () => {
   await using t = await openScratch(1000)
   let changed: (() => void) | undefined
   const changing = new Promise<void>((resolve) => (changed = resolve))

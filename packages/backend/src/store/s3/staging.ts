@@ -12,11 +12,11 @@ import { bytesOf, fragmentName, fragmentOf, scatteredFile } from './scattered-fi
 import type { Scratch } from './scratch.ts'
 
 /**
- * Received bytes are stored as a fragment once they reach this size, which is enough for a part of a multipart upload. Such an upload can
- * have at most 10,000 parts.
+ * Received bytes are stored as a fragment once they reach this size, which is more than the minimum for a part of a multipart upload. Such
+ * an upload can have at most 10,000 parts: 78 GiB in fragments of this size.
  */
 const FRAGMENT_BYTES = 8 * 1024 ** 2
-/** Minimum size of every part but the last. Source: the S3 API. */
+/** Minimum size of every part of a multipart upload except the last. Source: the S3 API. */
 const MIN_PART_BYTES = 5 * 1024 ** 2
 const COPIES_AT_A_TIME = 8
 const REMEMBERED = 10_000

@@ -153,7 +153,7 @@ export const DNF = [
   ...weak({ pattern: /^Error:/, category: 'infrastructure', only: ROOT, strict: true }),
 ]
 
-/** Rules for faults of the build system that occur before the package is built. */
+/** Rules for messages about failures of the build system itself, before the package is built. */
 const BUILD_SYSTEM = sure(
   {
     pattern:
@@ -187,7 +187,7 @@ const BUILD_SYSTEM = sure(
   },
 )
 
-/** Rules for faults of the machine that runs the build. */
+/** Rules for messages about failures of the build system or of the machine that runs the build. */
 export const MACHINE = [
   ...BUILD_SYSTEM,
   ...decisive(

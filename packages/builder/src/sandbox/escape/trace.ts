@@ -51,7 +51,10 @@ function parseCalls(trace: string): { calls: Call[]; children: [number, number, 
   return { calls, children }
 }
 
-/** Returns, for each process that enters a user namespace, the line of the trace from which on it is in one. */
+/**
+ * Maps each process that enters a user namespace to the number of the trace line from which it is inside; 0 for a process that begins
+ * inside.
+ */
 function insideSince(calls: Call[], children: [number, number, Call][]): Map<number, number> {
   const since = new Map<number, number>()
   for (const { at, pid, call, rest } of calls) {
@@ -169,7 +172,7 @@ export function redirectable(trace: string): PathUse[] {
     if (ALWAYS_WRITABLE.test(path)) return true
     return given.some(([dir, since]) => {
       if (since >= at || !path.startsWith(`${dir}/`)) return false
-      // Changes to a buildroot are in the upper directory of its overlay; the build cannot write anywhere else in it.
+      // If the directory contains an overlay, the build can write only to the upper directory of the overlay.
       const below = path.slice(dir.length + 1)
       return isOverlay(trace, dir) ? /^upper\/./.test(below) : true
     })

@@ -9,9 +9,9 @@ import type { SourceWork } from '../make-srpm.ts'
 import { scriptFailure } from '../script-failure.ts'
 import { parseSourceList, type SourceEntry } from '../source-list.ts'
 
-/** The directory of the root in which the downloaded files appear. */
+/** The directory in the buildroot at which the downloaded files appear. */
 const DOWNLOADS = '/etc/copr-lookaside'
-/** Fedora's longest list has 40 kB. */
+/** Five times the size of Fedora's longest list, which has 40 kB. */
 const MAX_LIST_BYTES = 200_000
 const PREP = { category: 'prep', hint: 'Correct the list of sources in the repository.' } as const
 
@@ -27,7 +27,7 @@ cat -- "$path"
 `
 
 interface Package {
-  /** The repository in the root. */
+  /** Path of the repository in the buildroot. */
   top: string
   name: string
   settings: DistgitSettings

@@ -17,7 +17,7 @@ export interface IndexedArchive {
   sha256: string | undefined
 }
 
-/** Bytes; the longest responses for one package have about 20 MB. */
+/** In bytes: about three times the longest responses for one package, which have about 20 MB. */
 const MAX_ANSWER_BYTES = 64 * 1024 ** 2
 
 /** Category and hint for a name or a version that is not in the index. */

@@ -2,7 +2,7 @@ import type { ScmSettings } from '@copr/contract/made-sources'
 import { BuildFailure } from '../../build-failure.ts'
 import { withoutCredentials } from '../download-from-user.ts'
 
-/** How failures are classified for which the settings of the source are at fault. */
+/** The classification of failures that are caused by the settings of the source. */
 export const SETTINGS = { category: 'prep', hint: 'Correct the source of the package.' } as const
 
 const PROTOCOLS = { git: ['http:', 'https:', 'git:'], svn: ['http:', 'https:', 'svn:'] }

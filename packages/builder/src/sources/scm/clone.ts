@@ -10,7 +10,7 @@ import { networkFault } from '../network-fault.ts'
 import { SETTINGS } from './check-settings.ts'
 import { CLONE_DIR, cloneCredentials, withoutUserInfo } from './credentials.ts'
 
-/** A repository at a commit or revision, which is the default one if it is empty. */
+/** A repository and the commit or revision to clone; if the latter is empty, the repository's default is cloned. */
 export interface RepositoryAt {
   clone_url: string
   committish: string
@@ -25,14 +25,14 @@ export interface Cloner {
   prepare: (folder: string, credentials: SourceCredentials[], url: string) => Promise<void>
   /** Messages of faults that may be temporary. */
   transient: RegExp
-  /** Returns the failure of the script, unless the network is at fault. */
+  /** Returns the failure of the script. `fault` is the network failure that the output shows, if any. */
   failureOf: (
     exit: SandboxExit,
     clone: { shown: string; fault: string | undefined },
   ) => BuildFailure
 }
 
-/** How failures are classified for which the repository, or the way to it, is at fault. */
+/** The classification of failures that are caused by the repository or by the network. */
 export const NETWORK = {
   category: 'network',
   hint: 'Clone the URL yourself, without a password: builders reach public addresses only.',
@@ -41,8 +41,8 @@ export const NETWORK = {
 const ATTEMPTS = 3
 
 /**
- * Clones a repository as the unprivileged user, with the credentials of the task and of the URL, which no later step can read; returns
- * the path of its top in the root.
+ * Clones a repository as the unprivileged user, with the credentials of the task and those in the URL; no later step can read them. Returns
+ * the path of the clone's top directory in the buildroot.
  */
 export async function clone(
   work: SourceWork,
@@ -96,7 +96,7 @@ async function cloneFailure(
   return failureOf(exit, { shown, fault })
 }
 
-/** Returns the URL without credentials, and with the host as credentials name it. */
+/** Returns the URL without credentials, and with its scheme and host written as in the URLs of credentials. */
 function plainUrl(clone_url: string): string {
   const plain = withoutUserInfo(clone_url)
   const url = URL.parse(plain)
@@ -110,7 +110,7 @@ function nameOf(url: string): string {
   return /^[A-Za-z0-9_]/.test(plain) ? plain : 'repository'
 }
 
-/** Returns the message for the first pattern that the output has, with `$1` replaced by its first group. */
+/** Returns the message for the first pattern that matches the output, with `$1` replaced by the first group of the match. */
 export function wordsFor(output: string, messages: [RegExp, string][]): string | undefined {
   for (const [pattern, words] of messages) {
     const match = pattern.exec(output)

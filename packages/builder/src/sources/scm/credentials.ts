@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { SourceCredentials, SourceTask } from '@copr/contract/builder-protocol'
 import { withoutCredentials } from '../download-from-user.ts'
 
-/** A directory of the root that exists only while a repository is cloned: no program of the repository can read it. */
+/** A directory of the buildroot that exists only while a repository is cloned, so that no program of the repository can read it. */
 export const CLONE_DIR = '/etc/copr-clone'
 
 const HELPER = readFileSync(new URL('credential-helper.sh', import.meta.url), 'utf8')
@@ -36,13 +36,16 @@ export function cloneCredentials(
   return own ? [own, ...others] : others
 }
 
-/** Returns the prefix as `scheme://host/path`, without a slash at the end, as git states the parts of a URL to a helper. */
+/**
+ * Returns the prefix as `scheme://host/path`, without a slash at the end and percent-decoded, like the fields that git passes to a
+ * credential helper.
+ */
 export function prefixOf({ url }: SourceCredentials): string {
   const { protocol, host, pathname } = new URL(url)
   return `${protocol}//${host}${decoded(pathname)}`.replace(/\/+$/, '')
 }
 
-/** Writes git's configuration and the credentials to a folder, which becomes {@link CLONE_DIR} in the root. */
+/** Writes git's configuration and the credentials to a folder, which becomes {@link CLONE_DIR} in the buildroot. */
 export async function writeGitCredentials(
   folder: string,
   credentials: SourceCredentials[],
@@ -54,7 +57,7 @@ export async function writeGitCredentials(
   await writeFile(join(folder, 'credentials'), lines.map((line) => `${line}\n`).join(''))
 }
 
-/** Returns a function that removes the secrets of a task from text, and the user names and passwords of all URLs. */
+/** Returns a function that removes secrets from text: those of the task, and the user names and passwords in all URLs. */
 export function secretHider(task: CredentialTask): (text: string) => string {
   const secrets = secretsOf(task)
     .flatMap((secret) => [secret, encodeURIComponent(secret)])

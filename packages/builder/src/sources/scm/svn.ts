@@ -25,7 +25,7 @@ export async function checkOutSvn(work: SourceWork, repository: RepositoryAt): P
     script: ({ url, top }) => [CHECK_OUT, 'sh', url, top, revision, `${CLONE_DIR}/svn`],
     async prepare(folder, credentials, url) {
       const dir = join(folder, 'svn')
-      // svn would write those that are missing.
+      // If these files were missing, svn would write its own.
       for (const name of ['config', 'README.txt']) await writeEmpty(join(dir, name))
       await writeFile(join(dir, 'servers'), SERVERS)
       const matching = credentials.find((one) => isBelow(url, prefixOf(one)))
@@ -37,7 +37,7 @@ export async function checkOutSvn(work: SourceWork, repository: RepositoryAt): P
 }
 
 const SVN: Omit<Cloner, 'script' | 'prepare'> = {
-  // Externals may have any scheme: svn+ssh would run ssh.
+  // The URL of an external may have any scheme; for svn+ssh, svn would run ssh.
   env: { SVN_SSH: 'false' },
   transient: /timed out|Connection reset|E120108|E175012|returned error: 5\d\d/,
   failureOf({ code, output }, { shown, fault }) {
@@ -103,7 +103,7 @@ async function readRealm(
   return `<${protocol}//${hostname}:${port || usual}> ${quoted}`
 }
 
-/** Stores a password in the way of svn's cache of passwords. */
+/** Stores a password in the format of svn's password cache. */
 async function writeSvnCredentials(
   dir: string,
   realm: string,

@@ -4,8 +4,8 @@ const empty = (...names: string[]): Record<string, string> =>
   Object.fromEntries(names.map((name) => [name, '\n']))
 
 /**
- * Gems for which the output of gem2rpm 2.0.0, with its template for Fedora 38 and later, was recorded. For each, the file NAME.expected in
- * this directory has the lines that rpm acts on, as gem-to-spec.test.ts selects them, with the source URL of the test.
+ * Gems for which the output of gem2rpm 2.0.0 was recorded, with its template for Fedora 38 and later. For each gem, the file NAME.expected
+ * in this directory contains only the lines that rpm acts on, as gem-to-spec.test.ts selects them, with the source URL of the test.
  */
 export const RECORDED_GEMS: GemProject[] = [
   {

@@ -21,7 +21,7 @@ const Push = z.looseObject({
         }),
       )
       .min(1)
-      // Bitbucket sends at most 5.
+      // Bitbucket sends at most 5 changes.
       .max(50),
   }),
   actor: Link,

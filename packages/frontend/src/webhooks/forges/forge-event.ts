@@ -39,7 +39,7 @@ export interface ForgeParser {
   parse: (body: unknown, event: string | undefined) => Parsed
 }
 
-/** Refs, commits, names and addresses, with a length that no forge exceeds. */
+/** Schema of refs, commits, names and addresses. No forge sends longer ones. */
 export const short = z.string().max(2000)
 export const optionalShort = short.nullish().transform((text) => text ?? undefined)
 

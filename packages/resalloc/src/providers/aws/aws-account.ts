@@ -4,7 +4,7 @@ import { listOwned } from './listing.ts'
 import { shareNext } from './shared-call.ts'
 import { terminator } from './terminate.ts'
 
-/** An AWS account, which all pools with the same credentials and region share: its rate limits, listings and terminations. */
+/** The rate limits, listings and terminations of an AWS account. All pools with the same credentials and region share them. */
 export interface AwsAccount {
   readonly name: string
   readonly api: Ec2Api

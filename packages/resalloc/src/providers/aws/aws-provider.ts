@@ -135,8 +135,8 @@ async function runInstance(
     return hasEnded(instance) ? undefined : instance.InstanceId
   } catch (error) {
     if (codeOf(error) !== 'IdempotentParameterMismatch') throw error
-    // An image or security group has changed since the first call, whose response was lost. The machine that the first call started is
-    // used.
+    // The image or a security group has changed since the first call, whose response was lost. The first call may have started a machine;
+    // that one is used.
     const found = await instancesOf(account, order, signal)
     return found.find((instance) => !hasEnded(instance))?.InstanceId
   }

@@ -12,7 +12,10 @@ const NO_CAPACITY: ErrorClass = { failure: 'no_capacity', retry_seconds: 180 }
 const NOT_OFFERED: ErrorClass = { failure: 'no_capacity', retry_seconds: 3600 }
 const QUOTA: ErrorClass = { failure: 'quota', retry_seconds: 300 }
 const THROTTLED: ErrorClass = { failure: 'throttled', retry_seconds: 5 }
-/** Retried even if the configuration stays the same: administrators can correct permissions and renew credentials without changing it. */
+/**
+ * Retried after this time even if the configuration stays the same, because administrators can correct permissions and renew credentials
+ * without changing it.
+ */
 const PERMISSION: ErrorClass = { failure: 'permission', retry_seconds: 600 }
 const CONFIGURATION: ErrorClass = { failure: 'configuration', retry_seconds: 1800 }
 const SPENT: ErrorClass = { failure: 'token_spent' }

@@ -67,7 +67,7 @@ test('launchRequest() makes machines that terminate on shutdown, with an encrypt
   assert.equal(made.KeyName, undefined)
 })
 
-test('launchRequest() terminates an interrupted spot instance, and sets a price only if the pool does', () => {
+test('launchRequest() terminates an interrupted spot instance, and sets a maximum price only if the pool has one', () => {
   assert.equal(request(ON_DEMAND).InstanceMarketOptions, undefined)
   const options = { SpotInstanceType: 'one-time', InstanceInterruptionBehavior: 'terminate' }
   assert.deepEqual(request(SPOT).InstanceMarketOptions?.SpotOptions, options)

@@ -16,7 +16,7 @@ const STATE_OF_INSTANCE: Readonly<Record<string, State>> = {
   pending: 'starting',
   running: 'running',
   'shutting-down': 'stopping',
-  // Somebody else may stop an instance, but its volume still costs money: the instance counts as a machine until it is found lost.
+  // An instance that somebody else stops counts as running until the manager finds it lost, because its volume still costs money.
   stopping: 'running',
   stopped: 'running',
   terminated: 'ended',

@@ -14,7 +14,7 @@ function pool(options: object): AwsPool {
   }) as AwsPool
 }
 
-test('awsOfferings() returns every type in every subnet with every purchase option, the first option first', () => {
+test('awsOfferings() returns every type in every subnet with every purchase option, in the order of the purchase options', () => {
   const types = [
     'c7i.xlarge',
     { type: 'm7g.2xlarge', price_per_hour: 0.4, spot_price_per_hour: 0.1 },

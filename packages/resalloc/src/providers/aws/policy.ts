@@ -4,7 +4,7 @@ import { TAG } from './ownership-tags.ts'
 
 export interface PolicyOptions {
   readonly installation_id: string
-  /** Pools with the same role: the principal that has this policy starts the machines of all of them. */
+  /** The pools whose machines the policy allows to start. They must have the same role. */
   readonly pools: Readonly<Record<string, AwsPool>>
   /** Whether to allow the calls of `coprctl image bake` as well. */
   readonly bake?: boolean

@@ -57,7 +57,7 @@ test('a failed cmd_livecheck means an unhealthy machine, and a failed cmd_releas
 test('a launch that was interrupted by the end of the manager is cleaned up, and its token cannot be used again', async () => {
   const order = startOrder(owner, 15, OFFERING)
   const name = scriptName(order)
-  // As left behind by a manager that was killed while cmd_new ran.
+  // This is what a manager leaves behind if it is killed while cmd_new runs.
   writeFileSync(join(fixture.dir, 'machines', name), '')
   const note = { name, machine_id: 15, phase: 'creating', at: new Date() }
   writeFileSync(

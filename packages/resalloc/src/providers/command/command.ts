@@ -92,7 +92,7 @@ class CommandProvider implements Provider {
       if (note?.phase === 'up' && (await this.#exists(name, signal)))
         return started(name, note.output)
       if (note) {
-        // The launch has ended, or the manager was killed while the script ran, so that the script's output is lost.
+        // Either the launch has ended, or the manager was killed while the script ran and the script's output is lost.
         if (note.phase !== 'ended') await this.#delete(name, order, note.output, signal)
         await this.#notes.write({ ...note, phase: 'ended', at: this.#context.now() })
         return failed('token_spent', `The machine of this launch was terminated: ${name}`)

@@ -30,7 +30,9 @@ export function environmentOf(told: Told): Record<string, string> {
   return env
 }
 
-/** Trims a script's output to the lines that fit the limit, or to the start of the first line, and marks the cut. */
+/**
+ * Trims a script's output to the whole lines that fit the limit, and marks the cut. If not even the first line fits, its beginning is kept.
+ */
 export function keptOutput(output: string, is_cut: boolean): string {
   if (!is_cut && Buffer.byteLength(output) <= MAX_NEW_BYTES) return output
   let kept = ''

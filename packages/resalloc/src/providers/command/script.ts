@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How long a script's children may keep its output open after it has ended. */
+/** How long a script's children may keep its output open after the script has ended. */
 const DRAIN_MS = 500
 const KEPT_ERROR_BYTES = 4096
 

@@ -21,8 +21,8 @@ interface Says {
 }
 
 /**
- * Runs diagnose() against a fake cluster that denies this permission and gives this response; cluster/kubernetes.test.ts uses a real
- * cluster.
+ * Runs diagnose() against a fake cluster that denies the permission `denied` and responds to the dry run with `pod`.
+ * cluster/kubernetes.test.ts uses a real cluster.
  */
 async function findingsOf(t: TestContext, { denied, pod }: Says): Promise<Finding[]> {
   const server = createServer((request, response) => {

@@ -28,7 +28,7 @@ const MANAGER = 'copr-resalloc'
  * machine is forgotten. The secret carries the single-use token to the agent and records that a launch token was used.
  */
 export const kubernetesProvider: MakeProvider<'kubernetes'> = (config, context): Provider => {
-  // Read on first use: if a pool's kubeconfig does not exist yet, the other pools can still be made.
+  // The kubeconfig is read on first use: if one pool's kubeconfig does not exist yet, the other pools can still be made.
   let opened: KubeApi | undefined
   const api = async (signal: AbortSignal): Promise<KubeApi> => {
     opened ??= await (config.kubeconfig === undefined
@@ -126,7 +126,7 @@ function spent(): StartOutcome {
 
 async function stopPod(api: KubeApi, namespace: string, order: StopOrder): Promise<void> {
   const where = { namespace, name: order.provider_id ?? podName(order) }
-  // Marks the secret before deleting the pod: if the response to a start was lost, its retry must not create the pod again.
+  // Marks the secret before deleting the pod: if a start whose response was lost is retried, the retry must not create the pod again.
   await unlessMissing(annotate(api, where, { [ANNOTATIONS.stopped]: 'true' }))
   await api.remove(refOf('Pod', where))
 }

@@ -14,7 +14,7 @@ export const ANNOTATIONS = {
   machine_name: `${DOMAIN}/machine-name`,
   /** On the secret: the UID of its pod. It shows that the pod existed, even after the pod has been deleted. */
   pod_uid: `${DOMAIN}/pod-uid`,
-  /** On the secret: its machine has been stopped, even if it was never started. */
+  /** On the secret: set when its machine is stopped, even if the machine was never started. */
   stopped: `${DOMAIN}/stopped`,
 } as const
 

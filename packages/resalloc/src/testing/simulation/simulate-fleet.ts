@@ -297,8 +297,8 @@ function chunks<T>(all: T[]): T[][] {
 }
 
 /**
- * Returns for how many seconds a machine that has ended existed after its use was over. Its use may be a task, the wait for reuse, its boot
- * time or a place in the warm pool.
+ * Returns for how many seconds an ended machine existed after it was needed: after its last task and the wait for reuse, after it began to
+ * be drained or deleted, or, if it never enrolled, after its boot timeout.
  */
 function leftover(row: Machine): number {
   if (!row.gone_at || !row.launching_at) return 0

@@ -64,7 +64,7 @@ async function contextFor(client: KubeClient, host: string): Promise<SecureConte
   return createSecureContext({ cert: pem('tls.crt'), key: pem('tls.key') })
 }
 
-/** Returns a ready pod of the backend whose path in an Ingress is the longest match. */
+/** Finds the Ingress backend with the longest matching path; returns one of its ready pods. */
 async function placeFor(client: KubeClient, from: IncomingMessage): Promise<Place | undefined> {
   const host = from.headers.host ?? ''
   const path = new URL(from.url ?? '/', 'https://ingress').pathname

@@ -23,7 +23,7 @@ interface NodeSettings {
 export function writeNodeFiles(settings: NodeSettings): NodeFiles {
   const { dir } = settings
   const files = { containerd: join(dir, 'containerd.toml'), kubelet: join(dir, 'kubelet.json') }
-  // The socket is in the node's /run, which is initially empty: the path of a socket must be short.
+  // The socket is in the node's own /run, because the path of a socket must be short. That folder is initially empty.
   const socket = '/run/containerd.sock'
   writeFileSync(files.containerd, containerdConfig(dir, socket))
   writeFileSync(join(dir, 'cni', '10-pods.conflist'), JSON.stringify(podNetwork(settings)))

@@ -137,7 +137,7 @@ class Node {
       '--proxy-mode=iptables',
       `--cluster-cidr=${this.#space.podNetwork}`,
       `--hostname-override=${this.name}`,
-      // Left unchanged, because a node must not change limits of the whole machine.
+      // 0 leaves these limits unchanged, because a node must not change limits of the whole machine.
       '--conntrack-max-per-core=0',
       '--conntrack-tcp-timeout-established=0',
       '--conntrack-tcp-timeout-close-wait=0',

@@ -63,7 +63,7 @@ export async function startBuilds(cluster: Cluster): Promise<Builds> {
     to.writeHead(given.code, { 'content-type': given.type }).end(given.body)
   }
 
-  /** Sets the repository of an ImageStream in the registry, which belongs to its status. */
+  /** Sets the status of an ImageStream, which contains its repository in the registry. */
   async function giveRepository(path: string): Promise<void> {
     const [, namespace = '', name = ''] = STREAM.exec(path) ?? []
     if (name === '') return

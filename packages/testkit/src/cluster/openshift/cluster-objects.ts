@@ -4,8 +4,7 @@ const RBAC = 'rbac.authorization.k8s.io'
 const ADMISSION = 'admissionregistration.k8s.io/v1'
 
 /**
- * Security context constraints by name. `everybody` is true if all users may use them, and false if only users may to whom they are
- * granted.
+ * Security context constraints by name. `everybody` is true if all users may use them, and false if they must be granted to a user first.
  */
 const CONSTRAINTS = {
   'restricted-v2': { everybody: true },

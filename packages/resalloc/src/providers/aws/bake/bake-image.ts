@@ -32,7 +32,7 @@ export interface BakeOptions {
   /** The private CA that issued the gateway's certificate, in PEM. */
   readonly trusted_ca?: string
   readonly agent: AgentRelease
-  /** An ID of this bake. It is unique, and tags all resources that the bake creates. */
+  /** A unique ID of this bake. All resources that the bake creates are tagged with it. */
   readonly nonce: string
   /** Number of the pool's newest baked images to keep, including the new one; default: all. */
   readonly keep?: number | undefined
@@ -212,7 +212,7 @@ interface Removal extends Omit<Waiting, 'detail'> {
   source: Image
 }
 
-/** Removes older images. A failure does not fail the bake, because the new image exists; the next bake retries it. */
+/** Removes older images. If a removal fails, the bake still succeeds, because the new image exists; the next bake retries the removal. */
 async function removeOlder(
   { api, pool, owner, keep, in_use = [], image_id, source, progress }: Removal,
   signal: AbortSignal,

@@ -95,7 +95,7 @@ export async function removeImagesOf(
   }))
   const listed = await describe(api, { Owners: ['self'], Filters }, signal)
   const ids = new Set(listed.flatMap(({ ImageId }) => ImageId ?? []))
-  // EC2 may not list a new image yet.
+  // EC2 may not list a new image yet, so its ID is added.
   if (known !== undefined) ids.add(known)
   const failures: string[] = []
   for (const id of ids)

@@ -35,8 +35,8 @@ interface ModelOrder {
 
 const LAUNCH_MS = 120_000
 /**
- * Maximum size of the image's root volume, unless the source image needs more. Machines that are started from the image cannot have a
- * smaller one.
+ * Maximum size in GB of the image's root volume, unless the source image needs more. The size is limited because a machine's root volume
+ * cannot be smaller than that of its image.
  */
 const MODEL_VOLUME_GB = 20
 
@@ -156,7 +156,7 @@ export async function endInstances(
     ({ State }) => State?.Name !== 'terminated' && State?.Name !== 'shutting-down',
   )
   const ids = new Set(living.flatMap(({ InstanceId }) => InstanceId ?? []))
-  // EC2 may not list a new machine yet; terminating one that has already ended is not an error.
+  // EC2 may not list a new machine yet, so its ID is added. Terminating a machine that has already ended is not an error.
   if (known !== undefined) ids.add(known)
   if (ids.size === 0) return
   const command = new TerminateInstancesCommand({ InstanceIds: [...ids] })
