@@ -25,7 +25,7 @@ export interface FileTally {
 
 export interface Rounds {
   rounds: number
-  /** Number of times that one process runs a file. */
+  /** How many times each process runs a file. */
   batch: number
   /** Number of test files that run concurrently. */
   concurrency: number

@@ -17,7 +17,7 @@ const FAULT_POINTS = [
   'packages/backend/clouds/s3-publish.test.ts',
   'packages/backend/clouds/s3-crash.test.ts',
 ]
-/** Number of times that one process runs a test file: most of the time is spent loading the code under test. */
+/** How many times each process runs a test file. Loading the code under test takes most of the time, so batches save time. */
 const BATCH = 10
 
 const rounds = Number(process.argv[2] ?? '50')

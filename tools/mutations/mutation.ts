@@ -16,7 +16,7 @@ export function mutated(source: string, { name, file, find, replace }: Mutation)
   const count = source.split(find).length - 1
   if (count !== 1)
     throw new Error(
-      `Cannot apply the mutation ${name}: its text occurs ${count} times in ${file}; give it the text that stands there now`,
+      `Cannot apply the mutation ${name}: the text to replace occurs ${count} times in ${file}, but must occur exactly once; update it to match the current code`,
     )
   return source.replace(find, () => replace)
 }

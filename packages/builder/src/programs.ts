@@ -47,7 +47,7 @@ const SBIN = '/usr/sbin:/sbin'
 
 interface Surroundings {
   manager: 'apt' | 'dnf' | undefined
-  /** Directories to search for programs that are not in PATH. */
+  /** Directories, separated by colons, in which to look for programs that are not found in PATH. */
   path: string
 }
 

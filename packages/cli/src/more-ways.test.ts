@@ -80,7 +80,7 @@ for (const command of ['deploy', 'dev up'])
 test('`containers up` reports that podman is missing before it builds images', async (t) =>
   assert.deepEqual(await said(emptyHome(t), 'containers', 'up'), {
     code: 1,
-    err: 'coprctl: Cannot run podman: it is not installed; "make up-containers" installs it, as does your package manager\n',
+    err: 'coprctl: Cannot run podman: it is not installed; install it with "make up-containers" or with your package manager\n',
   }))
 
 test('`containers down` succeeds without podman, because nothing can be running', async (t) =>

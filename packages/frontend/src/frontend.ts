@@ -34,7 +34,7 @@ export type FrontendConfig = {
       QuotaDefaults
   }
 
-/** Everything that routes and pages depend on. */
+/** The dependencies of the routes and pages. */
 export interface Frontend {
   db: Db
   config: FrontendConfig

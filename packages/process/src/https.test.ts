@@ -157,7 +157,7 @@ for (const [how, renew] of Object.entries(RENEWALS))
     assert.equal(fixture.lines.filter(({ reason }) => MISFIT.test(reason ?? '')).length, 1)
   })
 
-test('serveHttp() loads a Secret again each time the kubelet switches its link', async () => {
+test('serveHttp() reloads a mounted Secret each time the kubelet replaces the link ..data', async () => {
   await using fixture = await serveFirst(installByLink)
   for (const [from, name] of [
     [SECOND, 'second'],

@@ -62,10 +62,13 @@ async function failureOf(
   const missing = missingSources(exit.output, `${sources}/`)
   const link = outside.find((name) => missing.includes(name))
   if (link !== undefined)
-    return new BuildFailure(`the source ${link} is a link that leads out of the repository`, {
-      category: 'prep',
-      hint: 'Replace the link by the file.',
-    })
+    return new BuildFailure(
+      `the source ${link} is a symbolic link that points outside of the repository`,
+      {
+        category: 'prep',
+        hint: 'Replace the link by the file.',
+      },
+    )
   if (missing.length > 0 && list !== undefined)
     return new BuildFailure(
       `the spec names ${missing.toSorted().join(', ')}, which is neither in the repository nor in its file ${list}`,

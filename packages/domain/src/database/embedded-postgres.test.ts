@@ -30,7 +30,7 @@ test('startEmbeddedPostgres() reports that a port is in use, and refuses data of
   writeFileSync(join(dir, 'data/PG_VERSION'), '99\n')
   await assert.rejects(
     startEmbeddedPostgres({ dir, password }),
-    /^Error: Cannot start PostgreSQL: \S+ has the format of PostgreSQL 99, and this version of Copr includes another one; start the version that created it, or restore/,
+    /^Error: Cannot start PostgreSQL: \S+ was created by PostgreSQL 99, but this release of Copr includes another version; run the release that created it, or restore/,
   )
 })
 

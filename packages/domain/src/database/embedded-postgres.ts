@@ -155,7 +155,7 @@ function makeCluster(
 function otherVersion(data: string): Error {
   const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
   return new Error(
-    `Cannot start PostgreSQL: ${data} has the format of PostgreSQL ${version}, and this version of Copr includes another one; start the version that created it, or restore a backup that this version made`,
+    `Cannot start PostgreSQL: ${data} was created by PostgreSQL ${version}, but this release of Copr includes another version; run the release that created it, or restore a backup made by the current release`,
   )
 }
 

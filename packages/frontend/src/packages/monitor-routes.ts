@@ -71,7 +71,7 @@ export function monitorRoutes(api: Api): void {
     try {
       yield* text
     } catch (error) {
-      log.error({ err: error }, 'Cannot complete the monitor; aborted the response')
+      log.error({ err: error }, 'Cannot send the rest of the monitor; the response was aborted')
       throw error
     }
   }

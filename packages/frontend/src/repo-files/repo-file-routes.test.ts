@@ -177,27 +177,31 @@ test('a .repo file has one section for each transitive dependency, and a comment
   assert.match(text, /^# The runtime dependency copr:\/\/dana\/gone does not exist$/m)
 })
 
-test('dnf itself reads a .repo file', { skip: missingTools('dnf') }, async () => {
-  await using t = await openTestFrontend()
-  await addTelescope(t, {
-    chroots: ['fedora-43-x86_64', 'fedora-43-i386'],
-    multilib: true,
-    module_hotfixes: true,
-    repo_priority: 7,
-    runtime_dependencies: ['https://deps.example.org/$chroot/?priority=3'],
-  })
-  const dir = await mkdtemp(join(tmpdir(), 'copr-repo-file-'))
-  try {
-    const text = await (await t.ask(`${REPO}/fedora-43/dnf.repo?arch=x86_64`)).text()
-    await writeFile(join(dir, 'copr.repo'), text)
-    const options = [`--setopt=reposdir=${dir}`, `--installroot=${dir}/root`, '--releasever=43']
-    const { ok, output } = await run('dnf', [...options, 'repolist', '--all'], {
-      env: { HOME: dir },
+test(
+  'the real dnf accepts a .repo file of the frontend',
+  { skip: missingTools('dnf') },
+  async () => {
+    await using t = await openTestFrontend()
+    await addTelescope(t, {
+      chroots: ['fedora-43-x86_64', 'fedora-43-i386'],
+      multilib: true,
+      module_hotfixes: true,
+      repo_priority: 7,
+      runtime_dependencies: ['https://deps.example.org/$chroot/?priority=3'],
     })
-    assert.ok(ok, output)
-    for (const id of text.match(/^\[.*\]$/gm) ?? [])
-      assert.ok(output.includes(id.slice(1, -1)), `${id} in ${output}`)
-  } finally {
-    await rm(dir, { recursive: true, force: true })
-  }
-})
+    const dir = await mkdtemp(join(tmpdir(), 'copr-repo-file-'))
+    try {
+      const text = await (await t.ask(`${REPO}/fedora-43/dnf.repo?arch=x86_64`)).text()
+      await writeFile(join(dir, 'copr.repo'), text)
+      const options = [`--setopt=reposdir=${dir}`, `--installroot=${dir}/root`, '--releasever=43']
+      const { ok, output } = await run('dnf', [...options, 'repolist', '--all'], {
+        env: { HOME: dir },
+      })
+      assert.ok(ok, output)
+      for (const id of text.match(/^\[.*\]$/gm) ?? [])
+        assert.ok(output.includes(id.slice(1, -1)), `${id} in ${output}`)
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  },
+)

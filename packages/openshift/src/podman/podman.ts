@@ -31,7 +31,7 @@ export function openPodman(env: NodeJS.ProcessEnv, stop: AbortSignal, more: stri
     } catch {
       throw new CoprError(
         'unavailable',
-        'Cannot run podman: it is not installed; "make up-containers" installs it, as does your package manager',
+        'Cannot run podman: it is not installed; install it with "make up-containers" or with your package manager',
       )
     }
   }

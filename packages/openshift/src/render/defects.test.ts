@@ -160,7 +160,7 @@ test('defect 5: no object contains a secret or a key; programs read them from fi
   })
 })
 
-test('defect 6: the database requires a password over TLS, and no role has more rights than it needs', () => {
+test('defect 6: the database requires TLS and a password, and no role has more privileges than it needs', () => {
   const crunchy = render(Vars.parse({ database: { mode: 'crunchy' } }), sampleFacts('openshift'))
   assert.doesNotMatch(text(crunchy), /SUPERUSER/i)
   inEachCase((objects) => assert.doesNotMatch(text(objects), /redis|SUPERUSER/i))

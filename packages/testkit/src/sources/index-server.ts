@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { MACHINE_ADDRESS } from '../system/machine-address.ts'
 import { type PackageIndexes, packageIndexes } from './package-indexes.ts'
 
-/** A server with package indexes, at an address to which sandboxes of builds can be given access. */
+/** A package index server, at an address that the sandboxes of builds can be allowed to reach. */
 export interface IndexServer
   extends Pick<PackageIndexes, 'addProject' | 'addGem'>, AsyncDisposable {
   readonly url: string

@@ -80,7 +80,10 @@ async function readList(
     shown: `Reading ${list}`,
   })
   if (code === 91)
-    throw new BuildFailure(`the file ${list} is a link that leads out of the repository`, PREP)
+    throw new BuildFailure(
+      `the file ${list} is a symbolic link that points outside of the repository`,
+      PREP,
+    )
   if (code !== 0)
     throw new BuildFailure(
       `Cannot read the file ${list}: it is not a regular file of at most ${MAX_LIST_BYTES} bytes`,

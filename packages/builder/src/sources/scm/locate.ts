@@ -33,7 +33,10 @@ export async function locatePackage(
     throw new BuildFailure(`the repository has no directory ${subdirectory}`, PREP)
   const [outside] = found('outside')
   if (outside !== undefined)
-    throw new BuildFailure(`${outside} is a link that leads out of the repository`, PREP)
+    throw new BuildFailure(
+      `${outside} is a symbolic link that points outside of the repository`,
+      PREP,
+    )
   if (found('no-spec').length > 0)
     throw new BuildFailure(`the repository has no file ${spec}`, PREP)
   const [directory = top] = found('directory')
