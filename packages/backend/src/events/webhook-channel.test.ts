@@ -15,8 +15,8 @@ import {
   replaceWebhookSecret,
   testWebhook,
   webhookContext,
-} from '@copr/domain/webhooks/project-webhooks'
-import { listDeliveries, resendDelivery } from '@copr/domain/webhooks/webhook-deliveries'
+} from '@copr/domain/outgoing-webhooks/project-webhooks'
+import { listDeliveries, resendDelivery } from '@copr/domain/outgoing-webhooks/webhook-deliveries'
 import { silentLog } from '@copr/process/log'
 import { type WebhookReceiver, webhookReceiver } from '@copr/testkit/events/webhook-receiver'
 import { openTestDb, type TestDb } from '@copr/testkit/postgres'

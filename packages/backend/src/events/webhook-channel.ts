@@ -1,12 +1,12 @@
 import { allowsPrivateUrls, type Configuration } from '@copr/contract/configuration'
 import { SYSTEM } from '@copr/domain/audit/actor'
 import type { Delivery, OutboxQueue } from '@copr/domain/outbox/queues'
-import { disableWebhook, webhookContext } from '@copr/domain/webhooks/project-webhooks'
+import { disableWebhook, webhookContext } from '@copr/domain/outgoing-webhooks/project-webhooks'
 import {
   recordAttempt,
   type WebhookTarget,
   webhookTarget,
-} from '@copr/domain/webhooks/webhook-deliveries'
+} from '@copr/domain/outgoing-webhooks/webhook-deliveries'
 import { messageOf } from '@copr/process/errors'
 import { addressRules } from '@copr/process/guarded/address-rules'
 import { guardedPost } from '@copr/process/guarded/guarded-fetch'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isPlainHttpUrl } from '../plain-http-url.ts'
 import { BUILD_EVENT_NAMES, type BuildEvent } from '../events.ts'
 import { Flag, Line, Words } from './form-fields.ts'
 
@@ -84,13 +85,5 @@ function isEvent(word: string): word is BuildEvent {
 }
 
 function isReceiver(text: string): boolean {
-  const url = URL.parse(text)
-  return (
-    url !== null &&
-    ['http:', 'https:'].includes(url.protocol) &&
-    url.hostname !== '' &&
-    url.username === '' &&
-    url.password === '' &&
-    !/[#\s]/.test(text)
-  )
+  return isPlainHttpUrl(text, /[#\s]/)
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isPlainHttpUrl } from '../plain-http-url.ts'
 import { Flag, Line, Text } from './form-fields.ts'
 import { listOf } from './lists.ts'
 
@@ -148,13 +149,5 @@ const ProjectSecretAnswer = z.strictObject({
 export const ProjectSecretsAnswer = z.strictObject({ secrets: z.array(ProjectSecretAnswer) })
 
 function isPlainUrl(text: string): boolean {
-  const url = URL.parse(text)
-  return (
-    url !== null &&
-    ['http:', 'https:'].includes(url.protocol) &&
-    url.hostname !== '' &&
-    url.username === '' &&
-    url.password === '' &&
-    !/[?#\s]/.test(text)
-  )
+  return isPlainHttpUrl(text, /[?#\s]/)
 }

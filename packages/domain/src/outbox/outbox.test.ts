@@ -15,7 +15,7 @@ import { moveSource } from '../states/source-state.ts'
 import { addTasks } from '../testing/add-tasks.ts'
 import { fixtures } from '../testing/fixtures.ts'
 import { createUser } from '../users/user-queries.ts'
-import { addWebhook, disableWebhook, listWebhooks } from '../webhooks/project-webhooks.ts'
+import { addWebhook, disableWebhook, listWebhooks } from '../outgoing-webhooks/project-webhooks.ts'
 import { setWantsMail } from './mail-recipient.ts'
 import {
   claimQueue,

@@ -1,9 +1,7 @@
-import { webhookContext } from '@copr/domain/webhooks/project-webhooks'
+import { webhookContext } from '@copr/domain/outgoing-webhooks/project-webhooks'
 import type { Project } from '@copr/domain/projects/project-queries'
-import { randomBytes } from 'node:crypto'
 import type { Frontend } from '../frontend.ts'
-
-const SECRET_BYTES = 32
+import { randomSecret } from '../webhooks/random-secret.ts'
 
 /**
  * Generates a secret in the format of Standard Webhooks. Only its sealed form is stored in the database; keygen opens it for the backend.
@@ -12,7 +10,7 @@ export async function newWebhookSecret(
   { keygen }: Pick<Frontend, 'keygen'>,
   project: Pick<Project, 'id'>,
 ): Promise<{ secret: string; sealed_secret: Buffer }> {
-  const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`
+  const secret = randomSecret()
   const context = webhookContext(project)
   return { secret, sealed_secret: await keygen.seal({ purpose: 'outgoing', context, secret }) }
 }

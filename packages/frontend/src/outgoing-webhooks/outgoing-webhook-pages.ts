@@ -11,8 +11,8 @@ import {
   requireWebhook,
   testWebhook,
   type WebhookStatus,
-} from '@copr/domain/webhooks/project-webhooks'
-import { listDeliveries, resendDelivery } from '@copr/domain/webhooks/webhook-deliveries'
+} from '@copr/domain/outgoing-webhooks/project-webhooks'
+import { listDeliveries, resendDelivery } from '@copr/domain/outgoing-webhooks/webhook-deliveries'
 import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'

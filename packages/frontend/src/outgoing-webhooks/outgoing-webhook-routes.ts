@@ -19,8 +19,8 @@ import {
   requireWebhook,
   testWebhook,
   type WebhookStatus,
-} from '@copr/domain/webhooks/project-webhooks'
-import { listDeliveries, resendDelivery } from '@copr/domain/webhooks/webhook-deliveries'
+} from '@copr/domain/outgoing-webhooks/project-webhooks'
+import { listDeliveries, resendDelivery } from '@copr/domain/outgoing-webhooks/webhook-deliveries'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import { type Api, answer, pathPart } from '../http/answer.ts'

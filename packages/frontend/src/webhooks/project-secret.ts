@@ -4,8 +4,8 @@ import type { NewProjectSecret, WebhookSettings } from '@copr/contract/api/webho
 import { changeWebhookSettings } from '@copr/domain/projects/webhook-secret'
 import { CoprError } from '@copr/process/errors'
 import type { UserActor } from '@copr/domain/audit/actor'
-import { randomBytes } from 'node:crypto'
 import type { Frontend } from '../frontend.ts'
+import { randomSecret } from './random-secret.ts'
 
 /** Seals git credentials or a forge token and stores them. Only the backend can open them. */
 export async function storeSecret(
@@ -28,7 +28,7 @@ export async function replaceSigningSecret(
   { db, keygen, now }: Frontend,
   actor: UserActor,
   project: Project,
-  secret = `whsec_${randomBytes(32).toString('base64')}`,
+  secret = randomSecret(),
 ): Promise<string> {
   const sealed = await keygen.seal({ ...secretName(signing(project.id)), secret })
   const described = { kind: 'webhook', url: '' } as const
