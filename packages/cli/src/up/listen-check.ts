@@ -22,6 +22,22 @@ export async function requireFreePort({ host, port }: Listen): Promise<void> {
     // Has no `cause`, because the message already explains it.
     throw new CoprError('unavailable', `Cannot listen at ${urlHost(host)}:${port}: ${why}`)
   }
+  if (await isBadPort(port))
+    throw new CoprError(
+      'invalid',
+      `Cannot listen at ${urlHost(host)}:${port}: browsers and builders refuse to connect to this port, which another protocol uses; choose another port with --port`,
+    )
+}
+
+/** Whether fetch() refuses to connect to a port, as browsers do. Source: the section "Port blocking" of the Fetch standard. */
+async function isBadPort(port: number): Promise<boolean> {
+  try {
+    await fetch(`http://127.0.0.1:${port}`)
+    return false
+  } catch (error) {
+    const { cause } = error as Error
+    return cause instanceof Error && cause.message === 'bad port'
+  }
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException, { host, port }: Listen): string {

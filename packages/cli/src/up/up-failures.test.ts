@@ -82,6 +82,15 @@ test('`up` reports that the machine does not have the given address', { skip }, 
   assert.ok(!existsSync(dir))
 })
 
+test('`up` refuses a port to which browsers do not connect', { skip }, async (t) => {
+  const dir = emptyDataDir(t)
+  assert.equal(
+    await failingStart({ args: ['--data-dir', dir, '--port', '5061'] }),
+    'Cannot listen at 127.0.0.1:5061: browsers and builders refuse to connect to this port, which another protocol uses; choose another port with --port',
+  )
+  assert.ok(!existsSync(dir))
+})
+
 test('PostgreSQL and keygen use other ports if their default ports are in use', async (t) => {
   const paths = layout(emptyDataDir(t))
   const options = { port: 5000, host: '127.0.0.1', public_url: undefined, builders: 1 }
